@@ -1,0 +1,23 @@
+"""Gazeshift: controlled attention stimuli from short vertical video ads.
+
+Each stage of `dvc.yaml` is the module of the same name in this package. The classes below are the
+public API; they are imported when they are first used, so that `import pipeline` stays cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "VideoVariantGeneratorV3": "pipeline.variant_generator",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public class when it is first asked for (PEP 562)."""
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'pipeline' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Commands of `gazeshift` that are not stages of `dvc.yaml`."""

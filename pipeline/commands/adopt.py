@@ -1,0 +1,51 @@
+"""`gazeshift adopt STAGE`: move own files out of a stage's out folder, to where it can read them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from pipeline.cli import STAGES
+from pipeline.errors import UserFilesError
+from pipeline.storage.outs import foreign_files
+from pipeline.storage.workspace import Workspace
+
+IMPORT = Path("data/import")
+
+
+def main(workspace: Workspace, stage: str) -> int:
+    """Move every file of the stage's outs that it did not make to `data/import/`.
+
+    Nothing is overwritten and nothing deleted; a second run goes on where one was cut short.
+
+    Raises:
+        UserFilesError: a target exists already.
+    """
+    outs = importlib.import_module(STAGES[stage].module).OUTS
+    moves = [(Path(path), _target(path, outs)) for path in foreign_files(workspace, stage, outs)]
+    taken = [target for _, target in moves if os.path.lexists(workspace.path(target))]
+    if taken:
+        raise UserFilesError(
+            f"{taken[0]} exists already ({len(taken)} such files), and adopt overwrites nothing. "
+            "Move or rename it first. Nothing has been moved."
+        )
+    for source, target in moves:
+        workspace.path(target).parent.mkdir(parents=True, exist_ok=True)
+        workspace.path(source).rename(workspace.path(target))
+    if not moves:
+        sys.stdout.write(f"{stage}: its outs hold no files of yours; nothing to move.\n")
+        return 0
+    sys.stdout.write(
+        f"{stage}: moved {len(moves)} files to {IMPORT}/ (first: {moves[0][1]}).\n"
+        f"To use them, set in params.yaml {stage}.source: folder and "
+        f"{stage}.input: {moves[0][1].parents[-4] if len(moves[0][1].parents) > 3 else IMPORT}\n"
+    )
+    return 0
+
+
+def _target(path: str, outs: tuple[str, ...]) -> Path:
+    """Return `data/import/{out's own name}/{place in the out}`."""
+    out = next(out for out in outs if path == out or path.startswith(f"{out}/"))
+    return IMPORT / Path(out).name / Path(path).relative_to(out)

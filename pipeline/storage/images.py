@@ -1,0 +1,175 @@
+"""Reading and writing images under the contract: what converts exactly is taken, the rest refused.
+
+One door for every stage, so that what validation accepted is what the others see: decoded pixels
+after EXIF transposition, scenes as RGB, masks and heatmaps as 8-bit grey.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from schemas.rejected_scenes import Reason
+
+Pixels = NDArray[np.uint8]
+
+MAX_PIXELS = 64_000_000
+"""Larger images are refused unread: 8000x8000 is far above any ad, far below a memory problem."""
+
+
+class ImageRefused(Exception):
+    """An image breaks the contract: `reason` is from the fixed list, `found` says what is there."""
+
+    def __init__(self, reason: Reason, found: str) -> None:
+        super().__init__(f"{reason.value}: {found}")
+        self.reason = reason
+        self.found = found
+
+    def __reduce__(self) -> tuple[type[ImageRefused], tuple[Reason, str]]:
+        return type(self), (self.reason, self.found)
+
+
+def open_image(content: bytes) -> Image.Image:
+    """Return the image with its header read and its pixels not yet decoded.
+
+    Raises:
+        ImageRefused: empty, no image, a format other than JPEG or PNG, or too many pixels.
+    """
+    if not content:
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, "the file is empty")
+    try:
+        image = Image.open(BytesIO(content), formats=("JPEG", "PNG"))
+    except Image.DecompressionBombError as error:
+        raise ImageRefused(Reason.IMAGE_TOO_LARGE, str(error)) from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, "not a readable JPEG or PNG") from error
+    if image.width * image.height > MAX_PIXELS:
+        found = f"{image.width}x{image.height} pixels, at most {MAX_PIXELS:,} allowed"
+        raise ImageRefused(Reason.IMAGE_TOO_LARGE, found)
+    return image
+
+
+def read_rgb(path: Path) -> Pixels:
+    """Return a scene as H×W×3 uint8 RGB, EXIF orientation applied.
+
+    Raises:
+        ImageRefused: unreadable, truncated, too large, or a mode that has no exact RGB form.
+        FileNotFoundError: there is no such file.
+    """
+    return to_rgb(decode(open_image(path.read_bytes())))
+
+
+def read_grey(path: Path) -> Pixels:
+    """Return a mask or heatmap as H×W uint8, EXIF orientation applied.
+
+    Raises:
+        ImageRefused: unreadable, truncated, too large, or a mode that has no exact 8-bit grey form.
+        FileNotFoundError: there is no such file.
+    """
+    return to_grey(decode(open_image(path.read_bytes())))
+
+
+def decode(image: Image.Image) -> Image.Image:
+    """Decode all pixels and apply the EXIF orientation.
+
+    Raises:
+        ImageRefused: the data ends early or are damaged.
+    """
+    try:
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, f"damaged or truncated: {error}") from error
+
+
+def to_rgb(image: Image.Image) -> Pixels:
+    """Return the RGB pixels of a decoded image where the conversion is exact.
+
+    Raises:
+        ImageRefused: CMYK, 16-bit, or a transparency that is used.
+    """
+    image = _opaque(image)
+    if image.mode in ("1", "L"):
+        image = image.convert("RGB")
+    if image.mode != "RGB":
+        raise ImageRefused(Reason.WRONG_IMAGE_MODE, f"mode {image.mode}, expected 8-bit RGB")
+    return np.asarray(image)
+
+
+def to_grey(image: Image.Image) -> Pixels:
+    """Return the grey levels of a decoded image where the conversion is exact.
+
+    Raises:
+        ImageRefused: colours, CMYK, transparency, or 16 bits that 8 bits cannot hold.
+    """
+    if image.mode.startswith("I;16") or image.mode == "I":
+        levels = np.asarray(image).astype(np.int64)
+        if (levels % 257).any() or levels.min() < 0 or levels.max() > 65535:
+            raise ImageRefused(Reason.WRONG_IMAGE_MODE, "16-bit levels that 8 bits cannot hold")
+        return (levels // 257).astype(np.uint8)
+    image = _opaque(image)
+    if image.mode == "1":
+        image = image.convert("L")
+    if image.mode == "RGB":
+        pixels = np.asarray(image)
+        if not (pixels == pixels[..., :1]).all():
+            raise ImageRefused(Reason.WRONG_IMAGE_MODE, "mode RGB with colours, expected grey")
+        return np.ascontiguousarray(pixels[..., 0])
+    if image.mode != "L":
+        raise ImageRefused(Reason.WRONG_IMAGE_MODE, f"mode {image.mode}, expected 8-bit grey")
+    return np.asarray(image)
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Drop a palette or an alpha channel that hides nothing."""
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.mode in ("RGBA", "LA"):
+        if image.getchannel("A").getextrema()[0] != 255:
+            raise ImageRefused(Reason.WRONG_IMAGE_MODE, "transparent pixels, expected opaque")
+        return image.convert(image.mode[:-1])
+    return image
+
+
+def resize(pixels: NDArray, size: tuple[int, int]) -> NDArray:
+    """Return `pixels` at `size` (height, width): area means to shrink, bilinear to enlarge."""
+    height, width = size
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(pixels, (width, height), interpolation=method)
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the keyword mask at `size` (height, width), True where the file's grey is over 0.5."""
+    return resize(read_grey(path), size) > 127
+
+
+def read_heatmap(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the attention heatmap at `size` (height, width), float32 in [0, 1]."""
+    return resize(read_grey(path), size).astype(np.float32) / np.float32(255)
+
+
+def to_levels(heatmap: NDArray) -> Pixels:
+    """Return a map in [0, 1] as 8-bit grey levels, rounded to nearest."""
+    return np.rint(np.clip(heatmap, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def encode(pixels: Pixels, suffix: str, quality: int = 95) -> bytes:
+    """Return H×W grey or H×W×3 RGB pixels as a file of type `suffix` ("jpg" or "png").
+
+    JPEGs are written without chroma subsampling.
+    """
+    file = BytesIO()
+    image = Image.fromarray(pixels)
+    if suffix == "png":
+        image.save(file, "PNG", compress_level=4)
+    else:
+        image.save(file, "JPEG", quality=quality, subsampling=0)
+    return file.getvalue()

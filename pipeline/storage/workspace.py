@@ -1,0 +1,63 @@
+"""Where things are: the data root of this run, and what all runs of a repository share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import InputError
+
+MARKER = "params.yaml"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The data root: a repository, or the copy of it in which DVC runs a queued experiment.
+
+    Every path in tables and params is relative to `root`.
+    """
+
+    root: Path
+
+    @classmethod
+    def find(cls, root: str | os.PathLike[str] | None = None) -> Workspace:
+        """Return the workspace at `root`, or the one that the current directory lies in.
+
+        Raises:
+            InputError: `root` is no folder, or no folder from here upwards holds a `params.yaml`.
+        """
+        if root is not None:
+            folder = Path(root).resolve()
+            if not folder.is_dir():
+                raise InputError(f"--root {folder}: there is no such folder. Name an existing one.")
+            return cls(folder)
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if (folder / MARKER).is_file():
+                return cls(folder)
+        raise InputError(
+            f"{here} is not inside a Gazeshift repository: neither it nor a folder above holds "
+            f"{MARKER}. Change into the repository, or name the data root with --root DIR."
+        )
+
+    def path(self, relative: str | os.PathLike[str]) -> Path:
+        """Return the absolute path of a path relative to the root (absolute ones stay)."""
+        return self.root / relative
+
+    def relative(self, path: Path) -> str:
+        """Return `path` relative to the root, with forward slashes, as tables hold it."""
+        return path.relative_to(self.root).as_posix()
+
+    @property
+    def state(self) -> Path:
+        """Folder of resume state of this data root (ignored by git; safe to delete)."""
+        return self.root / ".gazeshift"
+
+    @property
+    def shared_root(self) -> Path:
+        """The main workspace, also from within a queued experiment (DVC sets `DVC_ROOT`).
+
+        Only the MLflow store and caches keyed by content may live under it.
+        """
+        return Path(os.environ.get("DVC_ROOT", self.root)).resolve()

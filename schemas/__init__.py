@@ -1,0 +1,1 @@
+"""The data contracts, one module per table; import them to check your own files."""
