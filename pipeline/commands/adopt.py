@@ -1,4 +1,4 @@
-"""`gazeshift adopt STAGE`: move own files out of a stage's out folder, to where it can read them."""
+"""`gazeshift adopt STAGE`: move own files out of a stage's outs, to where it can read them."""
 
 from __future__ import annotations
 

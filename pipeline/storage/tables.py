@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,36 +30,27 @@ def read_table(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
 
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
     """Write refusals in the columns of `rejected_scenes.csv`, sorted by scene."""
-    import pandas as pd
-
-    rows = sorted(
-        (r.video_id, -1 if r.scene_number is None else r.scene_number, r.reason, r.file, r.found)
-        for r in rejections
-    )
-    table = pd.DataFrame(
-        [
-            Rejection(video_id, None if number < 0 else number, file, Reason(reason), found)
-            for video_id, number, reason, file, found in rows
-        ],
-        columns=list(Rejection._fields),
-    )
-    table["scene_number"] = table["scene_number"].astype("Int64")
-    table["remedy"] = [Rejection(*row).remedy for row in table.itertuples(index=False)]
-    write_table(path, table[list(COLUMNS)])
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for rejection in sorted(rejections, key=_order):
+            writer.writerow((*rejection, rejection.remedy))
 
 
 def read_rejections(path: Path) -> list[Rejection]:
     """Read what `write_rejections` wrote."""
-    import pandas as pd
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Rejection(
+                row["video_id"],
+                int(row["scene_number"]) if row["scene_number"] else None,
+                row["file"],
+                Reason(row["reason"]),
+                row["found"],
+            )
+            for row in csv.DictReader(file)
+        ]
 
-    table = read_table(path, {"scene_number": "Int64"})
-    return [
-        Rejection(
-            row.video_id,
-            None if pd.isna(row.scene_number) else int(row.scene_number),
-            "" if pd.isna(row.file) else row.file,
-            Reason(row.reason),
-            "" if pd.isna(row.found) else row.found,
-        )
-        for row in table.itertuples(index=False)
-    ]
+
+def _order(rejection: Rejection) -> tuple[str, int, str, str]:
+    return rejection.video_id, rejection.scene_number or 0, rejection.file, rejection.reason
