@@ -1,0 +1,169 @@
+"""The placebo: a variant that changes the heatmap as much as a boost does, but not the dose.
+
+Scaling the whole background by a factor and renormalising is no placebo: only the ratio of the two
+regions' factors survives the rescaling, so the background at alpha is, to the last digit, the
+keyword region at 1/alpha, a reduction in disguise (`scale_background`, kept for comparison with
+earlier studies). `redistribute_background` moves attention *within* the background instead: a
+random smooth half of it gains what the other half loses, and the keyword region keeps every value.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.heatmaps.algebra import (
+    OVER_ONE,
+    FloatMap,
+    HeatmapChange,
+    Mask,
+    OnClip,
+    capped_scale,
+    checked_maps,
+    modify_heatmap,
+)
+
+# The random field: white noise on a lattice of this many points along the longer side, blurred
+# with a Gaussian of a tenth of that side, so that a half consists of a few patches, not of grain.
+_LATTICE = 64
+_BLUR = 0.1 * _LATTICE
+# Levels of the field among which the median is found; a level holds a few pixels of a 512×512 map.
+_LEVELS = 2**16
+
+
+@dataclass(frozen=True)
+class PlaceboChange:
+    """What `redistribute_background` did to one map.
+
+    Attributes:
+        heatmap: H×W float32, values in [0, 1], equal to the input inside the keyword region.
+        modified: False where the heatmap is the input, value by value.
+        factor: `p >= 1`, by which the raised half was multiplied (before the cap at 1).
+        change_ratio: the total absolute change over the one asked for; 1 where none was asked for,
+            NaN where `total_change` was not given.
+        clipped_fraction: the share of all pixels that the cap holds at 1.
+    """
+
+    heatmap: FloatMap
+    modified: bool
+    factor: float
+    change_ratio: float
+    clipped_fraction: float
+
+
+def redistribute_background(
+    heatmap: ArrayLike,
+    region: ArrayLike,
+    total_change: float | None = None,
+    factor: float | None = None,
+    *,
+    seed: int,
+) -> PlaceboChange:
+    """Move attention between two halves of the background; the keyword region stays as it is.
+
+    A seeded smooth half `H` of the background (by attention) becomes `min(p*A, 1)`; the rest, of
+    sum `r`, is multiplied by `1 - D/r`, where `D` is what `H` gained. So the background's sum, the
+    total and the region's share stay, and the total absolute change `sum|A' - A|` is `2*D`.
+
+    Args:
+        heatmap: H×W, finite, in [0, 1].
+        region: H×W, binary: the keyword region.
+        total_change: the total absolute change to make, >= 0: full_boost's on the same scene. `p`
+            is solved for it exactly, or is the smallest with the largest possible change, where
+            `D = r` or all of `H` is at 1.
+        factor: uses this `p`, finite and >= 1, as long as `D <= r`; `total_change` then only serves
+            `change_ratio`.
+        seed: of the random field, >= 0.
+
+    Raises:
+        ValueError: for arguments outside the above, or if neither change nor factor is given.
+    """
+    heat, keyword = checked_maps(heatmap, region)
+    if heat.ndim != 2:
+        raise ValueError(f"heatmap must be one H×W map, found shape {heat.shape}")
+    _check_request(total_change, factor)
+    raised = ~keyword & _smooth_half(np.where(keyword, 0, heat), seed)
+    lowered = ~(raised | keyword)
+    raised_heat = heat[raised].astype(np.float64)
+    raised_sum = raised_heat.sum().item()
+    lowered_heat = heat[lowered].astype(np.float64)
+    lowered_sum = lowered_heat.sum().item()
+    if factor is None:
+        wanted = (total_change or 0) / 2
+    else:
+        wanted = np.minimum(factor * raised_heat, 1).sum().item() - raised_sum
+    gain = min(wanted, np.count_nonzero(raised_heat) - raised_sum, lowered_sum)
+    if gain <= 0:
+        return PlaceboChange(heat.copy(), False, 1.0, _change_ratio(0, total_change), 0.0)
+    if factor is not None and gain == wanted:
+        used = factor
+    else:
+        used = max(1.0, capped_scale(raised_heat, raised_sum + gain))
+    result = heat.copy()
+    scaled = used * raised_heat
+    result[raised] = np.minimum(scaled, 1)
+    result[lowered] = lowered_heat * (1 - gain / lowered_sum)
+    change = np.abs(result - heat).sum(dtype=np.float64).item()
+    return PlaceboChange(
+        heatmap=result,
+        modified=change > 0,
+        factor=used,
+        change_ratio=_change_ratio(change, total_change),
+        clipped_fraction=np.count_nonzero(scaled > OVER_ONE) / heat.size,
+    )
+
+
+def scale_background(
+    heatmap: ArrayLike, region: ArrayLike, alpha: ArrayLike, on_clip: OnClip = "cap"
+) -> HeatmapChange:
+    """The older placebo: the whole background times alpha, a keyword reduction by 1/alpha.
+
+    Arguments, result and errors are those of `modify_heatmap`, whose region is here all that is
+    outside the keyword region.
+    """
+    heat, keyword = checked_maps(heatmap, region)
+    return modify_heatmap(heat, ~keyword, alpha, on_clip)
+
+
+def _smooth_half(heat: FloatMap, seed: int) -> Mask:
+    """Where a seeded smooth random field is above its median, weighted with the heat.
+
+    So the two sides hold equal heat, up to the field's level at the median; neither is without
+    heat, unless all heat is on one level of the field (then the half is empty).
+    """
+    levels = _random_field(heat.shape, seed)
+    level_heat = np.bincount(levels.ravel(), weights=heat.ravel(), minlength=_LEVELS)
+    attended = np.flatnonzero(level_heat)
+    if attended.size < 2:
+        return np.zeros(heat.shape, np.bool_)
+    below = level_heat[attended].cumsum()
+    cut = attended[np.abs(below[:-1] - below[-1] / 2).argmin()]
+    return np.asarray(levels > cut)
+
+
+def _random_field(shape: tuple[int, ...], seed: int) -> NDArray[np.intp]:
+    """A smooth random field of the given H×W as integer levels from 0 to `_LEVELS - 1`."""
+    height, width = shape
+    longer = max(shape)
+    lattice = [max(1, round(_LATTICE * side / longer)) for side in shape]
+    noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(lattice)
+    smooth = cv2.GaussianBlur(noise, (0, 0), _BLUR, borderType=cv2.BORDER_REFLECT)
+    field = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    low, span = field.min(), np.ptp(field) or 1.0  # a single pixel has no span
+    return np.asarray((field - low) * ((_LEVELS - 1) / span), np.intp)
+
+
+def _change_ratio(change: float, total_change: float | None) -> float:
+    if total_change is None:
+        return float("nan")
+    return change / total_change if total_change > 0 else 1.0
+
+
+def _check_request(total_change: float | None, factor: float | None) -> None:
+    if total_change is None and factor is None:
+        raise ValueError("give total_change (the change to match) or factor (the placebo's alpha)")
+    if total_change is not None and not 0 <= total_change < float("inf"):
+        raise ValueError(f"total_change must be finite and >= 0, found {total_change}")
+    if factor is not None and not 1 <= factor < float("inf"):
+        raise ValueError(f"factor must be finite and >= 1, found {factor}")
