@@ -1,0 +1,1 @@
+"""The embedded demo: procedurally drawn ads, simulated viewers and a small backbone."""
