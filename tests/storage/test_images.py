@@ -1,0 +1,68 @@
+"""Images under the contract: what converts exactly is taken, the rest is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.storage.images import ImageRefused, encode, read_grey, read_rgb, to_levels
+from schemas.rejected_scenes import Reason
+
+GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+RGB = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=-1)
+
+
+def saved(folder: Path, image: Image.Image, name: str = "image.png", **options: object) -> Path:
+    image.save(folder / name, **options)
+    return folder / name
+
+
+def test_grey_levels_survive_every_exact_conversion(tmp_path: Path) -> None:
+    as_rgb = np.stack([GREY] * 3, axis=-1)
+    opaque = np.dstack([as_rgb, np.full(GREY.shape, 255, np.uint8)])
+    for pixels in (GREY, as_rgb, opaque, GREY.astype(np.uint16) * 257):
+        path = saved(tmp_path, Image.fromarray(pixels))
+        np.testing.assert_array_equal(read_grey(path), GREY)
+
+
+@pytest.mark.parametrize(
+    ("image", "reads"),
+    [
+        (Image.fromarray(RGB), read_grey),
+        (Image.fromarray(np.dstack([RGB, GREY])), read_rgb),
+        (Image.fromarray(GREY.astype(np.uint16) * 257 + 1), read_grey),
+    ],
+    ids=["colours as grey", "transparency used", "16 bits"],
+)
+def test_a_mode_without_exact_form_is_refused(tmp_path: Path, image, reads) -> None:
+    with pytest.raises(ImageRefused) as refused:
+        reads(saved(tmp_path, image))
+    assert refused.value.reason is Reason.WRONG_IMAGE_MODE
+
+
+def test_cmyk_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageRefused, match="CMYK"):
+        read_rgb(saved(tmp_path, Image.new("CMYK", (8, 6)), "image.jpg"))
+
+
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
+    image = Image.fromarray(RGB)
+    exif = image.getexif()
+    exif[0x0112] = 6
+    rotated = read_rgb(saved(tmp_path, image, exif=exif))
+    np.testing.assert_array_equal(rotated, np.rot90(RGB, -1))
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    content = encode(np.tile(RGB, (40, 40, 1)), "jpg")
+    (tmp_path / "cut.jpg").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ImageRefused, match="truncated"):
+        read_rgb(tmp_path / "cut.jpg")
+
+
+def test_levels_round_to_nearest() -> None:
+    values = np.array([0.0, 0.5 / 255 - 1e-9, 0.5 / 255 + 1e-9, 1.0, 1.5])
+    assert to_levels(values).tolist() == [0, 0, 1, 255, 255]

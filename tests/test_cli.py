@@ -1,0 +1,50 @@
+"""The command line: help at once, errors as one message, statuses that scripts can use."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli
+
+HEAVY = ("torch", "pandas", "numpy", "cv2", "mlflow", "great_expectations", "pandera", "yaml")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, pipeline.cli\n"
+        "try: pipeline.cli.main(['--help'])\n"
+        f"except SystemExit: print('heavy:', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert answer.stdout.endswith("heavy: []\n")
+
+
+def test_outside_a_repository_the_remedy_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["adopt", "variant"]) == 1
+    assert "--root DIR" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_disk_that_cannot_be_written_gives_one_line(
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full_disk(*_: object) -> None:
+        raise OSError(code, "no way to write", str(tmp_path / "out"))
+
+    monkeypatch.setattr("pipeline.commands.adopt.main", full_disk)
+    assert cli.main(["adopt", "variant", "--root", str(tmp_path)]) == 1
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "no way to write" in message
+    assert "what was finished is kept" in message
