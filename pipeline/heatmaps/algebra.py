@@ -50,6 +50,7 @@ FloatMap: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
 OnClip: TypeAlias = Literal["cap", "solve"]
 # One value for a single map; an array of the batch's shape for a batch.
+Values: TypeAlias = NDArray[np.float64]
 PerMap: TypeAlias = float | NDArray[np.float64]
 FlagPerMap: TypeAlias = bool | NDArray[np.bool_]
 
@@ -106,9 +107,9 @@ def modify_heatmap(
     if on_clip not in get_args(OnClip):
         raise ValueError(f"on_clip must be one of {get_args(OnClip)}, found {on_clip!r}")
     if heat.ndim == 2:
-        return _modify_map(heat, inside, alphas.item(), on_clip)
+        return modify_values(heat, inside, alphas.item(), on_clip)
     changes = [
-        _modify_map(heat[index], inside[index], alphas[index].item(), on_clip)
+        modify_values(heat[index], inside[index], alphas[index].item(), on_clip)
         for index in np.ndindex(alphas.shape)
     ]
     stacked = {
@@ -121,56 +122,81 @@ def modify_heatmap(
     )
 
 
-def _modify_map(heatmap: FloatMap, region: Mask, alpha: float, on_clip: OnClip) -> HeatmapChange:
-    """`modify_heatmap` on one checked map."""
+def modify_values(
+    heatmap: FloatMap, region: Mask, alpha: float, on_clip: OnClip, counts: Values | None = None
+) -> HeatmapChange:
+    """`modify_heatmap` on checked values, each of which may stand for many pixels.
+
+    What a value becomes depends on the value and its region alone. So a map with few distinct
+    values, such as an 8-bit one, can be given as those values with the number of pixels that have
+    them: the result is the same, and costs what there are values instead of pixels.
+
+    Args:
+        heatmap: any shape, in [0, 1].
+        region: binary, of the heatmap's shape.
+        alpha: finite and >= 0.
+        on_clip: as in `modify_heatmap`.
+        counts: pixels behind each value, >= 1, of the heatmap's shape; one each if not given.
+    """
     heat = heatmap.astype(np.float64)
-    total = heat.sum().item()
+    total = weighted_sum(heat, counts)
     unchanged = HeatmapChange(heatmap.copy(), False, 0.0, False, alpha)
     if alpha == 1 or total == 0 or not region.any() or region.all():
         return unchanged
     factor = np.clip(alpha, *_ALPHA_LIMITS).item() if alpha > 0 else 0.0
     mass_lost = False
     if on_clip == "solve":
-        region_heat, background_heat = heat[region], heat[~region]
-        if not (region_heat.any() and background_heat.any()):
+        scales = _solved_scales(heat, region, factor, counts)
+        if scales is None:
             return unchanged
-        region_scale, background_scale = _solved_scales(region_heat, background_heat, factor)
+        region_scale, background_scale = scales
         solved = region_scale / background_scale
         if not math.isclose(solved, factor):
             alpha = solved
     else:
         weights = np.where(region, heat * factor, heat)
-        background_scale = capped_scale(weights, total)
+        background_scale = capped_scale(weights, total, counts)
         region_scale = factor * background_scale
-        mass_lost = factor == 0 and np.count_nonzero(weights) < total
+        mass_lost = factor == 0 and count_pixels(weights > 0, counts) < total
     scaled = heat * np.where(region, region_scale, background_scale)
-    over = np.count_nonzero(scaled if mass_lost else scaled > OVER_ONE)
+    over = count_pixels(scaled > (0 if mass_lost else OVER_ONE), counts)
+    pixels = heat.size if counts is None else counts.sum().item()
     result = np.minimum(scaled, 1, out=scaled).astype(np.float32)
     modified = not np.array_equal(result, heatmap)
-    return HeatmapChange(result, modified, over / result.size, mass_lost, alpha)
+    return HeatmapChange(result, modified, over / pixels, mass_lost, alpha)
 
 
 def _solved_scales(
-    region_heat: NDArray[np.float64], background_heat: NDArray[np.float64], factor: float
-) -> tuple[float, float]:
-    """Scales of region and background that give the requested share, or the limit of the share."""
-    region_sum, background_sum = region_heat.sum().item(), background_heat.sum().item()
+    heat: Values, region: Mask, factor: float, counts: Values | None
+) -> tuple[float, float] | None:
+    """Scales of region and background that give the requested share, or the limit of the share.
+
+    None where region or background hold no attention, so that no factor moves the share.
+    """
+    region_heat, background_heat = heat[region], heat[~region]
+    region_counts = None if counts is None else counts[region]
+    background_counts = None if counts is None else counts[~region]
+    region_sum = weighted_sum(region_heat, region_counts)
+    background_sum = weighted_sum(background_heat, background_counts)
+    if region_sum == 0 or background_sum == 0:
+        return None
     total = region_sum + background_sum
-    weighted_sum = factor * region_sum + background_sum
-    region_target = total * (factor * region_sum / weighted_sum)
-    background_target = total * (background_sum / weighted_sum)
-    region_room, background_room = np.count_nonzero(region_heat), np.count_nonzero(background_heat)
+    modified_sum = factor * region_sum + background_sum
+    region_target = total * (factor * region_sum / modified_sum)
+    background_target = total * (background_sum / modified_sum)
+    region_room = count_pixels(region_heat > 0, region_counts)
+    background_room = count_pixels(background_heat > 0, background_counts)
     if region_target > region_room:
         region_target, background_target = region_room, total - region_room
     elif background_target > background_room:
         region_target, background_target = total - background_room, background_room
     return (
-        capped_scale(region_heat, region_target),
-        capped_scale(background_heat, background_target),
+        capped_scale(region_heat, region_target, region_counts),
+        capped_scale(background_heat, background_target, background_counts),
     )
 
 
-def capped_scale(weights: NDArray[np.float64], total: float) -> float:
+def capped_scale(weights: Values, total: float, counts: Values | None = None) -> float:
     """Solve `sum(min(c*weights, 1)) = total` for `c`, exactly (module docstring, "The cap").
 
     Where `total` is all that the positive weights can hold, or more, this is the smallest `c` that
@@ -179,26 +205,39 @@ def capped_scale(weights: NDArray[np.float64], total: float) -> float:
     Args:
         weights: any shape, >= 0.
         total: the sum to reach, >= 0.
+        counts: pixels behind each weight, as in `modify_values`.
     """
-    room = np.count_nonzero(weights)
+    room = count_pixels(weights > 0, counts)
     if room == 0:
         return 0.0
     if room <= total:
         return float(1 / weights[weights > 0].min())
-    scale = total / float(weights.sum())
+    scale = total / weighted_sum(weights, counts)
     if weights.max() * scale <= 1:
         return scale
-    capped = 0
+    capped = 0.0
     free = weights.ravel()
+    free_counts = None if counts is None else counts.ravel()
     while True:
-        still_free = free[free * scale <= 1]
-        newly_capped = free.size - still_free.size
+        over = free * scale > 1
+        newly_capped = count_pixels(over, free_counts)
         # The second condition is met by rounding only: a scale that is too small cannot fill up.
         if newly_capped == 0 or capped + newly_capped >= total:
             return scale
         capped += newly_capped
-        free = still_free
-        scale = max(scale, (total - capped) / float(free.sum()))
+        free = free[~over]
+        free_counts = None if free_counts is None else free_counts[~over]
+        scale = max(scale, (total - capped) / weighted_sum(free, free_counts))
+
+
+def weighted_sum(values: Values, counts: Values | None) -> float:
+    """The sum over pixels of `values`, each of which stands for `counts` pixels (None: for one)."""
+    return float(values.sum() if counts is None else (values * counts).sum())
+
+
+def count_pixels(chosen: Mask, counts: Values | None) -> float:
+    """The number of pixels behind the chosen values."""
+    return float(np.count_nonzero(chosen) if counts is None else counts[chosen].sum())
 
 
 def attention_share(heatmap: ArrayLike, mask: ArrayLike) -> PerMap:
@@ -254,16 +293,31 @@ def reachable_share(heatmap: ArrayLike, region: ArrayLike, alpha: ArrayLike) -> 
     """
     heat, inside = checked_maps(heatmap, region)
     alphas = _checked_alphas(alpha, heat.shape[:-2])
-    total = heat.sum(axis=(-2, -1), dtype=np.float64)
     attended = heat > 0
-    region_room = np.count_nonzero(attended & inside, axis=(-2, -1))
-    background_room = np.count_nonzero(attended & ~inside, axis=(-2, -1))
+    return share_limit(
+        alphas,
+        _sum_inside(heat, inside),
+        heat.sum(axis=(-2, -1), dtype=np.float64),
+        np.count_nonzero(attended & inside, axis=(-2, -1)),
+        np.count_nonzero(attended & ~inside, axis=(-2, -1)),
+    )
+
+
+def share_limit(
+    alpha: ArrayLike,
+    region_sum: PerMap,
+    total: PerMap,
+    region_room: PerMap,
+    background_room: PerMap,
+) -> PerMap:
+    """`reachable_share` from a map's sums: attention in the region and in all, pixels with any."""
+    alphas, totals = np.asarray(alpha, np.float64), np.asarray(total, np.float64)
     reached = np.where(
         alphas > 1,
-        np.minimum(region_room, total),
-        np.maximum(total - background_room, 0),
+        np.minimum(region_room, totals),
+        np.maximum(totals - np.asarray(background_room, np.float64), 0),
     )
-    return _ratio(np.where(alphas == 1, _sum_inside(heat, inside), reached), total)
+    return _ratio(np.where(alphas == 1, region_sum, reached), totals)
 
 
 def feasible(planned: ArrayLike, requested: ArrayLike, share: ArrayLike) -> FlagPerMap:

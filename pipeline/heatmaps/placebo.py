@@ -19,9 +19,12 @@ from pipeline.heatmaps.algebra import (
     HeatmapChange,
     Mask,
     OnClip,
+    Values,
     capped_scale,
     checked_maps,
+    count_pixels,
     modify_heatmap,
+    weighted_sum,
 )
 
 # The random field: white noise on a lattice of this many points along the longer side, blurred
@@ -83,34 +86,56 @@ def redistribute_background(
     if heat.ndim != 2:
         raise ValueError(f"heatmap must be one H×W map, found shape {heat.shape}")
     _check_request(total_change, factor)
-    raised = ~keyword & _smooth_half(np.where(keyword, 0, heat), seed)
-    lowered = ~(raised | keyword)
+    raised = ~keyword & smooth_half(np.where(keyword, 0, heat), seed)
+    return redistribute_values(heat, raised, ~(raised | keyword), total_change, factor)
+
+
+def redistribute_values(
+    heat: FloatMap,
+    raised: Mask,
+    lowered: Mask,
+    total_change: float | None = None,
+    factor: float | None = None,
+    counts: Values | None = None,
+) -> PlaceboChange:
+    """`redistribute_background` on checked values, given the two halves of the background.
+
+    Args:
+        heat: any shape, in [0, 1]; each value may stand for many pixels, as in `modify_values`.
+        raised: the half that gains attention, of the heatmap's shape.
+        lowered: the half that pays for it.
+        total_change: as in `redistribute_background`, over all pixels.
+        factor: as in `redistribute_background`.
+        counts: pixels behind each value, of the heatmap's shape; one each if not given.
+    """
     raised_heat = heat[raised].astype(np.float64)
-    raised_sum = raised_heat.sum().item()
-    lowered_heat = heat[lowered].astype(np.float64)
-    lowered_sum = lowered_heat.sum().item()
+    raised_counts = None if counts is None else counts[raised]
+    lowered_counts = None if counts is None else counts[lowered]
+    raised_sum = weighted_sum(raised_heat, raised_counts)
+    lowered_sum = weighted_sum(heat[lowered].astype(np.float64), lowered_counts)
     if factor is None:
         wanted = (total_change or 0) / 2
     else:
-        wanted = np.minimum(factor * raised_heat, 1).sum().item() - raised_sum
-    gain = min(wanted, np.count_nonzero(raised_heat) - raised_sum, lowered_sum)
+        wanted = weighted_sum(np.minimum(factor * raised_heat, 1), raised_counts) - raised_sum
+    gain = min(wanted, count_pixels(raised_heat > 0, raised_counts) - raised_sum, lowered_sum)
     if gain <= 0:
         return PlaceboChange(heat.copy(), False, 1.0, _change_ratio(0, total_change), 0.0)
-    if factor is not None and gain == wanted:
-        used = factor
-    else:
-        used = max(1.0, capped_scale(raised_heat, raised_sum + gain))
+    # A given factor that the other half can pay for is used as it is.
+    used = factor if factor is not None and gain == wanted else None
+    if used is None:
+        used = max(1.0, capped_scale(raised_heat, raised_sum + gain, raised_counts))
     result = heat.copy()
     scaled = used * raised_heat
     result[raised] = np.minimum(scaled, 1)
-    result[lowered] = lowered_heat * (1 - gain / lowered_sum)
-    change = np.abs(result - heat).sum(dtype=np.float64).item()
+    result[lowered] = heat[lowered] * (1 - gain / lowered_sum)
+    change = weighted_sum(np.abs(result - heat).astype(np.float64), counts)
+    pixels = heat.size if counts is None else counts.sum().item()
     return PlaceboChange(
         heatmap=result,
         modified=change > 0,
         factor=used,
         change_ratio=_change_ratio(change, total_change),
-        clipped_fraction=np.count_nonzero(scaled > OVER_ONE) / heat.size,
+        clipped_fraction=count_pixels(scaled > OVER_ONE, raised_counts) / pixels,
     )
 
 
@@ -126,11 +151,12 @@ def scale_background(
     return modify_heatmap(heat, ~keyword, alpha, on_clip)
 
 
-def _smooth_half(heat: FloatMap, seed: int) -> Mask:
+def smooth_half(heat: FloatMap | NDArray[np.uint8], seed: int) -> Mask:
     """Where a seeded smooth random field is above its median, weighted with the heat.
 
     So the two sides hold equal heat, up to the field's level at the median; neither is without
-    heat, unless all heat is on one level of the field (then the half is empty).
+    heat, unless all heat is on one level of the field (then the half is empty). `heat` is H×W,
+    >= 0, of any scale.
     """
     levels = _random_field(heat.shape, seed)
     level_heat = np.bincount(levels.ravel(), weights=heat.ravel(), minlength=_LEVELS)
@@ -142,16 +168,17 @@ def _smooth_half(heat: FloatMap, seed: int) -> Mask:
     return np.asarray(levels > cut)
 
 
-def _random_field(shape: tuple[int, ...], seed: int) -> NDArray[np.intp]:
+def _random_field(shape: tuple[int, ...], seed: int) -> NDArray[np.uint16]:
     """A smooth random field of the given H×W as integer levels from 0 to `_LEVELS - 1`."""
     height, width = shape
     longer = max(shape)
     lattice = [max(1, round(_LATTICE * side / longer)) for side in shape]
     noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(lattice)
     smooth = cv2.GaussianBlur(noise, (0, 0), _BLUR, borderType=cv2.BORDER_REFLECT)
-    field = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
-    low, span = field.min(), np.ptp(field) or 1.0  # a single pixel has no span
-    return np.asarray((field - low) * ((_LEVELS - 1) / span), np.intp)
+    low, span = smooth.min(), np.ptp(smooth) or 1.0  # a single point has no span
+    levels = ((smooth - low) * ((_LEVELS - 1) / span)).astype(np.uint16)
+    field = cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR)
+    return field.astype(np.uint16, copy=False)
 
 
 def _change_ratio(change: float, total_change: float | None) -> float:

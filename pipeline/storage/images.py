@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from schemas.rejected_scenes import Reason
 
@@ -72,6 +72,18 @@ def read_grey(path: Path) -> Pixels:
         FileNotFoundError: there is no such file.
     """
     return to_grey(decode(open_image(path.read_bytes())))
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Return an image's (height, width) as displayed, EXIF orientation applied, from its header.
+
+    Raises:
+        ImageRefused: empty, no JPEG or PNG, or too large.
+        FileNotFoundError: there is no such file.
+    """
+    image = open_image(path.read_bytes())
+    lies_on_its_side = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    return (image.width, image.height) if lies_on_its_side else (image.height, image.width)
 
 
 def decode(image: Image.Image) -> Image.Image:
@@ -161,15 +173,15 @@ def to_levels(heatmap: NDArray) -> Pixels:
     return np.rint(np.clip(heatmap, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
-def encode(pixels: Pixels, suffix: str, quality: int = 95) -> bytes:
+def encode(pixels: Pixels, suffix: str, quality: int = 95, comment: str = "") -> bytes:
     """Return H×W grey or H×W×3 RGB pixels as a file of type `suffix` ("jpg" or "png").
 
-    JPEGs are written without chroma subsampling.
+    JPEGs are written without chroma subsampling; only they take a `comment`.
     """
     file = BytesIO()
     image = Image.fromarray(pixels)
     if suffix == "png":
         image.save(file, "PNG", compress_level=4)
     else:
-        image.save(file, "JPEG", quality=quality, subsampling=0)
+        image.save(file, "JPEG", quality=quality, subsampling=0, comment=comment)
     return file.getvalue()

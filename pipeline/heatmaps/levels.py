@@ -1,0 +1,139 @@
+"""The algebra on 8-bit maps: 256 levels and a few regions instead of a value for every pixel.
+
+What a variant makes of a pixel depends on its level and its region alone. So a map of a quarter of
+a million pixels is counted once into a table of at most 768 entries, each variant is solved on
+that table by the same functions that work on arrays, and the result is a lookup. The results are
+those of the arrays, to the last level; a test compares them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.heatmaps.algebra import (
+    FloatMap,
+    HeatmapChange,
+    Mask,
+    OnClip,
+    Values,
+    count_pixels,
+    modify_values,
+    share_limit,
+    weighted_sum,
+)
+from pipeline.heatmaps.placebo import PlaceboChange, redistribute_values, smooth_half
+from pipeline.storage.images import Pixels, to_levels
+
+# The background is two halves, so that the placebo can raise one of them.
+_LOWERED, _KEYWORD, _RAISED = range(3)
+_GROUPS = 3
+
+
+@dataclass(frozen=True)
+class LevelMap:
+    """An 8-bit heatmap, its keyword mask, and the table of its distinct (level, group) pairs.
+
+    Attributes:
+        levels: H×W uint8.
+        groups: H×W uint8, which part of the picture each pixel belongs to.
+        counts: 3×256, how many pixels of each group have each level.
+    """
+
+    levels: Pixels
+    groups: Pixels
+    counts: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, levels: Pixels, keyword: Mask, seed: int | None = None) -> Self:
+        """Count a map; `seed` chooses the placebo's half of the background (None: no half)."""
+        groups = keyword.astype(np.uint8)
+        if seed is not None:
+            background = np.where(keyword, np.uint8(0), levels)
+            groups[smooth_half(background, seed) & ~keyword] = _RAISED
+        bins = cv2.calcHist([groups, levels], [0, 1], None, [_GROUPS, 256], [0, _GROUPS, 0, 256])
+        return cls(levels, groups, bins.astype(np.float64))
+
+    @cached_property
+    def _present(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        group, level = np.nonzero(self.counts)
+        return group, level
+
+    @cached_property
+    def heat(self) -> FloatMap:
+        """The distinct values, in [0, 1]; `pixels` and `keyword` go with them."""
+        return self._present[1].astype(np.float32) / np.float32(255)
+
+    @cached_property
+    def pixels(self) -> Values:
+        """How many pixels stand behind each value."""
+        return np.asarray(self.counts[self._present])
+
+    @cached_property
+    def keyword(self) -> Mask:
+        """Which values lie in the keyword region."""
+        return np.asarray(self._present[0] == _KEYWORD)
+
+    def modify(
+        self, alpha: float, on_clip: OnClip = "cap", background: bool = False
+    ) -> HeatmapChange:
+        """Do `modify_heatmap` for the keyword region (or the background) on the values."""
+        region = ~self.keyword if background else self.keyword
+        return modify_values(self.heat, region, alpha, on_clip, self.pixels)
+
+    def redistribute(self, total_change: float | None, factor: float | None) -> PlaceboChange:
+        """Do `redistribute_background` on the values, with the half chosen when counting."""
+        group = self._present[0]
+        return redistribute_values(
+            self.heat, group == _RAISED, group == _LOWERED, total_change, factor, self.pixels
+        )
+
+    @property
+    def share(self) -> float:
+        """The map's attention share, NaN where it has no attention."""
+        total = weighted_sum(self.heat.astype(np.float64), self.pixels)
+        return (
+            weighted_sum((self.heat * self.keyword).astype(np.float64), self.pixels) / total
+            if total > 0
+            else math.nan
+        )
+
+    def reachable_share(self, alpha: float, background: bool = False) -> float:
+        """Return the keyword's share as the factor on a region goes to its limit."""
+        region = ~self.keyword if background else self.keyword
+        heat = self.heat.astype(np.float64)
+        limit = share_limit(
+            alpha,
+            weighted_sum(heat[region], self.pixels[region]),
+            weighted_sum(heat, self.pixels),
+            count_pixels((heat > 0) & region, self.pixels),
+            count_pixels((heat > 0) & ~region, self.pixels),
+        )
+        return float(1 - limit if background else limit)
+
+    def total_change(self, heat: FloatMap) -> float:
+        """Return the sum over pixels of |`heat` - the map's own values|."""
+        return float((np.abs(heat - self.heat) * self.pixels).sum())
+
+    def render(self, heat: FloatMap) -> Pixels:
+        """Return the H×W map in which each of the distinct values has become `heat`."""
+        tables = np.zeros((_GROUPS, 256), np.uint8)
+        tables[self._present] = to_levels(heat)
+        picture = cv2.LUT(self.levels, tables[_LOWERED])
+        for group in (_KEYWORD, _RAISED):
+            chosen = cv2.inRange(self.groups, np.array(group), np.array(group))
+            cv2.copyTo(cv2.LUT(self.levels, tables[group]), chosen, picture)
+        return np.asarray(picture)
+
+
+def measure_levels(levels: Pixels, keyword: Mask) -> tuple[float, float]:
+    """Return alignment score and attention share (NaN if undefined) of a map as a file holds it."""
+    total = cv2.sumElems(levels)[0]
+    inside = cv2.sumElems(cv2.copyTo(levels, keyword.view(np.uint8)))[0]
+    return inside / 255 / levels.size, inside / total if total > 0 else math.nan
