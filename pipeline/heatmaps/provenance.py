@@ -1,0 +1,37 @@
+"""The file of an attention heatmap, and where its attention came from, in its JPEG comment."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from numpy.typing import NDArray
+
+from pipeline.storage.images import encode, to_levels
+
+Provenance = Literal["recorded", "predicted", "imported"]
+
+_COMMENT = re.compile(rb"gazeshift heatmap_source=(recorded|predicted)\b")
+
+
+def heatmap_file(
+    heatmap: NDArray, quality: int, source: Literal["recorded", "predicted"], model: str = ""
+) -> bytes:
+    """Return a heatmap as a greyscale JPEG, scaled so that its maximum is 255.
+
+    Args:
+        heatmap: H×W, >= 0, not all zero.
+        quality: JPEG quality.
+        source: whether viewers or a model said where attention is.
+        model: which model, where it was one.
+    """
+    comment = f"gazeshift heatmap_source={source}" + (f" model={model}" if model else "")
+    return encode(to_levels(heatmap / heatmap.max()), "jpg", quality, comment)
+
+
+def provenance(comment: bytes | None) -> Provenance:
+    """Return what a heatmap's JPEG comment says; files without one were imported."""
+    match = _COMMENT.match(comment or b"")
+    if match is None:
+        return "imported"
+    return "recorded" if match[1] == b"recorded" else "predicted"

@@ -1,0 +1,110 @@
+"""`source: folder`: scene cuts, masks or heatmaps that exist already, taken over byte for byte."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import InputError
+from pipeline.ingest.inputs import IngestParams, content_digests, input_path, list_files
+from pipeline.ingest.items import Item, Made, Plan, in_parallel
+from pipeline.storage.files import digest, replacing
+from pipeline.storage.scene_names import SceneName, parse_scene_name
+from pipeline.storage.workspace import Workspace
+from schemas.rejected_scenes import Reason, Rejection
+
+
+class SceneFile(NamedTuple):
+    """A file of the input folder, and the place in the out that it is copied to."""
+
+    name: SceneName
+    path: Path
+    target: str
+
+
+def plan_copies(
+    workspace: Workspace, params: IngestParams, out: str, *, further_keywords: bool = False
+) -> Plan:
+    """Plan to copy every file with a scene's name from `params.input` to `out`, one item each."""
+    files, refused = find_scene_files(workspace, params, out, further_keywords=further_keywords)
+    make = in_parallel(copy_scene_file, workspace, params.name, "file")
+    return Plan(copy_items(workspace, files), make, refused)
+
+
+def find_scene_files(
+    workspace: Workspace,
+    params: IngestParams,
+    out: str,
+    *,
+    aside: str = "",
+    further_keywords: bool = False,
+) -> tuple[list[SceneFile], list[Rejection]]:
+    """Return the input's scene files, and what cannot be taken over.
+
+    A scene has one image: of several the first is taken, and all are called image 1 from then on.
+    Suffixes become `jpg` or `png`.
+
+    Args:
+        workspace: the data root.
+        params: the stage's section.
+        out: folder that the files are to be copied to.
+        aside: name of a file that may lie there too.
+        further_keywords: whether `.k1` files, of a video's further keywords, belong here.
+
+    Raises:
+        InputError: there is no such folder, or nothing in it.
+    """
+    folder = input_path(workspace, params)
+    paths, refused = list_files(workspace, folder)
+    taken: dict[SceneName, SceneFile] = {}
+    named: list[tuple[SceneName, Path]] = []
+    for path in paths:
+        if path.name == aside:
+            continue
+        try:
+            name = parse_scene_name(path.name)
+            if name.keyword_index and not further_keywords:
+                raise InputError(f"file name {path.name!r}: '.k{name.keyword_index}' is for masks")
+            named.append((name, path))
+        except InputError as error:
+            refused.append(_refusal(workspace, path, Reason.NAME_DOES_NOT_PARSE, str(error)))
+    for name, path in sorted(named):
+        scene = name._replace(image_number=1)
+        suffix = "png" if path.suffix.lower() == ".png" else "jpg"
+        file = SceneFile(scene, path, f"{out}/{scene.relative(suffix)}")
+        first = taken.setdefault(scene, file)
+        if first is not file:
+            found = f"{workspace.relative(first.path)} is used"
+            refused.append(_refusal(workspace, path, Reason.DUPLICATE_SCENE, found, scene))
+    if not taken and not refused:
+        raise InputError(f"{params.name}.input: {params.input} holds no files. Put yours there.")
+    return list(taken.values()), refused
+
+
+def copy_items(workspace: Workspace, files: Sequence[SceneFile]) -> list[Item]:
+    """Return an item per file, keyed by its content."""
+    digests = content_digests([file.path for file in files])
+    return [
+        Item(file.target, digest(content), file)
+        for file, content in zip(files, digests, strict=True)
+    ]
+
+
+def copy_scene_file(item: Item, staging: Path) -> Made:
+    """Copy one file.
+
+    Never a hard link: a user who edits the imported file in place would change the out with it.
+    """
+    target = staging / item.task.target
+    with replacing(target) as temporary:
+        shutil.copyfile(item.task.path, temporary)
+    return Made(item.name, [item.task.target])
+
+
+def _refusal(
+    workspace: Workspace, path: Path, reason: Reason, found: str, name: SceneName | None = None
+) -> Rejection:
+    video_id, number = (name.video_id, name.scene_number) if name else ("", None)
+    return Rejection(video_id, number, workspace.relative(path), reason, found)

@@ -1,0 +1,1 @@
+"""Keyword masks: from outlines that people drew, or from CLIPSeg."""

@@ -1,0 +1,1 @@
+"""Attention models that need no recording: an image in, a map of where people would look out."""

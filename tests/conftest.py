@@ -1,0 +1,18 @@
+"""Fixtures that several test folders share; this file also puts `tests/` on the import path."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.storage.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """An empty data root that knows nothing of the repository, of DVC or of an MLflow server."""
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "params.yaml").write_text("")
+    return Workspace(root)

