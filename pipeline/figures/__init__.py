@@ -1,0 +1,1 @@
+"""Pictures: one style, one colour per variant everywhere."""

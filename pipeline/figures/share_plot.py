@@ -1,0 +1,63 @@
+"""The product's attention share over the course of a video, all variants in one plot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from pipeline.figures.style import style_of
+
+
+def draw_shares(
+    path: Path, title: str, scene_numbers: Sequence[int], shares: Mapping[str, Sequence[float]]
+) -> None:
+    """Draw one line per variant.
+
+    Args:
+        path: PNG to write.
+        title: of the plot.
+        scene_numbers: of the video, in order.
+        shares: {variant: share of each scene, in [0, 1]; NaN leaves a gap}.
+    """
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    # Lines that lie on one another stay visible: the thin baseline over the others, the dots of the
+    # placebo over the baseline.
+    for variant in sorted(shares, key=("baseline", "placebo").__contains__):
+        style = style_of(variant)
+        values = np.array(shares[variant], np.float64)
+        width = 1.0 if variant == "baseline" else 2.2
+        axes.plot(
+            scene_numbers,
+            values,
+            color=style.colour,
+            linestyle=style.dashes,
+            linewidth=width,
+            marker="o",
+            markersize=3,
+            label=variant.replace("_", " "),
+        )
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("scene number")
+    axes.set_ylabel("attention share of the keyword\n(% of all attention)")
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.25)
+    handles, labels = axes.get_legend_handles_labels()
+    order = [labels.index(variant.replace("_", " ")) for variant in shares]
+    figure.legend(
+        [handles[index] for index in order],
+        [labels[index] for index in order],
+        loc="outside right upper",
+        frameon=False,
+        fontsize=9,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, metadata={"Software": None})

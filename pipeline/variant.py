@@ -1,0 +1,216 @@
+"""Stage `variant`: heatmaps in which attention on the product rises or falls by a known factor."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipeline import tracking
+from pipeline.errors import InputError
+from pipeline.parallel import each
+from pipeline.params import ComputeParams, load_image_size
+from pipeline.storage.files import digest, file_digest, write_text
+from pipeline.storage.images import ImageRefused
+from pipeline.storage.outs import StageOuts
+from pipeline.storage.workspace import Workspace
+from pipeline.variants.manifest import write_manifest
+from pipeline.variants.settings import VariantParams
+from pipeline.variants.statistics import CorpusSummary
+from pipeline.variants.tables import read_scenes
+from pipeline.variants.video import (
+    SceneFailed,
+    VideoTask,
+    make_variants,
+    summary_of_video,
+    write_statistics,
+)
+
+if TYPE_CHECKING:
+    from pipeline.variants.corpus import Corpus
+
+LOG = logging.getLogger(__name__)
+
+CODE_VERSION = "1"
+SCENES = "data/valid_scenes.csv"
+VARIANTS = "outputs/variants_v3"
+SHARES = "reports/variant/shares.csv"
+METRICS = "reports/variant/metrics.json"
+FIGURES = "reports/variant/figures"
+OUTS = (VARIANTS, SHARES, METRICS, FIGURES)
+_SUMMARY = "summary"
+
+
+def main(workspace: Workspace) -> None:
+    """Make the variants of every video of the scene table.
+
+    Raises:
+        InputError: the scene table or a scene's file is missing or unreadable.
+    """
+    from pipeline.variants.corpus import Corpus
+
+    started_s = time.time()
+    params = VariantParams.load(workspace)
+    image_size = load_image_size(workspace)
+    compute = ComputeParams.load(workspace)
+    corpus = Corpus(read_scenes(workspace.path(SCENES)))
+    data_version = file_digest(workspace.path(SCENES))
+    keys = corpus.keys(params, image_size, CODE_VERSION)
+    plan = {f"video {video}": key for video, key in keys.items()}
+    plan[_SUMMARY] = digest(data_version, *keys.values())
+    with StageOuts(workspace, "variant", OUTS) as outs:
+        todo = outs.begin(plan)
+        videos = [video for video in keys if f"video {video}" in todo]
+        jobs = _Jobs(corpus, videos, workspace, outs.staging, params, image_size)
+        failures = []
+        for made in each(_make, jobs, compute, "variants", unit="video"):
+            if made.failure:
+                failures.append(made.failure)
+            else:
+                outs.accept(f"video {made.video_id}", made.files, made.summary)
+        _refuse(failures)
+        summary = CorpusSummary(params.variants)
+        for item, video in outs.results():
+            if item != _SUMMARY:
+                summary.add(item.removeprefix("video "), video)
+        if _SUMMARY in todo:
+            _write_summary(outs.staging, summary, params, image_size, data_version)
+            outs.accept(_SUMMARY, [f"{VARIANTS}/manifest.json", SHARES, METRICS])
+    LOG.info("variant: %d videos, %d of them made in this run.", len(keys), len(videos))
+    _track(workspace, params, image_size, summary, started_s)
+
+
+class _Job(NamedTuple):
+    task: VideoTask
+    staging: Path
+    """The workspace's root, as far as the job's outputs go."""
+    pictures: bool
+
+
+class _Made(NamedTuple):
+    video_id: str
+    files: list[str]
+    summary: dict[str, Any]
+    failure: str = ""
+
+
+class _Jobs(Sequence[_Job]):
+    """The jobs of a run, each put together when it is its turn: 30,000 tables would fill memory."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        videos: list[str],
+        workspace: Workspace,
+        staging: Path,
+        params: VariantParams,
+        image_size: tuple[int, int],
+    ) -> None:
+        self.corpus = corpus
+        self.videos = videos
+        self.staging = staging
+        self.sample = set(corpus.sample(params.sample_videos))
+        self.shared = (workspace.root, staging / VARIANTS, VARIANTS, params, image_size)
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, index: Any) -> Any:
+        video = self.videos[index]
+        task = VideoTask(self.corpus.rows(video), *self.shared)
+        return _Job(task, self.staging, video in self.sample)
+
+
+def _make(job: _Job) -> _Made:
+    """Make the variants of one video in a worker process."""
+    task = job.task
+    try:
+        made = make_variants(task, task.params.variants)
+        places = [*made.files, write_statistics(task, made)]
+        files = [f"{VARIANTS}/{place}" for place in places]
+        if job.pictures:
+            from pipeline.variants.pictures import draw_pictures
+
+            names = draw_pictures(task, made, job.staging / FIGURES)
+            files += [f"{FIGURES}/{name}" for name in names]
+    except (SceneFailed, ImageRefused, FileNotFoundError) as error:
+        return _Made(task.video_id, [], {}, str(error))
+    return _Made(task.video_id, files, summary_of_video(task, made))
+
+
+def _refuse(failures: list[str]) -> None:
+    if failures:
+        more = f" and {len(failures) - 1} more videos" if len(failures) > 1 else ""
+        raise InputError(
+            f"{min(failures)}{more}. The scene table calls it valid, so the files have changed "
+            "since: run `dvc repro validate`. The variants of all other videos are kept."
+        )
+
+
+def _write_summary(
+    staging: Path,
+    summary: CorpusSummary,
+    params: VariantParams,
+    image_size: tuple[int, int],
+    data_version: str,
+) -> None:
+    import pandas as pd
+
+    from pipeline.storage.tables import write_table
+
+    manifest = staging / VARIANTS / "manifest.json"
+    write_manifest(manifest, summary.videos, params, image_size, data_version)
+    write_table(staging / SHARES, pd.DataFrame(summary.share_profile()))
+    write_text(staging / METRICS, json.dumps(summary.metrics(), indent=1) + "\n")
+
+
+def _track(
+    workspace: Workspace,
+    params: VariantParams,
+    image_size: tuple[int, int],
+    summary: CorpusSummary,
+    started_s: float,
+) -> None:
+    """Leave the run in MLflow, also if nothing had to be made: each run of the stage is one."""
+    metrics = summary.metrics()
+    shares = {f"share/{variant}": share for variant, share in metrics.pop("share").items()}
+    alignments = {f"alignment/{name}": mean for name, mean in summary.mean_alignments().items()}
+    profile = summary.share_profile()
+    curves = {
+        f"share_by_position/{variant}": [row[variant] for row in profile]
+        for variant in params.variants
+    }
+    figures = sorted(workspace.path(FIGURES).glob("*.png"))
+    tracking.log_run(
+        workspace,
+        tracking.TrackedRun(
+            stage="variant",
+            name=run_name(params),
+            started_s=started_s,
+            params={**params.model_dump(mode="json"), "image_size": list(image_size)},
+            metrics={**metrics, **shares, **alignments, **curves},
+            tags=tracking.data_version(workspace, workspace.path(SCENES)),
+            artifacts={
+                "": [workspace.path(SHARES), workspace.path(METRICS)],
+                "samples": figures,
+            },
+            description="Heatmap variants. `samples/` holds two pictures per sample video: its "
+            "scenes with all their maps, and the keyword's share over its course.",
+        ),
+    )
+
+
+def run_name(params: VariantParams) -> str:
+    """Return a name that says what is special: the dose, and what differs from the defaults."""
+    dose = "alpha" if params.target_share is None else "target_share"
+    named = {dose: getattr(params, dose)}
+    for name, field in VariantParams.model_fields.items():
+        value = getattr(params, name)
+        if name in ("alpha", "target_share", "sample_videos"):
+            continue
+        if value != field.get_default(call_default_factory=True):
+            named[name] = "+".join(value) if name == "extra" else value
+    return " ".join(["variant", *(f"{name}={value}" for name, value in named.items())])

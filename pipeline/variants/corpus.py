@@ -1,0 +1,55 @@
+"""The videos of the scene table: their rows, the keys of their variants, which get pictures."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.storage.files import digest
+from pipeline.variants.settings import VariantParams
+
+
+class Corpus:
+    """A scene table, taken video by video.
+
+    Args:
+        scenes: the table, sorted by video and scene.
+    """
+
+    def __init__(self, scenes: pd.DataFrame) -> None:
+        self._scenes = scenes
+        starts = scenes["video_id"].ne(scenes["video_id"].shift()).to_numpy().nonzero()[0]
+        ends = [*starts[1:], len(scenes)]
+        ids = scenes["video_id"].iloc[starts]
+        self._rows = {
+            video: slice(start, end) for video, start, end in zip(ids, starts, ends, strict=True)
+        }
+
+    @property
+    def videos(self) -> list[str]:
+        """All video ids, in order."""
+        return list(self._rows)
+
+    def rows(self, video_id: str) -> pd.DataFrame:
+        """Return a video's rows."""
+        return self._scenes.iloc[self._rows[video_id]]
+
+    def sample(self, wanted: int | str) -> list[str]:
+        """Return that many videos ("all" for all), spread evenly over the table."""
+        videos = self.videos
+        count = len(videos) if wanted == "all" else min(int(wanted), len(videos))
+        return [videos[index * len(videos) // count] for index in range(count)]
+
+    def keys(
+        self, params: VariantParams, image_size: tuple[int, int], code_version: str
+    ) -> dict[str, str]:
+        """Return {video: key}: a digest of all that the video's files depend on.
+
+        The rows stand for the contents of their files: the column `digest` is made of them.
+        """
+        shared = [params.model_dump_json(exclude={"sample_videos"}), str(image_size), code_version]
+        row_hashes = pd.util.hash_pandas_object(self._scenes, index=False).to_numpy()
+        sample = set(self.sample(params.sample_videos))
+        return {
+            video: digest(row_hashes[rows].tobytes(), str(video in sample), *shared)
+            for video, rows in self._rows.items()
+        }
