@@ -83,7 +83,20 @@ def test_tables_hold_every_scene_and_exactly_the_columns(corpus) -> None:
         table = rows(corpus, name)
         assert list(table[0]) == [
             *source[0],
-            *["modified_attention_heatmap_path", "variant", "alpha", "region", "modified", "requested_share", "planned_share", "clipped_fraction", "reachable_share", "feasible", "placebo_factor", "placebo_change_ratio"],
+            *[
+                "modified_attention_heatmap_path",
+                "variant",
+                "alpha",
+                "region",
+                "modified",
+                "requested_share",
+                "planned_share",
+                "clipped_fraction",
+                "reachable_share",
+                "feasible",
+                "placebo_factor",
+                "placebo_change_ratio",
+            ],
         ]
         assert [{key: row[key] for key in source[0]} for row in table] == source
         assert {row["variant"] for row in table} == {name}

@@ -18,9 +18,6 @@ from av.video.reformatter import VideoReformatter
 
 from pipeline.storage.images import MAX_PIXELS, Pixels, resize
 
-# How much of a video may be missing at its end, in seconds, before it counts as truncated: some
-# writers state the length of the longest track.
-_END_TOLERANCE_S = 0.25
 _USUAL_RATE = Fraction(30)
 
 
@@ -29,22 +26,25 @@ class VideoUnreadable(Exception):
 
 
 class Frame(NamedTuple):
-    """A decoded frame, on screen from `start` up to `end` (seconds; the first starts at 0)."""
+    """A decoded frame, on screen from `start` on (seconds; the first frame's is 0)."""
 
     picture: av.VideoFrame
     start: Fraction
-    end: Fraction
 
 
 class Video:
-    """A video file that can be decoded from its start as often as needed."""
+    """A video file that can be decoded from its start as often as needed; see `open_video`."""
 
-    def __init__(self, container: av.container.InputContainer) -> None:
+    def __init__(self, container: av.container.InputContainer, file_size: int) -> None:
         stream: Any = container.streams.best("video")
         if stream is None:
             raise VideoUnreadable("it holds no video track")
         if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
             raise VideoUnreadable(f"frames of more than {MAX_PIXELS:,} pixels")
+        # The index at the front says where each frame lies; a decoder would just stop early.
+        indexed = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
+        if indexed > file_size:
+            raise VideoUnreadable(f"truncated: {file_size:,} bytes of at least {indexed:,}")
         # Videos are worked on side by side, one process each: more threads only cost.
         stream.thread_type = "NONE"
         self._container = container
@@ -58,31 +58,36 @@ class Video:
         rate = self._stream.guessed_rate or self._stream.average_rate or _USUAL_RATE
         return Fraction(rate.numerator, rate.denominator)
 
+    def end(self, last_start: Fraction) -> Fraction:
+        """Return when the video ends, in seconds, given when its last frame starts.
+
+        The track's stated length comes first: a frame's own duration is that of its packet, which
+        in variable-rate videos with reordered frames belongs to another frame.
+        """
+        stated = (self._stream.duration or 0) * Fraction(self._stream.time_base)
+        return stated if stated > last_start else last_start + 1 / self.frame_rate
+
     def frames(self) -> Iterator[Frame]:
         """Decode all frames in the order they are shown.
 
         Raises:
-            VideoUnreadable: damaged, without frames, or ending before its stated length.
+            VideoUnreadable: damaged, or without frames.
         """
-        self._container.seek(0, backward=True)
+        self._container.seek(0)
         base = Fraction(self._stream.time_base)
         first: int | None = None
-        end = Fraction(0)
+        start = Fraction(0)
         for picture in self._container.decode(self._stream):
             if picture.is_corrupt:
-                raise VideoUnreadable(f"damaged at {float(end):.2f} s")
+                raise VideoUnreadable(f"damaged after {float(start):.2f} s")
+            if picture.pts is None:
+                raise VideoUnreadable(f"a frame without a time after {float(start):.2f} s")
             if first is None:
-                first = picture.pts or 0
-            start = end if picture.pts is None else (picture.pts - first) * base
-            end = start + (picture.duration * base if picture.duration else 1 / self.frame_rate)
-            yield Frame(picture, start, end)
+                first = picture.pts
+            start = (picture.pts - first) * base
+            yield Frame(picture, start)
         if first is None:
             raise VideoUnreadable("it holds no frames")
-        stated = (self._stream.duration or 0) * base
-        if end < stated - _END_TOLERANCE_S:
-            raise VideoUnreadable(
-                f"truncated: it ends at {float(end):.2f} s of {float(stated):.2f} s"
-            )
 
     def small_bgr(self, frame: Frame, longest_side: int) -> Pixels:
         """Return the frame as stored (not rotated), shrunk to `longest_side`, as H×W×3 BGR."""
@@ -130,6 +135,6 @@ def open_video(path: Path) -> Iterator[Video]:
     """
     try:
         with av.open(path) as container:
-            yield Video(container)
+            yield Video(container, path.stat().st_size)
     except av.error.FFmpegError as error:
         raise VideoUnreadable(error.strerror or str(error)) from error

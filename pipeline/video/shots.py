@@ -66,7 +66,7 @@ def find_shots(video: Video, detector: SceneDetector, image_at: float) -> list[S
         image_at: which frame stands for a shot, as a fraction of the shot's time (0.5: middle).
 
     Raises:
-        VideoUnreadable: the video is damaged, empty or truncated.
+        VideoUnreadable: the video is damaged or empty.
     """
     starts: list[Fraction] = []
     cuts: list[FrameTimecode] = []
@@ -75,14 +75,13 @@ def find_shots(video: Video, detector: SceneDetector, image_at: float) -> list[S
         timecode = _timecode(frame.start, rate)
         cuts += detector.process_frame(timecode, video.small_bgr(frame, _DETECTION_SIDE_PX))
         starts.append(frame.start)
-        end = frame.end
     cuts += detector.post_process(timecode)
     # A fade's cut may lie between two frames; the new shot then begins with the later one.
     indices = {bisect_left(starts, _fraction(cut)) for cut in cuts}
     bounds = [starts[index] for index in sorted(indices | {0}) if index < len(starts)]
     return [
         Shot(first, last, _shown_at(starts, first + Fraction(image_at) * (last - first)))
-        for first, last in pairwise([*bounds, end])
+        for first, last in pairwise([*bounds, video.end(starts[-1])])
     ]
 
 
