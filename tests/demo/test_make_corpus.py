@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -125,6 +128,23 @@ def test_same_seed_gives_the_same_corpus(corpus: Path, tmp_path: Path) -> None:
     again, before = (decode(out / video, PLAN.starts) for out in (tmp_path, corpus))
     assert len(again) == 3
     np.testing.assert_array_equal(again, before)
+
+
+FILM = """
+import sys
+from pathlib import Path
+from demo.make_corpus import VideoPlan, film
+film(VideoPlan("7123456789012345678", "mug", (25, 30, 26)), Path(sys.argv[1]))
+"""
+
+
+def test_film_does_not_depend_on_what_was_in_memory(tmp_path: Path) -> None:
+    """With glibc, MALLOC_PERTURB_ sets what newly allocated memory holds."""
+    files = [tmp_path / f"{fill}.mp4" for fill in (1, 170)]
+    for path in files:
+        command = [sys.executable, "-c", FILM, str(path)]
+        subprocess.run(command, env={**os.environ, "MALLOC_PERTURB_": path.stem}, check=True)
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_another_video_is_another_ad() -> None:
