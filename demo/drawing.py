@@ -104,10 +104,12 @@ def _object_to_pixels(spec: SceneSpec, thing: SceneObject, time_s: float, camera
     return np.column_stack([camera[:, :2] @ linear, camera[:, :2] @ centre + camera[:, 2]])
 
 
-def _fill(image: Frame, polygons: list[NDArray[np.float64]], colour: Colour) -> None:
-    """Fill polygons given in pixel coordinates, anti-aliased."""
+def _fill(
+    image: Frame, polygons: list[NDArray[np.float64]], colour: Colour, line: int = cv2.LINE_AA
+) -> None:
+    """Fill polygons given in pixel coordinates."""
     fixed = [np.rint((points - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32) for points in polygons]
-    cv2.fillPoly(image, fixed, colour, cv2.LINE_AA, _SUBPIXEL_BITS)
+    cv2.fillPoly(image, fixed, colour, line, _SUBPIXEL_BITS)
 
 
 def _draw_background(background: Background, camera: Affine, size: tuple[int, int]) -> Frame:
@@ -186,7 +188,8 @@ def _draw_object(
         tone = shaded(getattr(thing.colours, part.tone), part.shade)
         _fill(canvas, [_apply(to_canvas, part.polygon)], _seen_colour(tone, thing, mean))
     opacity = np.zeros(canvas.shape[:2], np.uint8)
-    _fill(opacity, [_apply(to_canvas, shape.outline)], WHITE)
+    # OpenCV's anti-aliased edges reach outwards, which would make the product outgrow its outline.
+    _fill(opacity, [_apply(to_canvas, shape.outline)], WHITE, cv2.LINE_8)
 
     paint = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     alpha = cv2.resize(opacity, (width, height), interpolation=cv2.INTER_AREA)

@@ -39,7 +39,7 @@ class AttentionHeatmapParams(IngestParams):
     source: Literal["fixations", "folder", "saliency"] = "fixations"
     """`fixations`: recorded gaze; `folder`: heatmaps that exist; `saliency`: a model predicts."""
     input: str = "data/fixations"
-    """Folder of {video_id}.csv, or of heatmaps; `saliency` reads the scene images alone."""
+    """Folder of {video_id}.csv, or of heatmaps; for saliency data/video_scene_cuts/scenes.csv."""
     sigma_degrees: float = Field(1.0, gt=0, le=20)
     """Fixations: the Gaussian's standard deviation in degrees of visual angle."""
     pixels_per_degree: float = Field(35.0, gt=0, le=1000)
@@ -51,7 +51,7 @@ class AttentionHeatmapParams(IngestParams):
         "mediaattention:spectral",
     ] = "spectral_residual"
     """Saliency: OpenCV's spectral residual, or a model of the package mediaattention."""
-    jpeg_quality: int = Field(95, ge=50, le=100)
+    jpeg_quality: int = Field(95, ge=90, le=100)
     """Of the maps that this stage makes; maps that are taken over stay as they are."""
 
 
@@ -64,7 +64,7 @@ def main(workspace: Workspace) -> None:
         made = make_items(outs, plan, tables=(REFUSED,))
         refused = add_rejections(outs, REFUSED, plan, made)
     heatmaps = sum(len(result.files) for result in made)
-    LOG.info("attention_heatmap: %d heatmaps, %d refused", heatmaps, refused)
+    LOG.info("attention_heatmap: %d heatmaps, %d refused (%s)", heatmaps, refused, REFUSED)
 
 
 def plan_folder(workspace: Workspace, params: AttentionHeatmapParams) -> Plan:

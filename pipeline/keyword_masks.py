@@ -72,7 +72,7 @@ def main(workspace: Workspace) -> None:
         made = make_items(outs, plan, tables=(REFUSED,))
         refused = add_rejections(outs, REFUSED, plan, made)
     masks = sum(len(result.files) for result in made)
-    LOG.info("keyword_masks: %d masks, %d refused", masks, refused)
+    LOG.info("keyword_masks: %d masks, %d refused (%s)", masks, refused, REFUSED)
 
 
 def plan_folder(workspace: Workspace, params: KeywordMasksParams) -> Plan:
@@ -112,10 +112,13 @@ def mask_outlines(item: Item, staging: Path) -> Made:
         written = write_masks(staging, scene, _outlined(annotation, scene))
         files += written
         if not written:
-            when = "unknown times" if scene.image_time_s is None else f"{scene.image_time_s:.3f} s"
-            found = f"no outline of the first keyword at {when}"
+            found = "no outline of the first keyword" + _at(scene.image_time_s)
             refused.append(scene.refusal(Reason.KEYWORD_NOT_IN_SCENE, drawn.file, found))
     return Made(item.name, files, refused)
+
+
+def _at(image_time_s: float | None) -> str:
+    return ": the image's time is unknown" if image_time_s is None else f" at {image_time_s:.3f} s"
 
 
 def _outlined(annotation: Annotation, scene: Scene) -> dict[int, Mask]:

@@ -85,7 +85,9 @@ def main(workspace: Workspace) -> None:
         add_table(outs, SCENES, lambda path: write_scenes(path, scenes))
         refused = add_rejections(outs, REFUSED, plan, made)
     videos = len({scene.video_id for scene in scenes})
-    LOG.info("scene_cuts: %d scenes of %d videos, %d refused", len(scenes), videos, refused)
+    LOG.info(
+        "scene_cuts: %d scenes of %d videos, %d refused (%s)", len(scenes), videos, refused, REFUSED
+    )
 
 
 def plan_videos(workspace: Workspace, params: SceneCutsParams) -> Plan:

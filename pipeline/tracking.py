@@ -176,7 +176,7 @@ def _shown_name(run: TrackedRun) -> str:
 
 def _commit(workspace: Workspace) -> str:
     """Return the commit of the data root, "" outside git."""
-    command = ["git", "rev-parse", "HEAD"]
+    command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
     try:
         answer = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True)
     except FileNotFoundError:

@@ -19,7 +19,7 @@ from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
 from pipeline.variants.manifest import write_manifest
 from pipeline.variants.settings import VariantParams
-from pipeline.variants.statistics import CorpusSummary
+from pipeline.variants.statistics import POSITIONS, CorpusSummary
 from pipeline.variants.tables import read_scenes
 from pipeline.variants.video import (
     SceneFailed,
@@ -163,7 +163,13 @@ def _write_summary(
 
     manifest = staging / VARIANTS / "manifest.json"
     write_manifest(manifest, summary.videos, params, image_size, data_version)
-    write_table(staging / SHARES, pd.DataFrame(summary.share_profile()))
+    profile = [
+        (variant, position, share)
+        for variant, shares in summary.share_profile().items()
+        for position, share in zip(POSITIONS, shares, strict=True)
+    ]
+    shares = pd.DataFrame(profile, columns=["variant", "position", "share"])
+    write_table(staging / SHARES, shares)
     write_text(staging / METRICS, json.dumps(summary.metrics(), indent=1) + "\n")
 
 
@@ -178,11 +184,7 @@ def _track(
     metrics = summary.metrics()
     shares = {f"share/{variant}": share for variant, share in metrics.pop("share").items()}
     alignments = {f"alignment/{name}": mean for name, mean in summary.mean_alignments().items()}
-    profile = summary.share_profile()
-    curves = {
-        f"share_by_position/{variant}": [row[variant] for row in profile]
-        for variant in params.variants
-    }
+    curves = {f"share_by_position/{name}": row for name, row in summary.share_profile().items()}
     figures = sorted(workspace.path(FIGURES).glob("*.png"))
     tracking.log_run(
         workspace,

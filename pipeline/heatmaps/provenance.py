@@ -7,10 +7,12 @@ from typing import Literal
 
 from numpy.typing import NDArray
 
-from pipeline.storage.images import encode, to_levels
+from pipeline.storage.images import decode, encode, open_image, to_grey, to_levels
 
 Provenance = Literal["recorded", "predicted", "imported"]
 
+# JPEG takes a narrow peak down a level or two; clipping it by as much puts it back.
+_GAINS = [1 + level / 255 for level in range(6)]
 _COMMENT = re.compile(rb"gazeshift heatmap_source=(recorded|predicted)\b")
 
 
@@ -26,7 +28,11 @@ def heatmap_file(
         model: which model, where it was one.
     """
     comment = f"gazeshift heatmap_source={source}" + (f" model={model}" if model else "")
-    return encode(to_levels(heatmap / heatmap.max()), "jpg", quality, comment)
+    for gain in _GAINS:
+        content = encode(to_levels(heatmap / heatmap.max() * gain), "jpg", quality, comment)
+        if to_grey(decode(open_image(content))).max() == 255:
+            break
+    return content
 
 
 def provenance(comment: bytes | None) -> Provenance:

@@ -9,6 +9,11 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
+_RULES = {
+    "not_nullable": "must not be blank",
+    "multiple_fields_uniqueness": "each scene must have one row",
+}
+
 
 class ContractBroken(Exception):
     """A table breaks its schema, or is no table; the text says where."""
@@ -26,10 +31,27 @@ def read_checked(path: Path, dtypes: Mapping[str, str], schema: pa.DataFrameSche
         ContractBroken: no CSV, not UTF-8, or the schema's rules are broken.
     """
     try:
-        table = pd.read_csv(path, encoding="utf-8-sig", dtype=dict(dtypes), skipinitialspace=True)
+        table = pd.read_csv(
+            path,
+            encoding="utf-8-sig",
+            dtype=dict(dtypes),
+            skipinitialspace=True,
+            # A viewer or a video may be called NA.
+            keep_default_na=False,
+            na_values=[""],
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ContractBroken(f"not a readable UTF-8 CSV file: {error}") from error
     table.columns = table.columns.str.strip()
+    return check_table(table, schema)
+
+
+def check_table(table: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:
+    """Validate a table lazily.
+
+    Raises:
+        ContractBroken: the schema's rules are broken; the text names every rule.
+    """
     try:
         return schema.validate(table, lazy=True)
     except SchemaErrors as error:
@@ -38,15 +60,25 @@ def read_checked(path: Path, dtypes: Mapping[str, str], schema: pa.DataFrameSche
 
 def _summary(failures: pd.DataFrame) -> str:
     """Say what is wrong per column and rule, with the first line that it is wrong in."""
+    # A column that is not of its type fails further checks with errors of Python's.
+    echoes = failures["check"].str.startswith("dtype(")
+    echoes |= failures["failure_case"].astype(str).str.startswith("TypeError(")
+    # A rule for whole rows is listed once per column.
+    echoes |= failures.duplicated(["check", "index"]) & (
+        failures["schema_context"] == "DataFrameSchema"
+    )
     texts = []
-    for (column, check), cases in failures.groupby(["column", "check"], sort=False, dropna=False):
+    for _, cases in failures[~echoes].groupby(["schema_context", "column", "check"], sort=False):
         first = cases.iloc[0]
+        context, column, check = first[["schema_context", "column", "check"]]
         if check == "column_in_dataframe":
-            texts.append(f"there is no column {first.failure_case!r}")
-        elif pd.isna(first["index"]):
-            texts.append(f"{column}: {check}, found {first.failure_case}")
-        else:
-            more = f" and {len(cases) - 1} more lines" if len(cases) > 1 else ""
-            line = int(first["index"]) + 2
-            texts.append(f"{column}: {check}, found {first.failure_case} in line {line}{more}")
+            texts.append(f"there is no column {first['failure_case']!r}")
+            continue
+        rule = "must be a number" if check.startswith("coerce_dtype") else _RULES.get(check, check)
+        text = rule if context == "DataFrameSchema" else f"{column}: {rule}"
+        if context == "Column" and check != "not_nullable":
+            text += f", found {first['failure_case']}"
+        if pd.notna(first["index"]):
+            text += f" in line {int(first['index']) + 2}"
+        texts.append(text + (f" and {len(cases) - 1} more lines" if len(cases) > 1 else ""))
     return "; ".join(texts)

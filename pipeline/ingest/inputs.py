@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from pipeline.errors import InputError
 from pipeline.params import Section
 from pipeline.storage.files import file_digest, leaves
-from pipeline.storage.scene_names import check_video_id
+from pipeline.storage.scene_names import check_video_id, parse_scene_name
 from pipeline.storage.workspace import Workspace
 from schemas.rejected_scenes import Reason, Rejection
 
@@ -51,7 +51,7 @@ def input_path(workspace: Workspace, params: IngestParams) -> Path:
 
 
 def list_files(workspace: Workspace, folder: Path) -> tuple[list[Path], list[Rejection]]:
-    """Return all files at any depth, sorted by path, without hidden ones; and links that leave.
+    """Return all files at any depth, sorted by path, without hidden ones; and links that leave it.
 
     Raises:
         InputError: `folder` is no folder.
@@ -65,13 +65,20 @@ def list_files(workspace: Workspace, folder: Path) -> tuple[list[Path], list[Rej
         linked = [name for name in subfolders if os.path.islink(os.path.join(parent, name))]
         for name in [*names, *linked]:
             path = Path(parent, name)
-            if path.is_symlink() and leaves(path, folder):
-                found = f"a link to {os.readlink(path)}"
-                file = workspace.relative(path)
-                outside.append(Rejection(path.stem, None, file, Reason.OUTSIDE_DATA_FOLDER, found))
+            if path.is_symlink() and (leaves(path, folder) or not path.exists()):
+                outside.append(_link(workspace, path))
             elif name not in linked and not name.startswith("."):
                 files.append(path)
     return sorted(files), outside
+
+
+def _link(workspace: Workspace, path: Path) -> Rejection:
+    found, file = f"a link to {os.readlink(path)}", workspace.relative(path)
+    try:
+        name = parse_scene_name(path.name)
+    except InputError:
+        return Rejection(path.stem, None, file, Reason.OUTSIDE_DATA_FOLDER, found)
+    return Rejection(name.video_id, name.scene_number, file, Reason.OUTSIDE_DATA_FOLDER, found)
 
 
 def by_video(
@@ -98,7 +105,7 @@ def warn_of_orphans(workspace: Workspace, files: Mapping[str, Path], videos: Ite
     orphans = sorted(set(files) - set(videos))
     if orphans:
         LOG.warning(
-            "%d files belong to no video that was cut into scenes and are not used (first: %s)",
+            "not used, as they belong to no video that was cut into scenes: %d files (first: %s)",
             len(orphans),
             workspace.relative(files[orphans[0]]),
         )

@@ -6,6 +6,7 @@ after EXIF transposition, scenes as RGB, masks and heatmaps as 8-bit grey.
 
 from __future__ import annotations
 
+import math
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from pipeline.storage.jpeg import Layout, damage, first_rows, read_layout
+from pipeline.storage.png import decode_grey_png, is_whole_png
 from schemas.rejected_scenes import Reason
 
 Pixels = NDArray[np.uint8]
@@ -38,8 +41,13 @@ def open_image(content: bytes) -> Image.Image:
     """Return the image with its header read and its pixels not yet decoded.
 
     Raises:
-        ImageRefused: empty, no image, a format other than JPEG or PNG, or too many pixels.
+        ImageRefused: empty, no image, a format other than JPEG or PNG, too many pixels, or a
+            truncated or damaged file, as far as that shows without decoding.
     """
+    return _open(content)[0]
+
+
+def _open(content: bytes) -> tuple[Image.Image, Layout | None]:
     if not content:
         raise ImageRefused(Reason.UNREADABLE_IMAGE, "the file is empty")
     try:
@@ -51,7 +59,12 @@ def open_image(content: bytes) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         found = f"{image.width}x{image.height} pixels, at most {MAX_PIXELS:,} allowed"
         raise ImageRefused(Reason.IMAGE_TOO_LARGE, found)
-    return image
+    layout = read_layout(content) if image.format == "JPEG" else None
+    if layout and (found := damage(content, layout)):
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, f"damaged or truncated: {found}")
+    if image.format == "PNG" and not is_whole_png(content):
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: a checksum is wrong")
+    return image, layout
 
 
 def read_rgb(path: Path) -> Pixels:
@@ -71,7 +84,40 @@ def read_grey(path: Path) -> Pixels:
         ImageRefused: unreadable, truncated, too large, or a mode that has no exact 8-bit grey form.
         FileNotFoundError: there is no such file.
     """
-    return to_grey(decode(open_image(path.read_bytes())))
+    return grey_pixels(path.read_bytes())
+
+
+def grey_pixels(content: bytes) -> Pixels:
+    """Return a mask or heatmap as H×W uint8 from the bytes of its file, as `read_grey` does.
+
+    Raises:
+        ImageRefused: as in `read_grey`.
+    """
+    levels = decode_grey_png(content, MAX_PIXELS)
+    return to_grey(decode(open_image(content))) if levels is None else levels
+
+
+def probe_rgb(content: bytes) -> tuple[int, int]:
+    """Return (height, width) of what `read_rgb` would give, and refuse whatever it would refuse.
+
+    Of a sequential JPEG only the first rows are decoded: the rest is sound if its data end with
+    the image (see `pipeline.storage.jpeg`). All other images are decoded.
+
+    Raises:
+        ImageRefused: as in `read_rgb`.
+    """
+    image, layout = _open(content)
+    if layout is None:
+        height, width = to_rgb(decode(image)).shape[:2]
+        return height, width
+    to_rgb(decode(open_image(first_rows(content, layout))))
+    return displayed_size(image)
+
+
+def displayed_size(image: Image.Image) -> tuple[int, int]:
+    """Return (height, width) of an image that was opened, EXIF orientation applied."""
+    lies_on_its_side = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    return (image.width, image.height) if lies_on_its_side else (image.height, image.width)
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -81,9 +127,7 @@ def read_size(path: Path) -> tuple[int, int]:
         ImageRefused: empty, no JPEG or PNG, or too large.
         FileNotFoundError: there is no such file.
     """
-    image = open_image(path.read_bytes())
-    lies_on_its_side = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-    return (image.width, image.height) if lies_on_its_side else (image.height, image.width)
+    return displayed_size(open_image(path.read_bytes()))
 
 
 def decode(image: Image.Image) -> Image.Image:
@@ -153,9 +197,37 @@ def resize(pixels: NDArray, size: tuple[int, int]) -> NDArray:
     height, width = size
     if pixels.shape[:2] == (height, width):
         return pixels
-    shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(pixels, (width, height), interpolation=method)
+    if pixels.shape[0] < height or pixels.shape[1] < width:
+        return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+    if pixels.ndim == 2 and pixels.dtype == np.uint8:
+        return _shrink_levels(pixels, size)
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _shrink_levels(levels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Return area means, computed only where the map is not black: most of a mask is.
+
+    The window lies where borders of old and new pixels meet, so the result is that of the whole.
+    """
+    x, y, width, height = cv2.boundingRect(levels)
+    old_rows, new_rows = _common_steps(levels.shape[0], size[0])
+    old_columns, new_columns = _common_steps(levels.shape[1], size[1])
+    top, left = y // old_rows, x // old_columns
+    bottom, right = -(-(y + height) // old_rows), -(-(x + width) // old_columns)
+    window = levels[top * old_rows : bottom * old_rows, left * old_columns : right * old_columns]
+    small = np.zeros(size, np.uint8)
+    if window.size:
+        target = ((right - left) * new_columns, (bottom - top) * new_rows)
+        small[top * new_rows : bottom * new_rows, left * new_columns : right * new_columns] = (
+            cv2.resize(window, target, interpolation=cv2.INTER_AREA)
+        )
+    return small
+
+
+def _common_steps(old: int, new: int) -> tuple[int, int]:
+    """Return after how many old and new pixels their borders meet again."""
+    divisor = math.gcd(old, new)
+    return old // divisor, new // divisor
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -15,6 +15,10 @@ _NAME = re.compile(
 _VIDEO_ID = re.compile(r"\w[\w.-]{0,127}")
 
 
+class BadVideoId(InputError):
+    """A `video_id` that may not become part of a path."""
+
+
 class SceneName(NamedTuple):
     """A parsed file name; sorts by video, then by scene number as a number."""
 
@@ -40,7 +44,7 @@ def parse_scene_name(file_name: str) -> SceneName:
     """Parse a bare file name such as `7123…-Scene-001-01.jpg`.
 
     Raises:
-        InputError: the name does not have this form, or its `video_id` is not allowed.
+        InputError: the name does not have this form (BadVideoId: its `video_id` is not allowed).
     """
     match = _NAME.fullmatch(file_name)
     if match is None:
@@ -60,10 +64,10 @@ def check_video_id(video_id: str) -> str:
     """Return `video_id` if it may become part of a path, a URL and a log line.
 
     Raises:
-        InputError: it is empty, too long, holds `..`, a separator, a space or a control character.
+        BadVideoId: it is empty, too long, holds `..`, a separator, a space or a control character.
     """
     if _VIDEO_ID.fullmatch(video_id) is None or ".." in video_id:
-        raise InputError(
+        raise BadVideoId(
             f"video id {video_id!r} is not allowed: letters, digits, '_', '-' and single '.' only, "
             "at most 128, beginning with a letter, digit or '_'. Rename the file and its rows."
         )

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-POSITIONS = 12
-"""Points along a video at which the mean share is given."""
+POSITIONS = tuple((point + 0.5) / 12 for point in range(12))
+"""Where along a video the mean share is given: 0 is its start, 1 its end."""
 
 
 def describe(alignments: Sequence[float], shares: Sequence[float]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class CorpusSummary:
         self.scenes = 0
         self._shares = np.zeros((len(self.variants), 2))  # sum, number of defined ones
         self._alignments = np.zeros(len(self.variants))
-        self._profile = np.zeros((len(self.variants), POSITIONS, 2))
+        self._profile = np.zeros((len(self.variants), len(POSITIONS), 2))
         self._feasible = self._asked = self._weak_placebos = 0
         self._placebo_deviation = 0.0
 
@@ -64,7 +64,7 @@ class CorpusSummary:
         self.videos[video_id] = {"keyword": video["keyword"], "scenes": video["scenes"]}
         self.scenes += video["scenes"]
         # The scene that is shown at each point of the video's course.
-        shown = np.arange(POSITIONS) * video["scenes"] // POSITIONS
+        shown = (np.array(POSITIONS) * video["scenes"]).astype(int)
         for index, variant in enumerate(self.variants):
             rows = video["variants"][variant]
             shares = np.array(rows["planned_share"], np.float64)  # None becomes NaN
@@ -112,18 +112,12 @@ class CorpusSummary:
             for index, variant in enumerate(self.variants)
         }
 
-    def share_profile(self) -> list[dict[str, float | None]]:
-        """Return, along the course of a video, each variant's mean share over all videos."""
-        return [
-            {
-                "position": known((point + 0.5) / POSITIONS),
-                **{
-                    variant: _mean(*self._profile[index, point])
-                    for index, variant in enumerate(self.variants)
-                },
-            }
-            for point in range(POSITIONS)
-        ]
+    def share_profile(self) -> dict[str, list[float | None]]:
+        """Return each variant's mean share over all videos, at `POSITIONS` of their course."""
+        return {
+            variant: [_mean(*point) for point in self._profile[index]]
+            for index, variant in enumerate(self.variants)
+        }
 
 
 def _mean(total: float, count: float) -> float | None:

@@ -83,7 +83,9 @@ class Video:
             if picture.pts is None:
                 raise VideoUnreadable(f"a frame without a time after {float(start):.2f} s")
             if first is None:
-                first = picture.pts
+                first, size = picture.pts, (picture.width, picture.height)
+            if (picture.width, picture.height) != size:
+                raise VideoUnreadable(f"the frame size changes after {float(start):.2f} s")
             start = (picture.pts - first) * base
             yield Frame(picture, start)
         if first is None:
@@ -137,4 +139,4 @@ def open_video(path: Path) -> Iterator[Video]:
         with av.open(path) as container:
             yield Video(container, path.stat().st_size)
     except av.error.FFmpegError as error:
-        raise VideoUnreadable(error.strerror or str(error)) from error
+        raise VideoUnreadable(f"cannot be decoded: {error.strerror or error}") from error

@@ -1,4 +1,6 @@
+import json
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,14 @@ def test_an_own_variant_keeps_its_colour_and_takes_nobodys() -> None:
     style = style_of("opening")
     assert style == style_of("opening")
     assert style.colour not in {known.colour for known in STYLES.values()}
+
+
+def test_dvc_plots_have_the_same_colours() -> None:
+    template = Path(__file__).parents[2] / ".dvc/plots/variant_shares.json"
+    scale = json.loads(template.read_text())["encoding"]["color"]["scale"]
+    assert dict(zip(scale["domain"], scale["range"], strict=False)) == {
+        name: style.colour for name, style in STYLES.items()
+    }
 
 
 # Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB.

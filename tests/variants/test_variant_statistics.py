@@ -56,7 +56,5 @@ def test_the_summary_weighs_scenes_in_means_and_videos_in_profiles() -> None:
     assert metrics["feasible"] == 0.5
     assert metrics["weak_placebos"] == 1
     assert metrics["placebo_deviation"] == pytest.approx(0.001)
-    profile = summary.share_profile()
-    assert len(profile) == POSITIONS
-    assert [row["baseline"] for row in profile] == [0.2] * 6 + [0.4] * 6
-    assert profile[0]["position"] == pytest.approx(1 / 24)
+    assert (POSITIONS[0], len(POSITIONS)) == (pytest.approx(1 / 24), 12)
+    assert summary.share_profile()["baseline"] == [0.2] * 6 + [0.4] * 6

@@ -85,3 +85,27 @@ def test_a_video_without_pictures_is_refused(tmp_path: Path) -> None:
         open_video(tmp_path / "v.mp4") as video,
     ):
         list(video.frames())
+
+
+def test_a_video_whose_frame_size_changes_is_refused(tmp_path: Path) -> None:
+    import av
+
+    write_video(tmp_path / "upright.mp4", shots=[5], size=(96, 64))
+    write_video(tmp_path / "across.mp4", shots=[5], size=(64, 128))
+    with av.open(str(tmp_path / "v.mov"), "w") as joined:
+        for number, name in enumerate(["upright.mp4", "across.mp4"]):
+            with av.open(str(tmp_path / name)) as part:
+                if number == 0:
+                    track = joined.add_stream_from_template(part.streams.video[0])
+                in_band = av.BitStreamFilterContext("h264_mp4toannexb", part.streams.video[0])
+                for packet in part.demux(video=0):
+                    for plain in in_band.filter(packet):
+                        if plain.size:
+                            plain.stream = track
+                            plain.pts, plain.dts = plain.pts + 5000 * number, None
+                            joined.mux(plain)
+    with (
+        pytest.raises(VideoUnreadable, match="frame size changes after"),
+        open_video(tmp_path / "v.mov") as video,
+    ):
+        list(video.frames())

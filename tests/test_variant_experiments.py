@@ -1,0 +1,160 @@
+"""The stage under a real DVC, in a repository of its own."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import pytest
+from scene_trees import write_scene_tree
+
+from pipeline.tracking import EXPERIMENT
+
+REPOSITORY = Path(__file__).parents[1]
+DVC_YAML = f"""\
+stages:
+  variant:
+    cmd: {sys.executable} -m pipeline variant
+    deps:
+    - data/valid_scenes.csv
+    - attention_heatmap
+    - keyword_masks
+    params:
+    - image_size
+    - variant
+    outs:
+    - outputs/variants_v3: {{persist: true, push: false}}
+    - reports/variant/figures: {{persist: true, push: false}}
+    - reports/variant/metrics.json: {{persist: true, push: false}}
+    - reports/variant/shares.csv: {{persist: true, push: false}}
+metrics:
+- reports/variant/metrics.json
+plots:
+- reports/variant/shares.csv:
+    x: position
+    y: share
+    template: variant_shares
+"""
+PARAMS = """\
+image_size: [48, 32]
+compute: {n_jobs: 1}
+variant:
+  alpha: 1.5
+  sample_videos: 1
+"""
+
+
+class Repository:
+    """A git and DVC repository with two videos, its `variant` stage run and committed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        names = ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
+        self.environment = {key: value for key, value in os.environ.items() if key not in names}
+        self.environment |= {"PYTHONPATH": str(REPOSITORY), "DVC_NO_ANALYTICS": "1"}
+        # DVC starts its queue workers as plain `dvc`, and is silent if the path has none.
+        scripts = Path(sys.executable).parent
+        self.environment["PATH"] = f"{scripts}{os.pathsep}{os.environ['PATH']}"
+        write_scene_tree(root, {"70000": 3, "70001": 3})
+        (root / "params.yaml").write_text(PARAMS)
+        (root / "dvc.yaml").write_text(DVC_YAML)
+        (root / ".gitignore").write_text("/.gazeshift\n/mlruns\n")
+        self.run("git", "init", "-q")
+        self.run("git", "config", "user.email", "someone@example.org")
+        self.run("git", "config", "user.name", "Someone")
+        self.dvc("init", "-q")
+        shutil.copytree(REPOSITORY / ".dvc/plots", root / ".dvc/plots", dirs_exist_ok=True)
+        self.dvc("add", "-q", "attention_heatmap", "keyword_masks", "data/video_scene_cuts")
+        self.dvc("repro", "-q")
+        self.commit()
+
+    def run(self, *command: str) -> str:
+        # A file, not a pipe: DVC's queue worker outlives the command and would keep a pipe open.
+        with TemporaryFile("w+") as output:
+            answer = subprocess.run(
+                command, cwd=self.root, env=self.environment, stdout=output, stderr=output
+            )
+            output.seek(0)
+            text = output.read()
+        assert answer.returncode == 0, text
+        return text
+
+    def dvc(self, *arguments: str) -> str:
+        return self.run("dvc", *arguments)
+
+    def commit(self) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", "A state")
+
+    def outputs(self) -> dict[str, bytes]:
+        files = [path for out in ("outputs", "reports") for path in (self.root / out).rglob("*.*")]
+        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in files}
+
+    def experiments(self) -> dict[str, float]:
+        """Return {alpha: mean share of full_boost}, as `dvc exp show` lists them."""
+        rows = csv.DictReader(StringIO(self.dvc("exp", "show", "--csv")))
+        return {row["variant.alpha"]: float(row["share.full_boost"]) for row in rows}
+
+    def runs(self) -> dict[str, dict]:
+        """Return {name: tags} of the runs in the repository's MLflow store."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient(f"sqlite:///{self.root}/mlruns/mlflow.db")
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        assert experiment is not None
+        runs = client.search_runs([experiment.experiment_id])
+        return {run.info.run_name.split(" (")[0]: run.data.tags for run in runs}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[Repository]:
+    made = Repository(tmp_path)
+    yield made
+    made.dvc("queue", "stop", "--kill")
+
+
+def test_an_experiment_in_a_copy_leaves_the_workspace_as_it_was(repository: Repository) -> None:
+    before = repository.outputs()
+    repository.dvc("exp", "run", "-q", "--temp", "-S", "variant.alpha=2")
+    assert repository.outputs() == before
+    assert repository.run("git", "status", "--short") == ""
+    shares = repository.experiments()
+    assert shares["2"] > shares["1.5"]
+    runs = repository.runs()
+    assert set(runs) == {"variant alpha=1.5", "variant alpha=2.0"}
+    tags = runs["variant alpha=2.0"]
+    assert tags["dvc.stage"] == "variant"
+    assert tags["dvc.exp"]
+    assert tags["git.commit"] == repository.run("git", "rev-parse", "HEAD").strip()
+    assert len(tags["data.valid_scenes"]) == 32
+    plots = json.loads(repository.dvc("plots", "show", "--json"))["data"]
+    (plot,) = plots["reports/variant/shares.csv"]
+    assert plot["content"]["encoding"]["color"]["field"] == "variant"
+    assert len(plot["content"]["data"]["values"]) == 7 * 12
+
+
+@pytest.mark.slow
+def test_a_queued_grid_and_a_run_in_the_workspace(repository: Repository) -> None:
+    before = repository.outputs()
+    repository.dvc("exp", "run", "-q", "--queue", "-S", "variant.alpha=0.5,3")
+    repository.dvc("queue", "start", "-j", "2")
+    deadline = time.monotonic() + 120
+    while repository.dvc("queue", "status").count("Success") < 2 and time.monotonic() < deadline:
+        time.sleep(1)
+    assert repository.outputs() == before
+    assert repository.run("git", "status", "--short") == ""
+    assert len(repository.runs()) == 3
+    shares = repository.experiments()
+    assert shares["0.5"] < shares["1.5"] < shares["3"]
+
+    repository.dvc("exp", "run", "-q", "-S", "variant.alpha=2")
+    assert repository.outputs() != before
+    repository.dvc("exp", "run", "-q", "-S", "variant.alpha=1.5")
+    assert repository.outputs() == before
