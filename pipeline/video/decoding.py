@@ -91,14 +91,17 @@ class Video:
         if first is None:
             raise VideoUnreadable("it holds no frames")
 
-    def small_bgr(self, frame: Frame, longest_side: int) -> Pixels:
-        """Return the frame as stored (not rotated), shrunk to `longest_side`, as H×W×3 BGR."""
+    def small_bgr(self, frame: Frame, least_width: int) -> Pixels:
+        """Return the frame as stored (not rotated) as H×W×3 BGR.
+
+        It is shrunk by the largest whole factor that keeps `least_width`.
+        """
         width, height = frame.picture.width, frame.picture.height
-        scale = min(1.0, longest_side / max(width, height))
+        factor = max(1, width // least_width)
         small = self._reformatter.reformat(
             frame.picture,
-            max(1, round(width * scale)),
-            max(1, round(height * scale)),
+            max(1, round(width / factor)),
+            max(1, round(height / factor)),
             "bgr24",
             threads=1,
         )

@@ -20,8 +20,9 @@ from scenedetect.common import Timecode
 
 from pipeline.video.decoding import Video
 
-# What PySceneDetect itself shrinks frames to before it compares them.
-_DETECTION_SIDE_PX = 256
+# PySceneDetect itself shrinks frames by a whole factor to no less than this before it compares
+# them; its thresholds are made for that.
+_DETECTION_WIDTH_PX = 256
 
 _DETECTORS: dict[str, tuple[type[SceneDetector], str]] = {
     "adaptive": (AdaptiveDetector, "adaptive_threshold"),
@@ -73,7 +74,7 @@ def find_shots(video: Video, detector: SceneDetector, image_at: float) -> list[S
     rate = video.frame_rate
     for frame in video.frames():
         timecode = _timecode(frame.start, rate)
-        cuts += detector.process_frame(timecode, video.small_bgr(frame, _DETECTION_SIDE_PX))
+        cuts += detector.process_frame(timecode, video.small_bgr(frame, _DETECTION_WIDTH_PX))
         starts.append(frame.start)
     cuts += detector.post_process(timecode)
     # A fade's cut may lie between two frames; the new shot then begins with the later one.
