@@ -1,0 +1,93 @@
+"""dvc.yaml: what it says a stage reads and writes is what the code does."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.cli import STAGES
+from pipeline.params import ComputeParams, Section, read_params
+from pipeline.storage.workspace import Workspace
+
+ROOT = Path(__file__).parents[1]
+DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def modules_of(stage: str) -> set[str]:
+    """Return the files of ours that a stage's module imports, directly or not."""
+    found: set[str] = set()
+    waiting = [f"pipeline.{stage}"]
+    while waiting:
+        path = file_of(waiting.pop())
+        if path is None or path in found:
+            continue
+        found.add(path)
+        tree = ast.parse((ROOT / path).read_text())
+        package = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        waiting += [package.rpartition(".")[0]]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                waiting += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+    return found
+
+
+def file_of(module: str) -> str | None:
+    """Return the file of a module of ours, relative to the root; None for others'."""
+    base = module.replace(".", "/")
+    if base.split("/")[0] not in ("pipeline", "schemas", "demo"):
+        return None
+    return next((p for p in (f"{base}.py", f"{base}/__init__.py") if (ROOT / p).is_file()), None)
+
+
+def paths(entries: list[Any]) -> dict[str, dict[str, Any]]:
+    """Return {path: flags} of a list of outs or metrics."""
+    return {
+        path: flags or {}
+        for entry in entries
+        for path, flags in (entry.items() if isinstance(entry, dict) else [(entry, {})])
+    }
+
+
+def test_the_stages_are_those_of_the_command_line_in_its_order() -> None:
+    assert list(DVC) == list(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_name_every_module_that_the_stage_imports(stage: str) -> None:
+    code = {dep for dep in DVC[stage]["deps"] if dep.endswith(".py")}
+    assert code == modules_of(stage)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_outs_are_those_of_the_module_kept_and_never_pushed(stage: str) -> None:
+    outs = paths(DVC[stage]["outs"])
+    assert set(outs) == set(importlib.import_module(STAGES[stage].module).OUTS)
+    for flags in outs.values():
+        assert flags == {"persist": True, "push": False}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_out_is_a_dep_of_its_own_stage(stage: str) -> None:
+    assert not set(paths(DVC[stage]["outs"])) & set(DVC[stage]["deps"])
+    assert DVC[stage]["cmd"] == f"python -m pipeline {stage}"
+
+
+def test_every_section_of_params_yaml_loads() -> None:
+    workspace = Workspace(ROOT)
+    known = {"image_size", "compute"}
+    ComputeParams.load(workspace)
+    for stage, command in STAGES.items():
+        module = importlib.import_module(command.module)
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Section) and hasattr(value, "name"):
+                value.load(workspace)
+                known.add(value.name)
+        assert stage in known
+    assert set(read_params(workspace)) <= known
