@@ -25,7 +25,7 @@ from schemas.rejected_scenes import Reason
 
 LOG = logging.getLogger(__name__)
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 HEATMAPS = "attention_heatmap"
 REFUSED = "reports/ingest/attention_heatmap.csv"
 OUTS = (HEATMAPS, REFUSED)

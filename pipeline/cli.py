@@ -34,6 +34,7 @@ STAGES = {
 COMMANDS = {
     "check": _Command("pipeline.commands.check", "what is missing before a first run on own data"),
     "adopt": _Command("pipeline.commands.adopt", "move own files out of a stage's out folder"),
+    "profile": _Command("pipeline.commands.profile", "take the valid scenes as new reference"),
     "summary": _Command(
         "pipeline.commands.summary", "what came in, what was refused, what is next"
     ),

@@ -11,10 +11,11 @@ Floats = NDArray[np.float64]
 def time_within(onsets: Floats, durations: Floats, start_s: float, end_s: float) -> Floats:
     """Return how many seconds of each fixation fall into a span; 0 where none does.
 
-    A fixation that a cut divides counts on each side with the time it has there.
+    A fixation that a cut divides counts on each side with the time it has there. Less than a
+    microsecond is none: it is the rounding of an onset plus a duration.
     """
     overlap = np.minimum(onsets + durations, end_s) - np.maximum(onsets, start_s)
-    return np.maximum(overlap, 0.0)
+    return np.where(overlap < 1e-6, 0.0, overlap)
 
 
 def fixation_map(

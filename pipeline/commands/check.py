@@ -1,0 +1,218 @@
+"""`gazeshift check`: what a first run on own data needs, with first offenders and remedies."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from pipeline.attention_heatmap import AttentionHeatmapParams
+from pipeline.cli import STAGES
+from pipeline.errors import GazeshiftError
+from pipeline.ingest.inputs import IngestParams, input_path
+from pipeline.keyword_masks import KeywordMasksParams
+from pipeline.keywords import read_keywords
+from pipeline.params import ComputeParams, Section, load_image_size
+from pipeline.scene_cuts import SceneCutsParams
+from pipeline.splits import TEST, TRAIN, VAL, split_of
+from pipeline.storage.workspace import Workspace
+from pipeline.validate import KEYWORDS, ValidateParams
+from pipeline.validation.measure import Refused, Settings, Task, measure_scene
+from pipeline.validation.trees import Role, SceneFiles, SceneKey, SceneTrees, scan_trees
+from schemas.rejected_scenes import REMEDIES, Reason, Rejection
+
+SAMPLE = 200
+"""Scenes whose pixels are looked at; `validate` looks at all."""
+
+_SHOWN = 3
+_INGEST: dict[Role, type[IngestParams]] = {
+    "image": SceneCutsParams,
+    "mask": KeywordMasksParams,
+    "heatmap": AttentionHeatmapParams,
+}
+_GREY = {
+    Reason.WRONG_IMAGE_MODE,
+    Reason.MASK_EMPTY,
+    Reason.MASK_FULL,
+    Reason.HEATMAP_CONSTANT,
+}
+
+
+class Finding(NamedTuple):
+    """One line of the checklist; sound if it has no offenders."""
+
+    title: str
+    offenders: Sequence[str] = ()
+    remedy: str = ""
+    fatal: bool = True
+    """Whether it stops the pipeline; else the offenders are refused and the rest go on."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text of the finding."""
+        if not self.offenders:
+            yield f"✓ {self.title}"
+            return
+        yield f"{'✗' if self.fatal else '⚠'} {self.title}: {len(self.offenders)} offending"
+        yield from (f"    {offender}" for offender in self.offenders[:_SHOWN])
+        yield f"    → {self.remedy}"
+
+
+def main(workspace: Workspace) -> int:
+    """Print the checklist; return 1 if anything is ✗."""
+    findings = list(check(workspace))
+    for finding in findings:
+        sys.stdout.write("\n".join(finding.lines()) + "\n")
+    broken = sum(finding.fatal and bool(finding.offenders) for finding in findings)
+    sys.stdout.write(
+        f"\n{broken} of {len(findings)} checks failed.\n"
+        if broken
+        else "\nReady: `dvc repro`. Scenes under ⚠ are refused with a reason, the others go on.\n"
+    )
+    return 1 if broken else 0
+
+
+def check(workspace: Workspace) -> Iterator[Finding]:
+    """Yield the findings, cheapest first; without readable parameters there are no others."""
+    params = _guarded("params.yaml reads, section by section", lambda: _load_params(workspace))
+    yield params
+    if params.offenders:
+        return
+    yield _inputs(workspace)
+    yield _keywords(workspace)
+    trees = scan_trees(workspace, _folders(workspace))
+    if not trees.scenes and not trees.strays:
+        yield Finding("no scene images, masks or heatmaps yet: `dvc repro` makes them")
+        return
+    allowed = 1 - ValidateParams.load(workspace).min_valid_fraction
+    yield _names(trees, allowed)
+    yield _mates(workspace, trees, allowed)
+    yield from _pixels(workspace, trees, allowed)
+    yield _splits(trees)
+    yield _current(workspace)
+
+
+def _guarded(title: str, read: Callable[[], object]) -> Finding:
+    try:
+        read()
+    except GazeshiftError as error:
+        return Finding(title, [str(error)], "Correct what is named above.")
+    return Finding(title)
+
+
+def _load_params(workspace: Workspace) -> None:
+    load_image_size(workspace)
+    ComputeParams.load(workspace)
+    for command in STAGES.values():
+        for value in vars(importlib.import_module(command.module)).values():
+            if isinstance(value, type) and issubclass(value, Section) and hasattr(value, "name"):
+                value.load(workspace)
+
+
+def _inputs(workspace: Workspace) -> Finding:
+    missing = []
+    for params in (section.load(workspace) for section in _INGEST.values()):
+        try:
+            path = input_path(workspace, params)
+        except GazeshiftError as error:
+            missing.append(str(error))
+            continue
+        if path.is_dir() and not any(path.iterdir()):
+            missing.append(f"{params.name}.input: {params.input} is empty")
+    remedy = "Put the files there, or point <stage>.source and <stage>.input at what you have."
+    return Finding("the inputs of the ingest stages are there", missing, remedy)
+
+
+def _keywords(workspace: Workspace) -> Finding:
+    title = f"{KEYWORDS} has its columns, and keywords that one can see"
+    try:
+        table = read_keywords(workspace.path(KEYWORDS))
+    except GazeshiftError as error:
+        return Finding(title, [str(error)], "See docs/data_format.md for the columns.")
+    return _refusals(title, table.rejections, fatal=not table.keywords)
+
+
+def _refusals(title: str, rejections: Sequence[Rejection], fatal: bool) -> Finding:
+    offenders = [
+        f"{one.file or KEYWORDS} {one.video_id}: {one.reason} ({one.found})" for one in rejections
+    ]
+    commonest = Counter(one.reason for one in rejections).most_common(1)
+    return Finding(title, offenders, REMEDIES[commonest[0][0]] if commonest else "", fatal)
+
+
+def _folders(workspace: Workspace) -> dict[Role, str]:
+    """Return where the scenes' files are: what was made, or else what is to be taken over."""
+    folders: dict[Role, str] = {}
+    for role, section in _INGEST.items():
+        params = section.load(workspace)
+        out = importlib.import_module(STAGES[params.name].module).OUTS[0]
+        taken_over = getattr(params, "source", "") == "folder"
+        folders[role] = params.input if taken_over else out
+    return folders
+
+
+def _names(trees: SceneTrees, allowed: float) -> Finding:
+    fatal = len(trees.strays) > allowed * len(trees.scenes)
+    return _refusals("file names parse, links stay inside", trees.strays, fatal)
+
+
+def _mates(workspace: Workspace, trees: SceneTrees, allowed: float) -> Finding:
+    roles = [
+        role for role, folder in trees.folders.items() if any(workspace.path(folder).glob("*"))
+    ]
+    missing = [
+        f"{video_id} scene {number}: no {' and no '.join(absent)}"
+        for (video_id, number), files in sorted(trees.scenes.items())
+        if (absent := [role for role in roles if getattr(files, role) is None])
+    ]
+    title = f"the same scenes on all sides ({', '.join(roles)})"
+    remedy = "Add the missing files, or look into reports/ingest/ for why they were not made."
+    return Finding(title, missing, remedy, len(missing) > allowed * len(trees.scenes))
+
+
+def _pixels(workspace: Workspace, trees: SceneTrees, allowed: float) -> Iterator[Finding]:
+    """Yield what a sample of the complete scenes holds, evenly spread over all."""
+    whole: list[tuple[SceneKey, SceneFiles]] = [
+        (key, files)
+        for key, files in sorted(trees.scenes.items())
+        if files.image and files.mask and files.heatmap and not files.refusal
+    ]
+    sample = whole[:: max(1, len(whole) // SAMPLE)][:SAMPLE]
+    tolerance = ValidateParams.load(workspace).aspect_tolerance
+    settings = Settings(workspace.root, load_image_size(workspace), tolerance)
+    refused = [
+        outcome
+        for key, files in sample
+        if isinstance(
+            outcome := measure_scene(Task(*key, files.paths, ""), settings).outcome, Refused
+        )
+    ]
+    looked_at = f"{len(sample)} of {len(trees.scenes)} scenes looked at"
+    for title, grey in (("images read, sizes agree", False), ("grey levels make sense", True)):
+        found = [one for one in refused if (one.reason in _GREY) is grey]
+        rejections = [Rejection("", None, one.file, one.reason, one.found) for one in found]
+        yield _refusals(f"{title} ({looked_at})", rejections, len(found) > allowed * len(sample))
+
+
+def _splits(trees: SceneTrees) -> Finding:
+    filled = {split_of(video_id) for video_id, _ in trees.scenes}
+    empty = [f"{part}: no video" for part in (TRAIN, VAL, TEST) if part not in filled]
+    remedy = "The split is a hash of the video id; add videos until each part has some."
+    return Finding("train, val and test each have a video", empty, remedy, fatal=False)
+
+
+def _current(workspace: Workspace) -> Finding:
+    """Ask DVC whether the scene table belongs to the data as they are."""
+    title = "data/valid_scenes.csv is current"
+    if not workspace.path("dvc.yaml").is_file():
+        return Finding(f"{title}: not asked, there is no dvc.yaml here")
+    command = [sys.executable, "-m", "dvc", "status", "--json", "--with-deps", "validate"]
+    answer = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True)
+    if answer.returncode:
+        return Finding(title, [answer.stderr.strip()], "Run `dvc status validate` and see.")
+    changed = json.loads(answer.stdout or "{}")
+    offenders = [f"{stage}: {json.dumps(entries)}" for stage, entries in changed.items()]
+    return Finding(title, offenders, "Run `dvc repro validate`.")

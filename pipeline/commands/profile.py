@@ -1,0 +1,30 @@
+"""`gazeshift profile`: take the scenes that are valid now as the reference for drift."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from pipeline.errors import InputError
+from pipeline.storage.files import write_text
+from pipeline.storage.workspace import Workspace
+from pipeline.validate import SCENES, ValidateParams
+
+
+def main(workspace: Workspace) -> int:
+    """Write the distributions of the valid scenes' figures to `validate.reference_profile`.
+
+    Raises:
+        InputError: there is no scene table, or nothing in it.
+    """
+    from schemas.scene_batch import make_profile
+    from schemas.valid_scenes import read_valid_scenes
+
+    path = workspace.path(SCENES)
+    table = read_valid_scenes(path) if path.is_file() else None
+    if table is None or table.empty:
+        raise InputError(f"{SCENES} is missing or empty. Run `dvc repro validate` first.")
+    target = ValidateParams.load(workspace).reference_profile
+    write_text(workspace.path(target), json.dumps(make_profile(table), indent=1) + "\n")
+    sys.stdout.write(f"wrote {target}, from {len(table)} scenes\n")
+    return 0

@@ -1,0 +1,70 @@
+"""`gazeshift summary`: how many scenes came in, which were refused and why, what to open next."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.storage.workspace import Workspace
+from pipeline.validate import REFUSED, SUMMARY
+from pipeline.variant import METRICS
+from schemas.rejected_scenes import REMEDIES, Reason
+
+_NEXT = (
+    (REFUSED, "every refusal, with the file, what was found and the remedy"),
+    ("reports/validation/data_docs/index.html", "the checks of the whole batch, as a page"),
+    ("reports/variant/figures", "pictures of the variants"),
+    ("data/CORPUS.md", "what the demo's data are: drawn ads, simulated viewers"),
+)
+
+
+def main(workspace: Workspace) -> int:
+    """Print the summary of the last run.
+
+    Raises:
+        InputError: validate has not run.
+    """
+    summary = _read(workspace, SUMMARY)
+    if summary is None:
+        raise InputError(f"there is no {SUMMARY} yet. Run `dvc repro` first.")
+    lines = [*_scenes(summary), *_variants(_read(workspace, METRICS)), *_next(workspace)]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _read(workspace: Workspace, path: str) -> dict[str, Any] | None:
+    file = workspace.path(path)
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def _scenes(summary: dict[str, Any]) -> Iterator[str]:
+    counts = f"{summary['scenes_in']} came in, {summary['valid']} valid, {summary['refused']}"
+    yield f"\nScenes: {counts} refused"
+    for reason, count in summary["refused_by_reason"].items():
+        yield f"  {count:>6}  {reason}: {REMEDIES[Reason(reason)]}"
+    parts = (
+        f"{name} {part['videos']} videos, {part['scenes']} scenes"
+        for name, part in summary["splits"].items()
+    )
+    yield f"Split by video: {'; '.join(parts)}"
+    yield from (f"Warning: {warning}" for warning in summary["warnings"])
+
+
+def _variants(metrics: dict[str, Any] | None) -> Iterator[str]:
+    if metrics is None:
+        return
+    yield f"Variants of {metrics['scenes']} scenes; mean attention share of the product:"
+    for name, share in metrics["share"].items():
+        yield f"  {name:<14}{share:.3f}"
+    yield f"  {metrics['feasible']:.1%} of the changes reach their dose in the heatmap"
+
+
+def _next(workspace: Workspace) -> Iterator[str]:
+    yield "Open next:"
+    for path, meaning in _NEXT:
+        if workspace.path(path).exists():
+            yield f"  {path}: {meaning}"
+    yield "  make ui: the runs in MLflow, in a browser"

@@ -1,0 +1,79 @@
+"""The checklist, on small trees with one thing wrong each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scene_trees import write_scene_tree
+
+from pipeline import cli
+from pipeline.commands.check import check
+from pipeline.storage.workspace import Workspace
+
+PARAMS = """\
+image_size: [48, 32]
+scene_cuts: {source: folder, input: data/video_scene_cuts}
+keyword_masks: {source: folder, input: keyword_masks}
+attention_heatmap: {source: folder, input: attention_heatmap}
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    write_scene_tree(tmp_path, {f"7000{number}": 2 for number in range(12)})
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    rows = "".join(f"7000{number},mug\n" for number in range(12))
+    (tmp_path / "data/keywords.csv").write_text(f"_id,keyword_list[0]\n{rows}")
+    return Workspace.find(tmp_path)
+
+
+def marks(workspace: Workspace) -> dict[str, str]:
+    """Return {beginning of each title: its mark}."""
+    lines = [next(finding.lines()) for finding in check(workspace)]
+    return {" ".join(line[2:].split()[:2]): line[0] for line in lines}
+
+
+def test_a_sound_tree_is_ready(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(marks(workspace).values()) == {"✓"}
+    assert cli.main(["check", "--root", str(workspace.root)]) == 0
+    assert "Ready" in capsys.readouterr().out
+
+
+def test_params_that_do_not_read_end_the_list(workspace: Workspace) -> None:
+    workspace.path("params.yaml").write_text("variant: {alpah: 2}")
+    assert marks(workspace) == {"params.yaml reads,": "✗"}
+
+
+def test_an_input_that_is_missing_is_named(workspace: Workspace) -> None:
+    workspace.path("params.yaml").write_text(PARAMS + "compute: {n_jobs: 1}\n")
+    workspace.path("attention_heatmap").rename(workspace.path("elsewhere"))
+    found = {finding.title: finding for finding in check(workspace)}
+    offenders = found["the inputs of the ingest stages are there"].offenders
+    assert len(offenders) == 1
+    assert "attention_heatmap.input: there is no attention_heatmap" in offenders[0]
+
+
+def test_one_missing_mate_warns_and_many_fail(workspace: Workspace) -> None:
+    masks = sorted(workspace.path("keyword_masks").rglob("*.png"))
+    masks[0].unlink()
+    assert marks(workspace)["the same"] == "⚠"
+    for mask in masks[1:14]:
+        mask.unlink()
+    assert marks(workspace)["the same"] == "✗"
+
+
+def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
+    image = next(workspace.path("data/video_scene_cuts").rglob("*.jpg"))
+    image.write_bytes(image.read_bytes()[:200])
+    (image.parent / "scene_1.png").write_bytes(b"")
+    found = marks(workspace)
+    assert found["images read,"] == found["file names"] == "⚠"
+
+
+def test_a_column_that_is_missing_fails(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.path("data/keywords.csv").write_text("id,word\n1,mug\n")
+    assert cli.main(["check", "--root", str(workspace.root)]) == 1
+    assert "✗ data/keywords.csv" in capsys.readouterr().out
