@@ -20,7 +20,8 @@ __all__ = ["KeywordTable", "read_keywords", "refusal"]
 LOG = logging.getLogger(__name__)
 
 _DELIMITERS = ",;\t"
-_LONGEST_CELL = 10_000_000
+# No limit: an open quotation mark makes one cell of the rest of a file.
+_LONGEST_CELL = 2**31 - 1
 _AS_FLOAT = re.compile(r"\d+(\.\d+)?e\+?\d+|\d+\.0+", re.IGNORECASE)
 
 
@@ -103,9 +104,9 @@ def _wrong_id(video_id: str) -> str:
 
 def _rows(path: Path) -> Iterator[tuple[int, str, tuple[str, ...]]]:
     """Yield (line number, video id, keywords) of all rows that are not blank throughout."""
+    csv.field_size_limit(_LONGEST_CELL)
     text = _text(path)
     delimiter, columns = _columns(path, text)
-    csv.field_size_limit(_LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         width = len(next(reader))
@@ -145,7 +146,7 @@ def _columns(path: Path, text: str) -> tuple[str, list[int]]:
             return delimiter, [id_column, keyword_column, *further]
     raise InputError(
         f"{path} needs a column {' or '.join(ID_COLUMNS)} and a column "
-        f"{' or '.join(KEYWORD_COLUMNS)}; found: {', '.join(headers) or 'an empty file'}. "
+        f"{' or '.join(KEYWORD_COLUMNS)}; found: {', '.join(headers)[:200] or 'an empty file'}. "
         "Name the columns in its first line."
     )
 

@@ -75,7 +75,7 @@ NOT_VISUAL_PATTERNS = tuple(
         # Addresses, hashtags and handles.
         r"(?:https?://|www\.)\S*",
         r"[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|shop|store|co|io|de|uk|fr|app)(?:/\S*)?",
-        r"(?:[#@]\w\S*\s*)+",
+        r"[#@]\w\S*(?: [#@]\w\S*)*",
     )
 )
 """Phrases with a free part; each must match the whole keyword."""

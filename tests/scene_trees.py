@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.heatmaps.algebra import alignment_score, attention_share
 from pipeline.splits import split_of
-from pipeline.storage.files import digest, write_bytes
+from pipeline.storage.files import digest, write_bytes, write_text
 from pipeline.storage.images import encode, read_heatmap, read_mask, to_levels
 from pipeline.storage.scene_names import SceneName
 from pipeline.storage.tables import write_table
@@ -51,6 +51,15 @@ def write_scene_tree(
     table = pd.DataFrame(rows)
     write_table(root / SCENES, table)
     return table
+
+
+def write_validate_inputs(root: Path, videos: Mapping[str, int]) -> None:
+    """Write what the validate stage reads: the three trees (96x54), keywords and parameters."""
+    write_scene_tree(root, videos)
+    (root / SCENES).unlink()
+    rows = "".join(f"{video_id},sneaker\n" for video_id in videos)
+    write_text(root / "data/keywords.csv", f"_id,keyword_list[0]\n{rows}")
+    write_text(root / "params.yaml", "image_size: [48, 32]\ncompute: {n_jobs: 1}\n")
 
 
 def draw_scene(

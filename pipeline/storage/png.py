@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER = struct.Struct(">IIBBBBB")
 _SUB, _UP = 1, 2
+# Transparency, and everything that may hold an orientation (ImageMagick puts EXIF into text).
+_NOT_PLAIN = {b"tRNS", b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
 
 
 class _Header(NamedTuple):
@@ -47,9 +50,11 @@ def decode_grey_png(content: bytes, max_pixels: int) -> NDArray[np.uint8] | None
         return None
     chunks = list(_chunks(content))
     names = [name for name, _ in chunks]
-    if names[:1] != [b"IHDR"] or names[-1] != b"IEND" or {b"tRNS", b"eXIf"} & set(names):
+    if names[:1] != [b"IHDR"] or names[-1] != b"IEND" or _NOT_PLAIN & set(names):
         return None
-    header = _Header(*struct.unpack(">IIBBBBB", chunks[0][1]))
+    if len(chunks[0][1]) != _HEADER.size:
+        return None
+    header = _Header(*_HEADER.unpack(chunks[0][1]))
     if header[2:] != (8, 0, 0, 0, 0) or not 0 < header.width * header.height <= max_pixels:
         return None
     rows = _inflate(
