@@ -1,0 +1,1 @@
+"""Editing a scene so that attention follows a modified heatmap, and nothing else changes."""

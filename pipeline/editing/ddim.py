@@ -1,0 +1,87 @@
+"""Deterministic diffusion steps (DDIM), written as rotations of latents and their velocity.
+
+With a noise level `phi` such that the latents are `x = cos(phi)*clean + sin(phi)*noise`, and the
+velocity `v = cos(phi)*noise - sin(phi)*clean`, a DDIM step without added noise is the rotation
+`x' = cos(phi - phi')*x - sin(phi - phi')*v` (Song et al. 2021, arXiv 2010.02502; velocity:
+Salimans & Ho 2022, arXiv 2202.00512).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Level(NamedTuple):
+    """A noise level: the model's timestep and its angle, 0 for a clean picture."""
+
+    timestep: int
+    angle: float
+
+
+def noise_levels(alphas_cumprod: Tensor, depth: float, steps: int) -> list[Level]:
+    """Return `steps + 1` levels, from the clean picture up to `depth`, evenly spaced in time.
+
+    Args:
+        alphas_cumprod: the backbone's noise schedule, one value per timestep.
+        depth: how far into the noise, as a fraction of the timesteps, in (0, 1].
+        steps: of the way.
+    """
+    last = depth * (len(alphas_cumprod) - 1)
+    timesteps = [round(last * step / steps) for step in range(1, steps + 1)]
+    angles = [math.acos(math.sqrt(alphas_cumprod[timestep].item())) for timestep in timesteps]
+    return [Level(0, 0.0), *map(Level, timesteps, angles)]
+
+
+def step(latents: Tensor, velocity: Tensor, start: Level, end: Level) -> Tensor:
+    """Return the latents at level `end`, given those and their velocity at level `start`."""
+    turn = start.angle - end.angle
+    return math.cos(turn) * latents - math.sin(turn) * velocity
+
+
+def step_back(latents: Tensor, velocity_at_start: Tensor, start: Level, end: Level) -> Tensor:
+    """Return the latents at `start` from which `step` leads to `latents` at `end`."""
+    turn = start.angle - end.angle
+    return (latents + math.sin(turn) * velocity_at_start) / math.cos(turn)
+
+
+def clean_prediction(latents: Tensor, velocity: Tensor, level: Level) -> Tensor:
+    """Return the clean latents that the model sees in noisy ones."""
+    return math.cos(level.angle) * latents - math.sin(level.angle) * velocity
+
+
+def velocity_towards(clean: Tensor, latents: Tensor, level: Level) -> Tensor:
+    """Return the velocity with which `clean_prediction` gives `clean`; the level is not clean."""
+    return (math.cos(level.angle) * latents - clean) / math.sin(level.angle)
+
+
+def velocity_of_noise(noise: Tensor, latents: Tensor, level: Level) -> Tensor:
+    """Turn the output of a model that predicts the noise into a velocity."""
+    return (noise - math.sin(level.angle) * latents) / math.cos(level.angle)
+
+
+def velocity_of_output(output: Tensor, latents: Tensor, level: Level, prediction: str) -> Tensor:
+    """Turn a model's output into a velocity; `prediction` is its scheduler's prediction type."""
+    return velocity_of_noise(output, latents, level) if prediction == "epsilon" else output
+
+
+def mean_square(difference: Tensor) -> Tensor:
+    """Return the mean square of each of N tensors."""
+    return difference.square().flatten(1).mean(1)
+
+
+def psnr_db(difference: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return the PSNR in dB of N pictures in [-1, 1] whose difference is given.
+
+    Args:
+        difference: N×3×H×W.
+        weight: N×1×H×W, which pixels count, not all 0; all where it is not given.
+    """
+    squared = difference.square().mean(1, keepdim=True)
+    if weight is None:
+        weight = torch.ones_like(squared)
+    error = (squared * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3))
+    return 10 * torch.log10(4 / error.clamp(min=1e-12))

@@ -1,0 +1,70 @@
+"""Inverting a scene: the noise from which the model, under the scene's own control, draws it again.
+
+DDIM inversion assumes that the velocity at the end of a step is the one at its start, and the
+error adds up. Here each step is solved instead: its end is the fixed point whose own velocity
+leads back to the start (AIDI, Pan et al. 2023, arXiv 2309.04907; ReNoise, Garibi et al. 2024,
+arXiv 2403.14602). The velocity at the fixed point is the first guess of the next step's, so a step
+costs as many evaluations as it has refinements, and none more.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.editing.ddim import Level, clean_prediction, step_back
+from pipeline.editing.denoiser import Denoiser
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """N inverted scenes.
+
+    Attributes:
+        noisy: N×C×h×w, the latents at the deepest level.
+        clean: N×S×C×h×w, what the model predicted as clean at each of the S levels above 0, from
+            the first to the deepest. An edit's own predictions are compared with these.
+    """
+
+    noisy: Tensor
+    clean: Tensor
+
+    def take(self, scenes: Tensor) -> Inversion:
+        """Return the inversions at these positions, which may repeat."""
+        return Inversion(self.noisy[scenes], self.clean[scenes])
+
+
+@torch.no_grad()
+def invert(
+    denoiser: Denoiser,
+    latents: Tensor,
+    text: Tensor,
+    control: Tensor,
+    levels: Sequence[Level],
+    refinements: int,
+) -> Inversion:
+    """Invert N scenes.
+
+    Args:
+        denoiser: the model.
+        latents: N×C×h×w of the scenes.
+        text: N×T×D of their keywords.
+        control: N×2×H×W, their own.
+        levels: from the clean picture to the deepest.
+        refinements: evaluations of the model for each step, >= 1; 1 is plain DDIM inversion, up
+            to where the velocity is taken.
+    """
+    velocity = denoiser.velocity(latents, levels[1], text, control)
+    clean = []
+    for start, end in itertools.pairwise(levels):
+        noisier = step_back(latents, velocity, end, start)
+        for _ in range(refinements):
+            velocity = denoiser.velocity(noisier, end, text, control)
+            noisier = step_back(latents, velocity, end, start)
+        latents = noisier
+        clean.append(clean_prediction(latents, velocity, end))
+    return Inversion(latents, torch.stack(clean, 1))

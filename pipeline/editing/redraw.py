@@ -1,0 +1,69 @@
+"""Redrawing inverted scenes under a modified control."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.editing.ddim import Level, clean_prediction, step, velocity_towards
+from pipeline.editing.denoiser import Denoiser
+from pipeline.editing.guidance import Canvas, GradientGuidance
+from pipeline.editing.inversion import Inversion
+
+
+@dataclass(frozen=True)
+class Request:
+    """What N redraws are to follow.
+
+    Attributes:
+        text: N×T×D of the keywords.
+        own: N×2×H×W, the scenes' own controls.
+        wanted: N×2×H×W, the modified controls.
+        goal: N, log odds that the guide is to see; read where the gradient guides.
+        control_gain: N, of control guidance: 0 ignores the modified control, 1 follows it plainly.
+    """
+
+    text: Tensor
+    own: Tensor
+    wanted: Tensor
+    goal: Tensor
+    control_gain: Tensor
+
+
+@torch.no_grad()
+def redraw(
+    denoiser: Denoiser,
+    inversion: Inversion,
+    canvas: Canvas,
+    request: Request,
+    levels: Sequence[Level],
+    gradient: GradientGuidance | None = None,
+) -> Tensor:
+    """Return the redrawn latents, N×C×h×w.
+
+    Args:
+        denoiser: the model that made the inversions.
+        inversion: of the scenes.
+        canvas: the scenes.
+        request: what to draw.
+        levels: those of the inversion.
+        gradient: gradient guidance, off if not given.
+    """
+    region = canvas.latent_weight()
+    gain = request.control_gain[:, None, None, None]
+    latents = inversion.noisy
+    for index in range(len(levels) - 1, 0, -1):
+        start, end = levels[index], levels[index - 1]
+        velocity = denoiser.velocity(latents, start, request.text, request.own)
+        if gain.any():
+            wanted = denoiser.velocity(latents, start, request.text, request.wanted)
+            velocity = velocity + gain * region * (wanted - velocity)
+        if gradient is not None:
+            clean = clean_prediction(latents, velocity, start)
+            moved = gradient.move(clean, inversion.clean[:, index - 1], canvas, request.goal)
+            velocity = velocity_towards(moved, latents, start)
+        latents = step(latents, velocity, start, end)
+    return latents
