@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -17,10 +18,18 @@ ALPHAS = torch.cos(torch.linspace(0.01, 1.5, 100)) ** 2
 LEVELS = noise_levels(ALPHAS, 0.7, 5)
 
 
-def test_levels_run_from_clean_to_the_depth() -> None:
+def test_levels_run_from_clean_to_the_depth_in_even_turns() -> None:
     assert LEVELS[0] == (0, 0.0)
-    assert [level.timestep for level in LEVELS] == [0, 14, 28, 42, 55, 69]
+    assert LEVELS[-1].timestep == 69
     assert math.cos(LEVELS[-1].angle) ** 2 == pytest.approx(ALPHAS[69].item())
+    angles = [level.angle for level in LEVELS]
+    turns = [end - start for start, end in itertools.pairwise(angles)]
+    assert turns == pytest.approx([angles[-1] / 5] * 5, abs=0.02)
+
+
+def test_a_coarse_schedule_has_no_level_twice() -> None:
+    levels = noise_levels(ALPHAS[:6], 1.0, 50)
+    assert [level.timestep for level in levels[1:]] == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_step_with_the_true_velocity_keeps_clean_picture_and_noise() -> None:

@@ -62,8 +62,7 @@ def accepted(content: bytes) -> bool:
     try:
         probe_rgb(content)
     except ImageRefused as refused:
-        assert refused.reason is Reason.UNREADABLE_IMAGE
-        return False
+        return refused.reason is not Reason.UNREADABLE_IMAGE
     return True
 
 

@@ -59,8 +59,7 @@ def accepted(content: bytes) -> bool:
     try:
         grey_pixels(content)
     except ImageRefused as refused:
-        assert refused.reason in (Reason.UNREADABLE_IMAGE, Reason.WRONG_IMAGE_MODE)
-        return False
+        return refused.reason not in (Reason.UNREADABLE_IMAGE, Reason.WRONG_IMAGE_MODE)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Every kind of broken input of the data contract, as a real file: one scene goes, the rest stay."""
+"""Every kind of broken input as a real file: one scene goes, the rest stay."""
 
 from __future__ import annotations
 
