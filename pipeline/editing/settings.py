@@ -27,7 +27,7 @@ class EditParams(Section):
     """How far into the noise a scene is inverted, as a fraction of the schedule."""
     steps: Annotated[int, Field(ge=1, le=1000)] = 8
     """Steps of the inversion, and of the way back."""
-    refinements: Annotated[int, Field(ge=1, le=20)] = 4
+    refinements: Annotated[int, Field(ge=1, le=20)] = 3
     """Model evaluations for each step of the inversion; more come nearer to an exact one."""
     control_strength: Strength = 1.5
     """Control guidance: 1 follows the modified control plainly, more exaggerates it, 0 is off."""
