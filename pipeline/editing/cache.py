@@ -32,13 +32,13 @@ class InversionCache:
             os.utime(path)
         except (FileNotFoundError, SafetensorError):
             return None
-        return Inversion(tensors["noisy"], tensors["clean"])
+        return Inversion(**tensors)
 
     def put(self, key: str, inversion: Inversion) -> None:
         """Keep one scene's inversion (N = 1)."""
         from safetensors.torch import save_file
 
-        tensors = {"noisy": inversion.noisy.contiguous(), "clean": inversion.clean.contiguous()}
+        tensors = {name: values.contiguous() for name, values in vars(inversion).items()}
         with replacing(self._path(key)) as temporary:
             save_file(tensors, temporary)
 

@@ -73,13 +73,15 @@ class Edited(NamedTuple):
     """What became of one edit.
 
     Attributes:
-        difference: H×W×3 float32 grey levels, edited minus unedited, everywhere.
+        difference: H×W×3 float32 grey levels, everywhere: the edited picture minus the unedited
+            reconstruction, which is redrawn from the same noise.
         strength: it was made with.
         unedited_odds: log odds that the guide sees in the original.
         achieved_odds: … and in the edited scene.
         evaluations: redraws made for it.
         reached: whether the guide sees the dose, within 5 % of the share.
-        outside_psnr_db: what the model itself did outside the region, before compositing.
+        outside_psnr_db: what the model itself did outside the region, before compositing, against
+            the autoencoder's round trip.
         whole_psnr_db: the same over the whole frame; for a sham edit, its identity.
     """
 
@@ -95,11 +97,20 @@ class Edited(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """N scenes, inverted. All tensors are on the models' device."""
+    """N scenes, inverted, on the models' device.
+
+    Attributes:
+        image: N×3×H×W in [-1, 1].
+        round_trip: N×3×H×W, through the autoencoder and back.
+        reconstruction: N×3×H×W, inverted and redrawn under the own control: the sham edit.
+        text: N×T×D.
+        own: N×2×H×W, the controls.
+        inversion: where every redraw starts.
+    """
 
     image: Tensor
-    latents: Tensor
     round_trip: Tensor
+    reconstruction: Tensor
     text: Tensor
     own: Tensor
     inversion: Inversion
@@ -153,7 +164,8 @@ class SceneEditor:
         round_trip = torch.cat([backbone.decode(part) for part in self._split(latents)])
         text = backbone.encode_texts([scene.keyword for scene in scenes])
         inversion = self._inversions(scenes, latents, text, own)
-        return Prepared(image, latents, round_trip, text, own, inversion)
+        reconstruction = torch.cat([backbone.decode(x) for x in self._split(inversion.redrawn)])
+        return Prepared(image, round_trip, reconstruction, text, own, inversion)
 
     def _inversions(
         self, scenes: Sequence[Scene], latents: Tensor, text: Tensor, own: Tensor
@@ -174,9 +186,13 @@ class SceneEditor:
             for row, place in enumerate(places):
                 found[place] = made.take(torch.tensor([row]))
                 self.cache.put(keys[place], found[place])
-        noisy = torch.cat([found[place].noisy for place in range(len(scenes))])
-        clean = torch.cat([found[place].clean for place in range(len(scenes))])
-        return Inversion(noisy.to(self.device), clean.to(self.device))
+        ordered = [vars(found[place]) for place in range(len(scenes))]
+        return Inversion(
+            **{
+                name: torch.cat([each[name] for each in ordered]).to(self.device)
+                for name in ordered[0]
+            }
+        )
 
     @torch.no_grad()
     def edit(self, prepared: Prepared, asks: Sequence[Ask]) -> list[Edited]:
@@ -241,9 +257,10 @@ class SceneEditor:
         latents = redraw(self.denoiser, inversion, canvas, request, self.levels, self._gradient)
         decoded = self.denoiser.backbone.decode(latents)
         odds = log_odds(self.guide, canvas.composite(decoded), canvas)
-        change = decoded - canvas.round_trip
-        outside = psnr_db(change, (canvas.weight == 0).float())
-        whole = psnr_db(change)
+        error = decoded - prepared.round_trip[scenes]
+        outside = psnr_db(error, (canvas.weight == 0).float())
+        whole = psnr_db(error)
+        change = decoded - canvas.unedited
         differences = (change * 127.5).permute(0, 2, 3, 1).float().cpu().numpy()
         for row, difference in enumerate(differences):
             yield Edited(
@@ -261,8 +278,8 @@ class SceneEditor:
         scenes = torch.tensor([ask.scene for ask in asks], device=self.device)
         return Canvas(
             image=prepared.image[scenes],
-            latents=prepared.latents[scenes],
-            round_trip=prepared.round_trip[scenes],
+            latents=prepared.inversion.redrawn[scenes],
+            unedited=prepared.reconstruction[scenes],
             weight=self._tensor(np.stack([ask.weight for ask in asks])[:, None]),
             raised=self._tensor(np.stack([ask.raised for ask in asks])),
             lowered=self._tensor(np.stack([ask.lowered for ask in asks])),

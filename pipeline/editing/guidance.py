@@ -21,8 +21,8 @@ class Canvas:
 
     Attributes:
         image: N×3×H×W in [-1, 1], the originals.
-        latents: N×C×h×w of the originals.
-        round_trip: N×3×H×W, the decoded `latents`.
+        latents: N×C×h×w of the originals, reconstructed without an edit.
+        unedited: N×3×H×W, the decoded `latents`.
         weight: N×1×H×W in [0, 1], how much of a change each pixel takes.
         raised: N×H×W in {0, 1}, where attention is to rise (or to fall).
         lowered: N×H×W in {0, 1}, at whose cost; with `raised` the whole of the comparison.
@@ -30,7 +30,7 @@ class Canvas:
 
     image: Tensor
     latents: Tensor
-    round_trip: Tensor
+    unedited: Tensor
     weight: Tensor
     raised: Tensor
     lowered: Tensor
@@ -50,7 +50,7 @@ class Canvas:
 
     def composite(self, decoded: Tensor) -> Tensor:
         """Return the originals with the decoded pictures' difference added inside the region."""
-        return (self.image + self.weight * (decoded - self.round_trip)).clamp(-1, 1)
+        return (self.image + self.weight * (decoded - self.unedited)).clamp(-1, 1)
 
 
 def log_odds(guide: Guide, pictures: Tensor, canvas: Canvas) -> Tensor:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.editing.ddim import Level, clean_prediction, step_back
+from pipeline.editing.ddim import Level, clean_prediction, step, step_back
 from pipeline.editing.denoiser import Denoiser
 
 
@@ -28,14 +28,17 @@ class Inversion:
         noisy: N×C×h×w, the latents at the deepest level.
         clean: N×S×C×h×w, what the model predicted as clean at each of the S levels above 0, from
             the first to the deepest. An edit's own predictions are compared with these.
+        redrawn: N×C×h×w, what the redraw under the unchanged control comes back with: the unedited
+            reconstruction, from which an edit's difference is taken.
     """
 
     noisy: Tensor
     clean: Tensor
+    redrawn: Tensor
 
     def take(self, scenes: Tensor) -> Inversion:
         """Return the inversions at these positions, which may repeat."""
-        return Inversion(self.noisy[scenes], self.clean[scenes])
+        return Inversion(self.noisy[scenes], self.clean[scenes], self.redrawn[scenes])
 
 
 @torch.no_grad()
@@ -47,7 +50,7 @@ def invert(
     levels: Sequence[Level],
     refinements: int,
 ) -> Inversion:
-    """Invert N scenes.
+    """Invert N scenes, and draw them again under their own control.
 
     Args:
         denoiser: the model.
@@ -67,4 +70,15 @@ def invert(
             noisier = step_back(latents, velocity, end, start)
         latents = noisier
         clean.append(clean_prediction(latents, velocity, end))
-    return Inversion(latents, torch.stack(clean, 1))
+    return Inversion(
+        latents, torch.stack(clean, 1), _redrawn(denoiser, latents, text, control, levels)
+    )
+
+
+def _redrawn(
+    denoiser: Denoiser, latents: Tensor, text: Tensor, control: Tensor, levels: Sequence[Level]
+) -> Tensor:
+    for end, start in reversed(list(itertools.pairwise(levels))):
+        velocity = denoiser.velocity(latents, start, text, control)
+        latents = step(latents, velocity, start, end)
+    return latents

@@ -1,0 +1,231 @@
+"""From files to files: the edits of a batch of scenes, each distinct one made once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.editing.calibration import share_of
+from pipeline.editing.editor import Ask, Edited, Map, Mask, Scene, SceneEditor
+from pipeline.editing.regions import add_difference, feathered_region
+from pipeline.editing.settings import Region
+from pipeline.storage.files import digest, file_digest, link_or_copy, write_bytes
+from pipeline.storage.images import (
+    Pixels,
+    encode,
+    read_heatmap,
+    read_mask,
+    read_rgb,
+    resize,
+)
+
+# No picture has a share of 0: what alpha = 0 asks for is sought as a fall to a hundredth.
+_LEAST_ALPHA = 0.01
+
+
+class Wish(NamedTuple):
+    """What one variant (or one point of a dose curve) asks of a scene."""
+
+    name: str
+    heatmap: Path
+    region: Region
+    """Whose attention `alpha` multiplies, and which may change."""
+    alpha: float
+    modified: bool
+    redistributes: bool = False
+    """A placebo: attention moves within the background, edited at `like`'s strength."""
+    like: str = ""
+
+
+class SceneTask(NamedTuple):
+    """One scene and all that is asked of it. Paths are absolute."""
+
+    video_id: str
+    scene_number: int
+    stem: str
+    image: Path
+    masks: tuple[Path, ...]
+    heatmap: Path
+    """The unmodified map, as the baseline variant holds it."""
+    keyword: str
+    digest: str
+    wishes: tuple[Wish, ...]
+
+    def key(self) -> str:
+        """Return a digest of the scene, its maps and what is asked of it."""
+        wishes = [
+            digest(wish.name, str(wish[2:]), file_digest(wish.heatmap)) for wish in self.wishes
+        ]
+        return digest(self.digest, file_digest(self.heatmap), self.keyword, *wishes)
+
+
+class _Opened(NamedTuple):
+    """A scene's pixels at its own size, and what the editor sees of it."""
+
+    original: Pixels
+    weights: dict[Region, NDArray[np.float32]]
+    scene: Scene
+
+
+def edit_scenes(
+    tasks: Sequence[SceneTask],
+    editor: SceneEditor,
+    image_size: tuple[int, int],
+    folder: Path,
+) -> list[list[dict[str, Any]]]:
+    """Edit scenes and write `{wish}/{video_id}/{stem}.png` below `folder`.
+
+    Returns:
+        For each task the record of each of its wishes, ready for JSON.
+
+    Raises:
+        ImageRefused: a file breaks the contract.
+        OSError: a file is missing, or cannot be written.
+    """
+    opened = [_open(task, editor, image_size) for task in tasks]
+    wanted: dict[tuple[int, str], Ask] = {}
+    placebos: dict[tuple[int, str], Wish] = {}
+    names: dict[tuple[int, str], tuple[int, str]] = {}
+    for place, task in enumerate(tasks):
+        for wish in task.wishes:
+            if not wish.modified:
+                continue
+            content = digest(file_digest(wish.heatmap), wish.region, str(wish.alpha))
+            names[place, wish.name] = place, content
+            if wish.redistributes:
+                placebos[place, content] = wish
+            elif (place, content) not in wanted:
+                wanted[place, content] = _ask(place, wish, opened[place], image_size)
+    made: dict[tuple[int, str], Edited] = {}
+    if wanted or placebos:
+        prepared = editor.prepare([each.scene for each in opened])
+        made.update(zip(wanted, editor.edit(prepared, list(wanted.values())), strict=True))
+        matched = {}
+        for (place, content), wish in placebos.items():
+            twin = made.get(names.get((place, wish.like), (place, "")))
+            strength = twin.strength if twin else editor.params.strength
+            matched[place, content] = _ask(place, wish, opened[place], image_size, strength)
+        made.update(zip(matched, editor.edit(prepared, list(matched.values())), strict=True))
+    return [
+        _write(
+            task,
+            opened[place],
+            {w.name: made.get(names.get((place, w.name), (place, ""))) for w in task.wishes},
+            editor,
+            folder,
+        )
+        for place, task in enumerate(tasks)
+    ]
+
+
+def _open(task: SceneTask, editor: SceneEditor, image_size: tuple[int, int]) -> _Opened:
+    original = read_rgb(task.image)
+    size = original.shape[0], original.shape[1]
+    full = _union(task.masks, size)
+    feather_px = editor.params.feather_px
+    regions: tuple[Region, ...] = ("keyword", "background")
+    weights = {region: feathered_region(full, region, feather_px, image_size) for region in regions}
+    scene = Scene(
+        image=resize(original, image_size),
+        mask=_union(task.masks, image_size),
+        heatmap=read_heatmap(task.heatmap, image_size),
+        keyword=task.keyword,
+        digest=digest(task.digest, file_digest(task.heatmap), str(image_size)),
+    )
+    return _Opened(original, weights, scene)
+
+
+def _union(masks: Sequence[Path], size: tuple[int, int]) -> Mask:
+    union = np.zeros(size, np.bool_)
+    for path in masks:
+        union |= read_mask(path, size)
+    return union
+
+
+def _ask(
+    place: int,
+    wish: Wish,
+    opened: _Opened,
+    image_size: tuple[int, int],
+    strength: float | None = None,
+) -> Ask:
+    heatmap = read_heatmap(wish.heatmap, image_size)
+    mask = opened.scene.mask
+    weight = resize(opened.weights[wish.region], image_size)
+    if wish.redistributes:
+        raised = (heatmap > opened.scene.heatmap) & ~mask
+        lowered = ~raised & ~mask
+        shift = _odds(heatmap, raised, lowered) - _odds(opened.scene.heatmap, raised, lowered)
+        return Ask(place, heatmap, weight, raised, lowered, shift, strength)
+    shift = math.log(max(wish.alpha, _LEAST_ALPHA))
+    if wish.region == "background":
+        shift = -shift
+    return Ask(place, heatmap, weight, mask, ~mask, shift, strength)
+
+
+def _odds(heatmap: Map, raised: Mask, lowered: Mask) -> float:
+    """Return the log odds of a map, 0 where either side has no attention."""
+    up, down = heatmap[raised].sum(dtype=float), heatmap[lowered].sum(dtype=float)
+    return math.log(up / down) if up > 0 and down > 0 else 0.0
+
+
+def _write(
+    task: SceneTask,
+    opened: _Opened,
+    made: dict[str, Edited | None],
+    editor: SceneEditor,
+    folder: Path,
+) -> list[dict[str, Any]]:
+    written: dict[int, Path] = {}
+    records = []
+    for wish in task.wishes:
+        edited = made[wish.name]
+        picture = opened.original
+        if edited is not None:
+            picture = add_difference(picture, edited.difference, opened.weights[wish.region])
+        path = folder / wish.name / task.video_id / f"{task.stem}.png"
+        if id(edited) in written:
+            link_or_copy(written[id(edited)], path)
+        else:
+            write_bytes(path, encode(picture, "png"))
+            written[id(edited)] = path
+        change = np.abs(picture.astype(np.int16) - opened.original).mean().item()
+        records.append(_record(wish, edited, change, editor))
+    return records
+
+
+def _record(
+    wish: Wish, edited: Edited | None, change: float, editor: SceneEditor
+) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "variant": wish.name,
+        "alpha": wish.alpha,
+        "region": wish.region,
+        "modified": wish.modified,
+        "mean_abs_change": change,
+    }
+    if edited is None:
+        return record
+    unedited, achieved = edited.unedited_odds, edited.achieved_odds
+    record |= {
+        "strength": edited.strength,
+        "strength_limit": editor.params.strength_limit,
+        "evaluations": edited.evaluations,
+        "outside_psnr_db": edited.outside_psnr_db,
+        "whole_psnr_db": edited.whole_psnr_db,
+    }
+    if not wish.redistributes:
+        shift = math.log(max(wish.alpha, _LEAST_ALPHA))
+        dose = unedited + (shift if wish.region == "keyword" else -shift)
+        record |= {
+            "guide_share": share_of(np.array(unedited)).item(),
+            "guide_dose": share_of(np.array(dose)).item(),
+            "guide_achieved": share_of(np.array(achieved)).item(),
+            "reached": edited.reached,
+        }
+    return record
