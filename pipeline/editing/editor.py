@@ -153,6 +153,11 @@ class SceneEditor:
             else None
         )
 
+    def key(self) -> str:
+        """Return a digest of the models and of all params that an edit depends on."""
+        elsewhere = {"videos", "batch_size", "cache_gb"}
+        return digest(self._key, self.params.model_dump_json(exclude=elsewhere))
+
     @torch.no_grad()
     def prepare(self, scenes: Sequence[Scene]) -> Prepared:
         """Encode and invert scenes; inversions come from the cache where it has them."""

@@ -9,7 +9,10 @@ from torch import Tensor
 
 
 class Guide(Protocol):
-    """An attention model that can be asked for its gradient."""
+    """An attention model, differentiable where the gradient is to guide."""
+
+    differentiable: bool
+    digest: str
 
     def maps(self, images: Tensor) -> Tensor:
         """Return attention, N×H×W, >= 0, of N×3×H×W in [-1, 1]."""

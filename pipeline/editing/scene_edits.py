@@ -34,7 +34,9 @@ class Wish(NamedTuple):
     name: str
     heatmap: Path
     region: Region
-    """Whose attention `alpha` multiplies, and which may change."""
+    """Whose attention `alpha` multiplies."""
+    redrawn: Region
+    """Where the picture may change."""
     alpha: float
     modified: bool
     redistributes: bool = False
@@ -59,7 +61,7 @@ class SceneTask(NamedTuple):
     def key(self) -> str:
         """Return a digest of the scene, its maps and what is asked of it."""
         wishes = [
-            digest(wish.name, str(wish[2:]), file_digest(wish.heatmap)) for wish in self.wishes
+            digest(file_digest(wish.heatmap), wish.name, str(wish[2:])) for wish in self.wishes
         ]
         return digest(self.digest, file_digest(self.heatmap), self.keyword, *wishes)
 
@@ -87,6 +89,7 @@ def edit_scenes(
         ImageRefused: a file breaks the contract.
         OSError: a file is missing, or cannot be written.
     """
+    uncalibrated = None if editor.params.calibrate else editor.params.strength
     opened = [_open(task, editor, image_size) for task in tasks]
     wanted: dict[tuple[int, str], Ask] = {}
     placebos: dict[tuple[int, str], Wish] = {}
@@ -95,12 +98,12 @@ def edit_scenes(
         for wish in task.wishes:
             if not wish.modified:
                 continue
-            content = digest(file_digest(wish.heatmap), wish.region, str(wish.alpha))
+            content = digest(file_digest(wish.heatmap), str(wish[2:5]))
             names[place, wish.name] = place, content
             if wish.redistributes:
                 placebos[place, content] = wish
             elif (place, content) not in wanted:
-                wanted[place, content] = _ask(place, wish, opened[place], image_size)
+                wanted[place, content] = _ask(place, wish, opened[place], image_size, uncalibrated)
     made: dict[tuple[int, str], Edited] = {}
     if wanted or placebos:
         prepared = editor.prepare([each.scene for each in opened])
@@ -152,11 +155,11 @@ def _ask(
     wish: Wish,
     opened: _Opened,
     image_size: tuple[int, int],
-    strength: float | None = None,
+    strength: float | None,
 ) -> Ask:
     heatmap = read_heatmap(wish.heatmap, image_size)
     mask = opened.scene.mask
-    weight = resize(opened.weights[wish.region], image_size)
+    weight = resize(opened.weights[wish.redrawn], image_size)
     if wish.redistributes:
         raised = (heatmap > opened.scene.heatmap) & ~mask
         lowered = ~raised & ~mask
@@ -187,7 +190,7 @@ def _write(
         edited = made[wish.name]
         picture = opened.original
         if edited is not None:
-            picture = add_difference(picture, edited.difference, opened.weights[wish.region])
+            picture = add_difference(picture, edited.difference, opened.weights[wish.redrawn])
         path = folder / wish.name / task.video_id / f"{task.stem}.png"
         if id(edited) in written:
             link_or_copy(written[id(edited)], path)
@@ -206,6 +209,7 @@ def _record(
         "variant": wish.name,
         "alpha": wish.alpha,
         "region": wish.region,
+        "redrawn": wish.redrawn,
         "modified": wish.modified,
         "mean_abs_change": change,
     }

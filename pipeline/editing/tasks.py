@@ -1,0 +1,101 @@
+"""What the variants' tables ask of each scene."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.editing.scene_edits import SceneTask, Wish
+from pipeline.editing.settings import EditParams
+from pipeline.errors import InputError
+from pipeline.storage.workspace import Workspace
+from pipeline.variants.settings import VariantParams
+from pipeline.variants.tables import chosen_masks, read_variant_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VARIANTS = "outputs/variants_v3"
+
+
+def chosen_videos(scenes: pd.DataFrame, params: EditParams) -> list[str]:
+    """Return the videos whose scenes are edited.
+
+    Raises:
+        InputError: `edit.videos` names a part that the table does not have.
+    """
+    chosen = scenes if params.videos == "all" else scenes[scenes["split"] == params.videos]
+    if chosen.empty:
+        raise InputError(
+            f"edit.videos is {params.videos!r}, but no scene of the table belongs to that part. "
+            "Set it to `all`, or add videos and run `dvc repro validate`."
+        )
+    return list(chosen["video_id"].unique())
+
+
+def variant_tasks(
+    workspace: Workspace, video_id: str, variants: VariantParams, params: EditParams
+) -> Iterator[SceneTask]:
+    """Yield the scenes of a video with what its variants ask of them, in scene order.
+
+    Raises:
+        InputError: a variant's table is missing.
+    """
+    tables = {}
+    for name in variants.variants:
+        path = workspace.path(f"{VARIANTS}/{video_id}/{name}_scenes.csv")
+        if not path.is_file():
+            raise InputError(f"{path}: the variant is missing. Run `dvc repro variant`.")
+        tables[name] = read_variant_table(path)
+    for position in range(len(tables["baseline"])):
+        rows = {name: table.iloc[position] for name, table in tables.items()}
+        wishes = tuple(_wish(workspace.root, name, row, params) for name, row in rows.items())
+        yield scene_task(workspace.root, rows["baseline"], variants, wishes, wishes[0].heatmap)
+
+
+def scene_task(
+    root: Path,
+    row: pd.Series,
+    variants: VariantParams,
+    wishes: tuple[Wish, ...],
+    heatmap: Path,
+) -> SceneTask:
+    """Return a scene with its wishes.
+
+    Args:
+        root: of the tables' paths.
+        row: of the scene table, or of a variant's.
+        variants: section `variant`, for the keywords it chooses.
+        wishes: what is asked.
+        heatmap: the unmodified map, in the codec of the modified ones.
+    """
+    extra = json.loads(row.get("extra_mask_paths") or "[]")
+    masks = chosen_masks(row["keyword_mask_path"], extra, variants.keywords)
+    return SceneTask(
+        video_id=row["video_id"],
+        scene_number=int(row["scene_number"]),
+        stem=Path(row["filename"]).stem,
+        image=root / row["scene_image_path"],
+        masks=tuple(root / mask for mask in masks),
+        heatmap=heatmap,
+        keyword=row["keyword"],
+        digest=row["digest"],
+        wishes=wishes,
+    )
+
+
+def _wish(root: Path, name: str, row: pd.Series, params: EditParams) -> Wish:
+    redistributes = name == "placebo" and row["alpha"] == 1
+    turned_round = params.region == "background" and not redistributes
+    return Wish(
+        name=name,
+        heatmap=root / row["modified_attention_heatmap_path"],
+        region=row["region"],
+        redrawn="background" if turned_round else row["region"],
+        alpha=float(row["alpha"]),
+        modified=bool(row["modified"]),
+        redistributes=redistributes,
+        like="full_boost" if redistributes else "",
+    )

@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_models import BrightnessGuide, tiny_denoiser
+
+from pipeline.editing.cache import InversionCache
+from pipeline.editing.editor import Ask, Edited, Prepared, Scene, SceneEditor
+from pipeline.editing.regions import feathered_region
+from pipeline.editing.settings import EditParams
+
+SIZE = (48, 32)
+MASK = np.zeros(SIZE, bool)
+MASK[16:32, 8:24] = True
+HEATMAP = np.full(SIZE, 0.3, np.float32)
+
+
+def scenes() -> list[Scene]:
+    random = np.random.default_rng(0)
+    images = random.integers(60, 190, (2, 6, 4, 3), np.uint8).repeat(8, 1).repeat(8, 2)
+    return [Scene(image, MASK, HEATMAP, "mug", f"scene {n}") for n, image in enumerate(images)]
+
+
+def make_editor(folder: Path, **params: float) -> SceneEditor:
+    chosen = EditParams(half_precision=False, **params)
+    return SceneEditor(
+        tiny_denoiser(), BrightnessGuide(), chosen, "models", InversionCache(folder, 1)
+    )
+
+
+def ask(scene: int, alpha: float, strength: float | None = None) -> Ask:
+    weight = feathered_region(MASK, "keyword", 2, SIZE)
+    heatmap = np.where(MASK, HEATMAP * alpha, HEATMAP)
+    return Ask(scene, heatmap, weight, MASK, ~MASK, float(np.log(alpha)), strength)
+
+
+@pytest.fixture
+def editor(tmp_path: Path) -> SceneEditor:
+    return make_editor(tmp_path)
+
+
+@pytest.fixture
+def prepared(editor: SceneEditor) -> Prepared:
+    return editor.prepare(scenes())
+
+
+def achieved(edits: list[Edited]) -> list[float]:
+    return [edit.achieved_odds - edit.unedited_odds for edit in edits]
+
+
+def test_a_sham_edit_comes_back_and_changes_nothing(editor, prepared) -> None:
+    (sham,) = editor.edit(prepared, [ask(0, 1.0)])
+    assert sham.whole_psnr_db > 50
+    assert np.abs(sham.difference).max() < 0.01
+    assert (sham.evaluations, sham.reached) == (1, True)
+
+
+def test_calibrated_edits_reach_their_dose_in_the_guides_eyes(editor, prepared) -> None:
+    alphas = [0.75, 1.25, 1.5]
+    edits = editor.edit(prepared, [ask(scene, a) for scene in (0, 1) for a in alphas])
+    assert all(edit.reached and edit.evaluations <= 3 for edit in edits)
+    np.testing.assert_allclose(achieved(edits), 2 * np.log(alphas).tolist(), atol=0.05)
+
+
+def test_a_given_strength_is_used_once_and_not_searched(editor, prepared) -> None:
+    half, full = editor.edit(prepared, [ask(0, 1.5, 0.5), ask(0, 1.5, 1.0)])
+    assert (half.strength, full.strength) == (0.5, 1.0)
+    assert (half.evaluations, full.evaluations) == (1, 1)
+    assert achieved([half])[0] < 0.7 * achieved([full])[0]
+
+
+def test_the_control_moves_the_picture_without_the_gradient(tmp_path: Path) -> None:
+    editor = make_editor(tmp_path, gradient_strength=0)
+    edits = editor.edit(editor.prepare(scenes()), [ask(0, 2.0, 1.0), ask(0, 2.0, 0.0)])
+    changes = [np.abs(edit.difference).mean() for edit in edits]
+    assert changes[0] > 1e-3
+    assert changes[1] < 1e-5
+
+
+def test_the_limit_holds_and_what_falls_short_is_unreached(tmp_path: Path) -> None:
+    editor = make_editor(tmp_path, strength_limit=0.1)
+    (edit,) = editor.edit(editor.prepare(scenes()), [ask(0, 2.0)])
+    assert edit.strength == 0.1
+    assert not edit.reached
+
+
+def test_one_inversion_serves_all_and_comes_back_from_the_cache(tmp_path: Path) -> None:
+    first = make_editor(tmp_path).prepare(scenes())
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 2
+    again = make_editor(tmp_path).prepare(scenes())
+    assert (again.inversion.noisy == first.inversion.noisy).all()
+    deeper = make_editor(tmp_path, depth=0.5).prepare(scenes())
+    assert (deeper.inversion.noisy != first.inversion.noisy).any()
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 4
+
+
+def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
+    editor = make_editor(tmp_path)
+    editor.prepare(scenes())
+    size = next(tmp_path.rglob("*.safetensors")).stat().st_size
+    InversionCache(tmp_path, 1.5 * size / 1e9).prune()
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 1
