@@ -191,10 +191,11 @@ class SceneEditor:
             for row, place in enumerate(places):
                 found[place] = made.take(torch.tensor([row]))
                 self.cache.put(keys[place], found[place])
+        # Convolutions round by memory layout: what was computed and what was read must not differ.
         ordered = [vars(found[place]) for place in range(len(scenes))]
         return Inversion(
             **{
-                name: torch.cat([each[name] for each in ordered]).to(self.device)
+                name: torch.cat([each[name] for each in ordered]).contiguous().to(self.device)
                 for name in ordered[0]
             }
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,8 @@ from pipeline.storage.images import (
 
 # No picture has a share of 0: what alpha = 0 asks for is sought as a fall to a hundredth.
 _LEAST_ALPHA = 0.01
+# Sigma, at `image_size`, that takes the grain of an 8-bit map out of a placebo's region.
+_SMOOTHING_PX = 2.0
 
 
 class Wish(NamedTuple):
@@ -89,39 +92,46 @@ def edit_scenes(
         ImageRefused: a file breaks the contract.
         OSError: a file is missing, or cannot be written.
     """
-    uncalibrated = None if editor.params.calibrate else editor.params.strength
     opened = [_open(task, editor, image_size) for task in tasks]
-    wanted: dict[tuple[int, str], Ask] = {}
-    placebos: dict[tuple[int, str], Wish] = {}
-    names: dict[tuple[int, str], tuple[int, str]] = {}
-    for place, task in enumerate(tasks):
-        for wish in task.wishes:
-            if not wish.modified:
-                continue
-            content = digest(file_digest(wish.heatmap), str(wish[2:5]))
-            names[place, wish.name] = place, content
-            if wish.redistributes:
-                placebos[place, content] = wish
-            elif (place, content) not in wanted:
-                wanted[place, content] = _ask(place, wish, opened[place], image_size, uncalibrated)
-    made: dict[tuple[int, str], Edited] = {}
-    if wanted or placebos:
-        prepared = editor.prepare([each.scene for each in opened])
-        made.update(zip(wanted, editor.edit(prepared, list(wanted.values())), strict=True))
-        matched = {}
-        for (place, content), wish in placebos.items():
-            twin = made.get(names.get((place, wish.like), (place, "")))
-            strength = twin.strength if twin else editor.params.strength
-            matched[place, content] = _ask(place, wish, opened[place], image_size, strength)
-        made.update(zip(matched, editor.edit(prepared, list(matched.values())), strict=True))
+    edits = _edits(tasks, opened, editor, image_size)
     return [
-        _write(
-            task,
-            opened[place],
-            {w.name: made.get(names.get((place, w.name), (place, ""))) for w in task.wishes},
-            editor,
-            folder,
-        )
+        _write(task, scene, made, editor, image_size, folder)
+        for task, scene, made in zip(tasks, opened, edits, strict=True)
+    ]
+
+
+def _edits(
+    tasks: Sequence[SceneTask],
+    opened: Sequence[_Opened],
+    editor: SceneEditor,
+    image_size: tuple[int, int],
+) -> list[dict[str, Edited]]:
+    """Make each distinct edit once, placebos last; return {wish: edit} of each task."""
+    uncalibrated = None if editor.params.calibrate else editor.params.strength
+    names: dict[tuple[int, str], tuple[int, str]] = {}
+    boosts: dict[tuple[int, str], Ask] = {}
+    placebos: dict[tuple[int, str], Wish] = {}
+    for place, task in enumerate(tasks):
+        for wish in filter(lambda wish: wish.modified, task.wishes):
+            content = place, digest(file_digest(wish.heatmap), str(wish[2:5]))
+            names[place, wish.name] = content
+            if wish.redistributes:
+                placebos[content] = wish
+            elif content not in boosts:
+                boosts[content] = _ask(place, wish, opened[place], image_size, uncalibrated)
+    if not names:
+        return [{} for _ in tasks]
+    prepared = editor.prepare([each.scene for each in opened])
+    made = dict(zip(boosts, editor.edit(prepared, list(boosts.values())), strict=True))
+    matched = {}
+    for content, wish in placebos.items():
+        place = content[0]
+        twin = names.get((place, wish.like))
+        strength = made[twin].strength if twin else editor.params.strength
+        matched[content] = _ask(place, wish, opened[place], image_size, strength)
+    made |= zip(matched, editor.edit(prepared, list(matched.values())), strict=True)
+    return [
+        {wish.name: made[names[place, wish.name]] for wish in task.wishes if wish.modified}
         for place, task in enumerate(tasks)
     ]
 
@@ -159,7 +169,7 @@ def _ask(
 ) -> Ask:
     heatmap = read_heatmap(wish.heatmap, image_size)
     mask = opened.scene.mask
-    weight = resize(opened.weights[wish.redrawn], image_size)
+    weight = resize(_weight(wish, opened, image_size), image_size)
     if wish.redistributes:
         raised = (heatmap > opened.scene.heatmap) & ~mask
         lowered = ~raised & ~mask
@@ -171,6 +181,23 @@ def _ask(
     return Ask(place, heatmap, weight, mask, ~mask, shift, strength)
 
 
+def _weight(wish: Wish, opened: _Opened, image_size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return how much of the edit each pixel of the scene takes, at the scene's own size.
+
+    A placebo's control changes by very different amounts over the background, and so may the
+    picture. Where the whole background takes the edit alike, the placebo changes more than twice as
+    much as a boost does, in places where nothing was asked.
+    """
+    weight = opened.weights[wish.redrawn]
+    if not wish.redistributes:
+        return weight
+    change = np.abs(read_heatmap(wish.heatmap, image_size) - opened.scene.heatmap)
+    most = np.quantile(change[change > 0], 0.9) if change.any() else 1.0
+    taken = cv2.GaussianBlur(np.sqrt(np.minimum(change / most, 1)), (0, 0), _SMOOTHING_PX)
+    height, width = weight.shape
+    return weight * cv2.resize(taken, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
 def _odds(heatmap: Map, raised: Mask, lowered: Mask) -> float:
     """Return the log odds of a map, 0 where either side has no attention."""
     up, down = heatmap[raised].sum(dtype=float), heatmap[lowered].sum(dtype=float)
@@ -180,17 +207,18 @@ def _odds(heatmap: Map, raised: Mask, lowered: Mask) -> float:
 def _write(
     task: SceneTask,
     opened: _Opened,
-    made: dict[str, Edited | None],
+    made: dict[str, Edited],
     editor: SceneEditor,
+    image_size: tuple[int, int],
     folder: Path,
 ) -> list[dict[str, Any]]:
     written: dict[int, Path] = {}
     records = []
     for wish in task.wishes:
-        edited = made[wish.name]
+        edited = made.get(wish.name)
         picture = opened.original
         if edited is not None:
-            picture = add_difference(picture, edited.difference, opened.weights[wish.redrawn])
+            picture = add_difference(picture, edited.difference, _weight(wish, opened, image_size))
         path = folder / wish.name / task.video_id / f"{task.stem}.png"
         if id(edited) in written:
             link_or_copy(written[id(edited)], path)

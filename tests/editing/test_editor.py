@@ -74,7 +74,7 @@ def test_the_control_moves_the_picture_without_the_gradient(tmp_path: Path) -> N
     edits = editor.edit(editor.prepare(scenes()), [ask(0, 2.0, 1.0), ask(0, 2.0, 0.0)])
     changes = [np.abs(edit.difference).mean() for edit in edits]
     assert changes[0] > 1e-3
-    assert changes[1] < 1e-5
+    assert changes[1] < 1e-3 * changes[0]
 
 
 def test_the_limit_holds_and_what_falls_short_is_unreached(tmp_path: Path) -> None:
@@ -88,7 +88,9 @@ def test_one_inversion_serves_all_and_comes_back_from_the_cache(tmp_path: Path) 
     first = make_editor(tmp_path).prepare(scenes())
     assert len(list(tmp_path.rglob("*.safetensors"))) == 2
     again = make_editor(tmp_path).prepare(scenes())
-    assert (again.inversion.noisy == first.inversion.noisy).all()
+    for name, values in vars(first.inversion).items():
+        assert (getattr(again.inversion, name) == values).all()
+        assert getattr(again.inversion, name).stride() == values.stride()
     deeper = make_editor(tmp_path, depth=0.5).prepare(scenes())
     assert (deeper.inversion.noisy != first.inversion.noisy).any()
     assert len(list(tmp_path.rglob("*.safetensors"))) == 4

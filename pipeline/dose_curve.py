@@ -1,0 +1,158 @@
+"""Stage `dose_curve`: every scene of the chosen videos at a grid of doses, for the proof.
+
+Three arms: the edit as configured and calibrated; the ControlNet alone, with gradient guidance
+off; and the gradient alone, with the ControlNet's residuals off. A sham edit, the redraw under the
+unchanged control, goes with the first. Nothing here depends on `variant.alpha`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.edit import SCENES, edited, item_key, places, write_records
+from pipeline.editing.loading import load_models, make_editor
+from pipeline.editing.scene_edits import SceneTask, Wish
+from pipeline.editing.settings import EditParams, Part
+from pipeline.editing.tasks import chosen_videos, scene_task
+from pipeline.params import Section, load_image_size
+from pipeline.storage.files import digest
+from pipeline.storage.outs import StageOuts
+from pipeline.storage.workspace import Workspace
+from pipeline.variants.plan import Recipe
+from pipeline.variants.render import Measured, render_scene
+from pipeline.variants.settings import VariantParams
+from pipeline.variants.tables import read_scenes, scenes_of
+
+LOG = logging.getLogger(__name__)
+
+CURVE = "outputs/dose_curve"
+TABLE = f"{CURVE}/doses.csv"
+OUTS = (CURVE,)
+_SUMMARY = "summary"
+_UNCHANGED = "full_boost"  # `render_scene` matches placebos to it; here it asks for nothing.
+_ONE = np.ones(1)
+
+Alpha = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+
+
+class DoseCurveParams(Section):
+    """Section `dose_curve` of params.yaml; how edits are made is in section `edit`."""
+
+    name: ClassVar[str] = "dose_curve"
+
+    videos: Part = "test"
+    """Whose scenes: the proof's."""
+    alphas: tuple[Alpha, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+    """The doses; 1 is the original and its sham edit."""
+    ablation_alphas: tuple[Alpha, ...] = (0.5, 2.0)
+    """The doses of the two arms in which a part of the method is off."""
+    control_only_strength: Annotated[float, Field(gt=0, le=100)] = 2.0
+    """Of the arm without gradient guidance, which has nothing else to reach the dose by."""
+
+
+def main(workspace: Workspace) -> None:
+    """Edit the grid.
+
+    Raises:
+        InputError: models or a scene's files are missing or unreadable.
+        ParamsError: the guide cannot do what the params ask.
+    """
+    params = DoseCurveParams.load(workspace)
+    edit = EditParams.load(workspace).model_copy(update={"videos": params.videos})
+    image_size = load_image_size(workspace)
+    models = load_models(workspace, edit)
+    alone = {"gradient_strength": 0.0, "strength": params.control_only_strength}
+    editors = {
+        "full": make_editor(workspace, models, edit),
+        "control_only": make_editor(
+            workspace, models, edit.model_copy(update={**alone, "calibrate": False})
+        ),
+        "gradient_only": make_editor(
+            workspace, models, edit.model_copy(update={"calibrate": False}), control_scale=0.0
+        ),
+    }
+    grids = {"full": params.alphas, "control_only": params.ablation_alphas}
+    grids["gradient_only"] = params.ablation_alphas
+    with StageOuts(workspace, "dose_curve", OUTS) as outs:
+        maps = outs.staging / "maps"
+        tasks: dict[str, SceneTask] = {}
+        measured: dict[str, dict[str, Measured]] = {}
+        for item, task, doses in _tasks(workspace, edit, grids, image_size, maps):
+            tasks[item], measured[item] = task, doses
+        plan = {
+            item: item_key(task, editors[item.split()[0]], image_size)
+            for item, task in tasks.items()
+        }
+        plan[_SUMMARY] = digest(*plan.values())
+        todo = outs.begin(plan)
+        for arm, editor in editors.items():
+            items = [item for item in tasks if item in todo and item.startswith(f"{arm} ")]
+            folder = outs.staging / CURVE / arm
+            for item, records in edited(items, tasks, editor, image_size, folder):
+                rows = [_row(arm, record, measured[item]) for record in records]
+                outs.accept(item, places(tasks[item], f"{CURVE}/{arm}"), rows)
+        if _SUMMARY in todo:
+            write_records(outs, tasks, outs.staging / TABLE)
+            outs.accept(_SUMMARY, [TABLE])
+    LOG.info("dose_curve: %d scenes × arms, %d in this run.", len(tasks), len(todo - {_SUMMARY}))
+
+
+def _tasks(
+    workspace: Workspace,
+    edit: EditParams,
+    grids: dict[str, tuple[float, ...]],
+    image_size: tuple[int, int],
+    maps: Path,
+) -> Iterator[tuple[str, SceneTask, dict[str, Measured]]]:
+    """Write the maps of every dose below `maps`; yield each arm's scenes and what was planned."""
+    variants = VariantParams.load(workspace).model_copy(update={"target_share": None})
+    scenes = read_scenes(workspace.path(SCENES))
+    videos = chosen_videos(scenes, edit)
+    table = scenes[scenes["video_id"].isin(videos)]
+    alphas = sorted({alpha for grid in grids.values() for alpha in grid})
+    recipes = {f"alpha_{alpha:g}": Recipe("keyword", alpha, _ONE) for alpha in alphas}
+    recipes[_UNCHANGED] = Recipe("keyword", 1.0, _ONE)
+    for scene, (_, row) in zip(
+        scenes_of(table, workspace.root, variants.keywords), table.iterrows(), strict=True
+    ):
+        stem = Path(row["filename"]).stem
+        targets = {name: maps / name / f"{stem}.{variants.format}" for name in recipes}
+        doses = render_scene(scene, 0, recipes, targets, variants, image_size)
+        for arm, grid in grids.items():
+            wishes = [_wish(f"alpha_{alpha:g}", alpha, targets, doses, edit) for alpha in grid]
+            if arm == "full":
+                wishes.append(_sham(targets[_UNCHANGED], edit))
+            task = scene_task(workspace.root, row, variants, tuple(wishes), targets[_UNCHANGED])
+            yield f"{arm} {stem}", task, doses
+
+
+def _wish(
+    name: str,
+    alpha: float,
+    targets: dict[str, Path],
+    doses: dict[str, Measured],
+    edit: EditParams,
+) -> Wish:
+    return Wish(name, targets[name], "keyword", edit.region, alpha, doses[name].modified)
+
+
+def _sham(heatmap: Path, edit: EditParams) -> Wish:
+    """Ask for a redraw under the unchanged control, all else as in an edit."""
+    return Wish("sham", heatmap, "keyword", edit.region, 1.0, modified=True)
+
+
+def _row(arm: str, record: dict[str, Any], doses: dict[str, Measured]) -> dict[str, Any]:
+    """Return a record with what was planned, before any edit, for its dose."""
+    dose = doses.get(record["variant"], doses[_UNCHANGED])
+    planned = {
+        name: None if math.isnan(getattr(dose, name)) else getattr(dose, name)
+        for name in ("requested_share", "planned_share", "reachable_share")
+    }
+    return {"arm": arm, **record, **planned, "feasible": dose.feasible}

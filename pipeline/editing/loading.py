@@ -1,0 +1,74 @@
+"""The models of the stages that edit, from where earlier stages and params say they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.editing.cache import InversionCache
+from pipeline.editing.denoiser import Denoiser
+from pipeline.editing.editor import SceneEditor
+from pipeline.editing.models import Guide, LatentModel
+from pipeline.editing.settings import EditParams
+from pipeline.errors import InputError, ParamsError
+from pipeline.storage.files import digest, file_digest
+from pipeline.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from diffusers import ControlNetModel
+
+CONTROLNET = "outputs/training_v3/controlnet"
+
+
+class EditModels(NamedTuple):
+    """Frozen models on their device, and a digest of them all."""
+
+    backbone: LatentModel
+    controlnet: ControlNetModel
+    guide: Guide
+    digest: str
+
+
+def load_models(workspace: Workspace, params: EditParams) -> EditModels:
+    """Load backbone, ControlNet and guide; on a GPU where there is one.
+
+    Raises:
+        InputError: the ControlNet or the guide has not been trained.
+        ParamsError: the guide has no gradient, but gradient guidance is on.
+    """
+    import torch
+    from diffusers import ControlNetModel
+
+    from pipeline.attention.models import (  # type: ignore[import-not-found, unused-ignore]
+        load_attention_model,
+    )
+    from pipeline.diffusion.backbone import (  # type: ignore[import-not-found, unused-ignore]
+        ModelParams,
+        load_backbone,
+    )
+
+    folder = workspace.path(CONTROLNET)
+    weights = folder / "diffusion_pytorch_model.safetensors"
+    if not weights.is_file():
+        raise InputError(f"{folder}: there is no trained ControlNet. Run `dvc repro train`.")
+    torch.manual_seed(params.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    location = ModelParams.load(workspace).backbone
+    backbone = load_backbone(location, workspace.root, device=device)
+    controlnet = ControlNetModel.from_pretrained(folder).to(device).eval().requires_grad_(False)
+    guide = load_attention_model(params.guide, workspace.root, device=device)
+    if params.gradient_strength and not guide.differentiable:
+        raise ParamsError(
+            f"edit.guide: {params.guide} has no gradient, but edit.gradient_strength is "
+            f"{params.gradient_strength:g}. Set it to 0, or choose a differentiable guide."
+        )
+    version = digest(backbone.digest, file_digest(weights), guide.digest)
+    return EditModels(backbone, controlnet, guide, version)
+
+
+def make_editor(
+    workspace: Workspace, models: EditModels, params: EditParams, control_scale: float = 1.0
+) -> SceneEditor:
+    """Return an editor whose inversions are shared by all runs of the repository."""
+    cache = InversionCache(workspace.shared_root / ".gazeshift/cache/inversions", params.cache_gb)
+    denoiser = Denoiser(models.backbone, models.controlnet, params.half_precision, control_scale)
+    return SceneEditor(denoiser, models.guide, params, models.digest, cache)
