@@ -62,4 +62,5 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 def leaves(path: Path, folder: Path) -> bool:
     """Tell whether `path`, its links followed, lies outside `folder`."""
-    return not path.resolve().is_relative_to(folder.resolve())
+    # Unlike Path.resolve(), this takes a link to itself for what it is: a place inside.
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))

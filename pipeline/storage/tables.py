@@ -30,7 +30,11 @@ def read_table(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
 
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
     """Write refusals in the columns of `rejected_scenes.csv`, sorted by scene."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(path) as temporary,
+        # The name of a refused file may be anything, even no text.
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for rejection in sorted(rejections, key=_order):

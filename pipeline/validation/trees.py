@@ -100,7 +100,7 @@ def _walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
             if entry.name.startswith(".") or entry.name in _JUNK or entry.name == _TABLE:
                 continue
             # A link to a folder is looked at as a whole: what it holds may be outside.
-            if entry.is_dir() and not entry.is_symlink():
+            if entry.is_dir(follow_symlinks=False):
                 yield from _walk(entry.path)
             else:
                 yield entry
@@ -109,6 +109,11 @@ def _walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
 def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry[str]) -> None:
     file = workspace.relative(Path(entry.path))
     linked = entry.is_symlink()
+    printable = os.fsencode(file).decode("utf-8", "backslashreplace")
+    if printable != file:
+        found = "the path is not UTF-8, so that no table can hold it"
+        trees.strays.append(Rejection("", None, printable, Reason.NAME_DOES_NOT_PARSE, found))
+        return
     try:
         name = _name(entry.name, role)
     except InputError as error:
@@ -128,8 +133,9 @@ def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry
         return
     try:
         status = entry.stat()
-    except FileNotFoundError:
-        found = f"a link to {os.readlink(entry.path)}, where there is nothing"
+    except OSError as error:
+        where = f", a link to {os.readlink(entry.path)}" if linked else ""
+        found = f"{error.strerror}{where}"
         scene.refusal = Rejection(*key, file, Reason.UNREADABLE_IMAGE, found)
         return
     stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import struct
 import zlib
@@ -11,11 +12,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from PIL import Image
+from scene_trees import write_validate_inputs
 
+from pipeline import validate
 from pipeline.storage.images import encode
 from pipeline.storage.scene_names import SceneName
-from schemas.rejected_scenes import Reason
+from pipeline.storage.tables import read_rejections
+from pipeline.storage.workspace import Workspace
+from schemas.rejected_scenes import Reason, Rejection
 
 IMAGES = "data/video_scene_cuts"
 HEIGHT, WIDTH = 96, 54
@@ -193,3 +199,43 @@ BROKEN: dict[str, tuple[Change, Reason, str]] = {
     "a link to nothing": (link("heatmap", "nowhere.jpg"), Reason.UNREADABLE_IMAGE, "heatmap"),
     "a link to itself": (link("mask", ""), Reason.UNREADABLE_IMAGE, "mask"),
 }
+
+SOUND = {"7000000000000000001": 2, "7000000000000000002": 1}
+
+
+class Judged(NamedTuple):
+    """What validate made of one data root that holds every kind of broken scene."""
+
+    root: Path
+    video_ids: dict[str, str]
+    rejections: list[Rejection]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    root = tmp_path_factory.mktemp("outer") / "root"
+    video_ids = {kind: str(7_100_000_000_000_000_000 + n) for n, kind in enumerate(BROKEN)}
+    write_validate_inputs(root, {**dict.fromkeys(video_ids.values(), 1), **SOUND})
+    with (root / "params.yaml").open("a") as params:
+        params.write("validate: {min_valid_fraction: 0}\n")
+    for kind, (change, *_) in BROKEN.items():
+        change(Files.of(root, video_ids[kind]))
+    validate.main(Workspace(root))
+    return Judged(root, video_ids, read_rejections(root / validate.REFUSED))
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_file_refuses_its_scene_with_reason_and_path(judged: Judged, kind: str) -> None:
+    _, reason, role = BROKEN[kind]
+    video_id = judged.video_ids[kind]
+    (rejection,) = [one for one in judged.rejections if one.video_id == video_id]
+    file = getattr(Files.of(judged.root, video_id), role).relative_to(judged.root).as_posix()
+    assert (rejection.scene_number, rejection.reason, rejection.file) == (1, reason, file)
+    assert rejection.found
+
+
+def test_the_other_scenes_go_on(judged: Judged) -> None:
+    with (judged.root / validate.SCENES).open(newline="") as file:
+        valid = [(row["video_id"], int(row["scene_number"])) for row in csv.DictReader(file)]
+    assert valid == [(video, n) for video, count in SOUND.items() for n in range(1, count + 1)]
+    assert len(judged.rejections) == len(BROKEN)
