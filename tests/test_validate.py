@@ -18,6 +18,7 @@ from pipeline.storage.scene_names import SceneName
 from pipeline.storage.tables import read_rejections, write_rejections
 from pipeline.storage.workspace import Workspace
 from schemas.rejected_scenes import Reason, Rejection
+from schemas.scene_batch import make_profile
 from schemas.valid_scenes import COLUMNS, VALID_SCENES_TABLE, read_text
 
 FIRST, SECOND, THIRD = (f"712345678901234567{number}" for number in range(3))
@@ -175,3 +176,25 @@ def test_nothing_valid_fails_the_stage_whatever_fraction_is_asked_for(
         validate.main(workspace)
     assert rows(workspace) == []
     assert summary(workspace)["valid"] == 0
+
+
+def test_a_batch_that_drifts_from_the_reference_is_a_warning_or_fails_as_params_say(
+    workspace: Workspace,
+) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 12})
+    reference = write_scene_tree(workspace.path("reference"), {SECOND: 12})
+    params = "reference_profile: profile.json, min_drift_scenes: 12"
+    with workspace.path("params.yaml").open("a") as file:
+        file.write(f"validate: {{{params}}}\n")
+    write_text(workspace.path("profile.json"), json.dumps(make_profile(reference)))
+    validate.main(workspace)
+    assert summary(workspace)["warnings"] == []
+    reference["mask_coverage"] *= 5
+    write_text(workspace.path("profile.json"), json.dumps(make_profile(reference)))
+    validate.main(workspace)
+    (warning,) = summary(workspace)["warnings"]
+    assert "mask_coverage has drifted" in warning
+    text = workspace.path("params.yaml").read_text()
+    write_text(workspace.path("params.yaml"), text.replace(params, f"{params}, on_warning: fail"))
+    with pytest.raises(ContractError, match="mask_coverage has drifted"):
+        validate.main(workspace)

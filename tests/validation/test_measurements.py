@@ -1,4 +1,4 @@
-"""What was measured is remembered: nothing is read twice, changes are noticed, a kill is no loss."""
+"""What was measured is remembered: read once, noticed when it changes, not lost in a kill."""
 
 from __future__ import annotations
 
