@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pipeline.storage.jpeg import Layout, damage, first_rows, read_layout
-from pipeline.storage.png import decode_grey_png, is_whole_png
+from pipeline.storage.png import is_whole_png
 from schemas.rejected_scenes import Reason
 
 Pixels = NDArray[np.uint8]
@@ -93,8 +93,24 @@ def grey_pixels(content: bytes) -> Pixels:
     Raises:
         ImageRefused: as in `read_grey`.
     """
-    levels = decode_grey_png(content, MAX_PIXELS)
-    return to_grey(decode(open_image(content))) if levels is None else levels
+    return grey_and_comment(content)[0]
+
+
+def grey_and_comment(content: bytes) -> tuple[Pixels, bytes | None]:
+    """Return the grey levels as `grey_pixels` does, and the comment that a JPEG may hold.
+
+    A grey JPEG is decoded by OpenCV: it is the same library below, without Pillow's two copies.
+
+    Raises:
+        ImageRefused: as in `read_grey`.
+    """
+    image, layout = _open(content)
+    comment = image.info.get("comment")
+    if layout and image.mode == "L" and ExifTags.Base.Orientation not in image.getexif():
+        levels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        if levels is not None:
+            return levels, comment
+    return to_grey(decode(image)), comment
 
 
 def probe_rgb(content: bytes) -> tuple[int, int]:
@@ -138,9 +154,10 @@ def decode(image: Image.Image) -> Image.Image:
     """
     try:
         image.load()
-        return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageRefused(Reason.UNREADABLE_IMAGE, f"damaged or truncated: {error}") from error
+    return image
 
 
 def to_rgb(image: Image.Image) -> Pixels:

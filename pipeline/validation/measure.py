@@ -18,12 +18,10 @@ from pipeline.storage.files import digest
 from pipeline.storage.images import (
     ImageRefused,
     Pixels,
-    decode,
+    grey_and_comment,
     grey_pixels,
-    open_image,
     probe_rgb,
     resize,
-    to_grey,
 )
 from schemas.rejected_scenes import Reason
 
@@ -152,8 +150,8 @@ def _figures(paths: tuple[str, ...], contents: list[bytes], settings: Settings) 
 
 
 def _heatmap(content: bytes) -> tuple[Pixels, Provenance]:
-    image = open_image(content)
-    return to_grey(decode(image)), provenance(image.info.get("comment"))
+    levels, comment = grey_and_comment(content)
+    return levels, provenance(comment)
 
 
 def _judged(path: str, read: Callable[[bytes], T], content: bytes) -> T:
