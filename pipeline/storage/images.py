@@ -109,7 +109,7 @@ def grey_and_comment(content: bytes) -> tuple[Pixels, bytes | None]:
     if layout and image.mode == "L" and ExifTags.Base.Orientation not in image.getexif():
         levels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
         if levels is not None:
-            return levels, comment
+            return np.asarray(levels, np.uint8), comment
     return to_grey(decode(image)), comment
 
 
