@@ -28,7 +28,13 @@ from pipeline.heatmaps.algebra import (
     share_limit,
     weighted_sum,
 )
-from pipeline.heatmaps.placebo import PlaceboChange, redistribute_values, smooth_half
+from pipeline.heatmaps.placebo import (
+    FIELD_LEVELS,
+    PlaceboChange,
+    median_level,
+    random_field,
+    redistribute_values,
+)
 from pipeline.storage.images import Pixels, to_levels
 
 # The background is two halves, so that the placebo can raise one of them.
@@ -53,12 +59,18 @@ class LevelMap:
     @classmethod
     def of(cls, levels: Pixels, keyword: Mask, seed: int | None = None) -> Self:
         """Count a map; `seed` chooses the placebo's half of the background (None: no half)."""
-        groups = keyword.astype(np.uint8)
-        if seed is not None:
-            background = np.where(keyword, np.uint8(0), levels)
-            groups[smooth_half(background, seed) & ~keyword] = _RAISED
-        bins = cv2.calcHist([groups, levels], [0, 1], None, [_GROUPS, 256], [0, _GROUPS, 0, 256])
-        return cls(levels, groups, bins.astype(np.float64))
+        inside: Pixels = keyword.view(np.uint8)
+        if seed is None:
+            return cls(levels, inside, _count(inside, _GROUPS, levels))
+        # The keyword stands for a level above all of the field, so that one count serves for both
+        # the median and the groups.
+        field = np.maximum(random_field(levels.shape, seed), inside * np.uint8(FIELD_LEVELS))
+        counts = _count(field, FIELD_LEVELS + 1, levels)
+        cut = median_level(counts[:FIELD_LEVELS] @ np.arange(256.0))
+        group_of = np.where(np.arange(256) > cut, np.uint8(_RAISED), np.uint8(_LOWERED))
+        group_of[FIELD_LEVELS] = _KEYWORD
+        grouped = np.stack([counts[group_of == group].sum(axis=0) for group in range(_GROUPS)])
+        return cls(levels, np.asarray(cv2.LUT(field, group_of)), grouped)
 
     @cached_property
     def _present(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -125,11 +137,23 @@ class LevelMap:
         """Return the H×W map in which each of the distinct values has become `heat`."""
         tables = np.zeros((_GROUPS, 256), np.uint8)
         tables[self._present] = to_levels(heat)
+        # Where only one half of the background has a level, the other may have its value too: then
+        # most variants treat both halves alike, and one lookup does.
+        only_raised = (self.counts[_LOWERED] == 0) & (self.counts[_RAISED] > 0)
+        tables[_LOWERED, only_raised] = tables[_RAISED, only_raised]
         picture = cv2.LUT(self.levels, tables[_LOWERED])
         for group in (_KEYWORD, _RAISED):
-            chosen = cv2.inRange(self.groups, np.array(group), np.array(group))
-            cv2.copyTo(cv2.LUT(self.levels, tables[group]), chosen, picture)
+            differs = (tables[group] != tables[_LOWERED]) & (self.counts[group] > 0)
+            if differs.any():
+                chosen = cv2.inRange(self.groups, np.array(group), np.array(group))
+                cv2.copyTo(cv2.LUT(self.levels, tables[group]), chosen, picture)
         return np.asarray(picture)
+
+
+def _count(groups: Pixels, num_groups: int, levels: Pixels) -> NDArray[np.float64]:
+    """Return how many pixels of each group have each level, groups×256."""
+    bins = cv2.calcHist([groups, levels], [0, 1], None, [num_groups, 256], [0, num_groups, 0, 256])
+    return np.asarray(bins, np.float64)
 
 
 def measure_levels(levels: Pixels, keyword: Mask) -> tuple[float, float]:

@@ -31,8 +31,8 @@ from pipeline.heatmaps.algebra import (
 # with a Gaussian of a tenth of that side, so that a half consists of a few patches, not of grain.
 _LATTICE = 64
 _BLUR = 0.1 * _LATTICE
-# Levels of the field among which the median is found; a level holds a few pixels of a 512×512 map.
-_LEVELS = 2**16
+# Levels of the field among which the median is found: 8 bits, so that OpenCV can count and look up.
+FIELD_LEVELS = 255
 
 
 @dataclass(frozen=True)
@@ -151,34 +151,45 @@ def scale_background(
     return modify_heatmap(heat, ~keyword, alpha, on_clip)
 
 
-def smooth_half(heat: FloatMap | NDArray[np.uint8], seed: int) -> Mask:
-    """Where a seeded smooth random field is above its median, weighted with the heat.
+def smooth_half(heat: FloatMap, seed: int) -> Mask:
+    """Where a seeded smooth random field is above its median, weighted with the heat (H×W, >= 0).
 
-    So the two sides hold equal heat, up to the field's level at the median; neither is without
-    heat, unless all heat is on one level of the field (then the half is empty). `heat` is H×W,
-    >= 0, of any scale.
+    So the two sides hold equal heat, up to what lies on one level of the field: about a percent.
     """
-    levels = _random_field(heat.shape, seed)
-    level_heat = np.bincount(levels.ravel(), weights=heat.ravel(), minlength=_LEVELS)
+    field = random_field(heat.shape, seed)
+    level_heat = np.bincount(field.ravel(), weights=heat.ravel(), minlength=FIELD_LEVELS)
+    return np.asarray(field > median_level(level_heat))
+
+
+def median_level(level_heat: NDArray) -> int:
+    """Return the field's level that cuts the heat in two halves: the lower one, and all above it.
+
+    Neither half is without heat, unless all of it is on one level (then the upper one is empty).
+
+    Args:
+        level_heat: heat on each level of the field.
+    """
     attended = np.flatnonzero(level_heat)
     if attended.size < 2:
-        return np.zeros(heat.shape, np.bool_)
+        return FIELD_LEVELS
     below = level_heat[attended].cumsum()
-    cut = attended[np.abs(below[:-1] - below[-1] / 2).argmin()]
-    return np.asarray(levels > cut)
+    return int(attended[np.abs(below[:-1] - below[-1] / 2).argmin()])
 
 
-def _random_field(shape: tuple[int, ...], seed: int) -> NDArray[np.uint16]:
-    """A smooth random field of the given H×W as integer levels from 0 to `_LEVELS - 1`."""
+def random_field(shape: tuple[int, ...], seed: int) -> NDArray[np.uint8]:
+    """Return a smooth random field of the given H×W: levels from 0 to `FIELD_LEVELS - 1`.
+
+    The levels have equal areas, which makes them finest where most of the field lies.
+    """
     height, width = shape
     longer = max(shape)
     lattice = [max(1, round(_LATTICE * side / longer)) for side in shape]
     noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(lattice)
     smooth = cv2.GaussianBlur(noise, (0, 0), _BLUR, borderType=cv2.BORDER_REFLECT)
-    low, span = smooth.min(), np.ptp(smooth) or 1.0  # a single point has no span
-    levels = ((smooth - low) * ((_LEVELS - 1) / span)).astype(np.uint16)
+    ranks = smooth.ravel().argsort().argsort().reshape(smooth.shape)
+    levels = (ranks * FIELD_LEVELS // ranks.size).astype(np.uint8)
     field = cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR)
-    return field.astype(np.uint16, copy=False)
+    return np.asarray(field, np.uint8)
 
 
 def _change_ratio(change: float, total_change: float | None) -> float:

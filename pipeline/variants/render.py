@@ -14,13 +14,11 @@ from pipeline.heatmaps.levels import LevelMap, measure_levels
 from pipeline.storage.files import digest, link_or_copy, write_bytes
 from pipeline.storage.images import (
     Pixels,
-    decode,
     encode,
-    open_image,
+    grey_pixels,
     read_grey,
     read_mask,
     resize,
-    to_grey,
 )
 from pipeline.variants.plan import Ask, Recipe, ask
 from pipeline.variants.settings import VariantParams
@@ -97,7 +95,7 @@ def render_scene(
         for variant, recipe in recipes.items()
     }
     written: dict[bytes, Path] = {}
-    measured = {}
+    measured: dict[Ask, Measured] = {}
     for variant, path in targets.items():
         request = asks[variant]
         change = maps.change(request, asks["full_boost"])
@@ -107,16 +105,15 @@ def render_scene(
         else:
             write_bytes(path, file.content)
             written[file.content] = path
-        measured[variant] = _measured(request, change, file, maps.source, params.target_share)
-    return measured
+        if request not in measured:
+            measured[request] = _measured(request, change, file, maps.source, params.target_share)
+    return {variant: measured[asks[variant]] for variant in targets}
 
 
 def keyword_mask(scene: Scene, image_size: tuple[int, int]) -> Mask:
     """Return the union of the chosen keywords' masks at `image_size`; all False without any."""
-    mask = np.zeros(image_size, np.bool_)
-    for path in scene.masks:
-        mask |= read_mask(path, image_size)
-    return mask
+    masks = [read_mask(path, image_size) for path in scene.masks]
+    return np.logical_or.reduce(masks) if masks else np.zeros(image_size, np.bool_)
 
 
 class _SceneMaps:
@@ -158,7 +155,7 @@ class _SceneMaps:
             levels = self.source.render(change.heat)
             content = encode(levels, self.params.format, self.params.quality)
             if self.params.format != "png":
-                levels = to_grey(decode(open_image(content)))
+                levels = grey_pixels(content)
             self._files[request] = _File(content, *measure_levels(levels, self.mask))
         return self._files[request]
 

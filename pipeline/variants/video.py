@@ -66,10 +66,11 @@ def make_variants(task: VideoTask, variants: Sequence[str]) -> VariantsOfVideo:
     Raises:
         SceneFailed: a heatmap or mask is missing or unreadable.
     """
+    video = task.video_id
     scenes = scenes_of(task.table, task.root, task.params.keywords)
     names = map_names(task.table, task.params.format)
     maps = {
-        variant: [f"{task.video_id}/{variant}/attention_heatmap/{name}" for name in names]
+        variant: [f"{video}/{variant}/attention_heatmap/{name}" for name in names]
         for variant in variants
     }
     plan = recipes(task.params, len(scenes))
@@ -82,7 +83,7 @@ def make_variants(task: VideoTask, variants: Sequence[str]) -> VariantsOfVideo:
             raise SceneFailed(scene, str(error)) from error
         for variant, row in rows.items():
             measured[variant].append(row)
-    tables = {variant: f"{task.video_id}/{variant}_scenes.csv" for variant in variants}
+    tables = {variant: f"{video}/{variant}_scenes.csv" for variant in variants}
     source = SourceRows(task.table)
     for variant, path in tables.items():
         shown = [f"{task.shown_as}/{path}" for path in maps[variant]]
