@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -53,9 +55,8 @@ def _results(function: Callable[[T], R], items: Sequence[T], compute: ComputePar
         return
     from joblib import Parallel, delayed, parallel_config
 
-    _register(compute.backend)
     calls = delayed(_on_one_thread)
-    with parallel_config(backend=compute.backend, n_jobs=compute.n_jobs):
+    with _engine(compute.backend), parallel_config(compute.backend, n_jobs=compute.n_jobs):
         if compute.backend in ("loky", "threading"):
             parallel = Parallel(return_as="generator_unordered")
             yield from parallel(calls(function, item) for item in items)
@@ -67,22 +68,27 @@ def _results(function: Callable[[T], R], items: Sequence[T], compute: ComputePar
         )
 
 
-def _register(backend: str) -> None:
-    """Make joblib know the engine; Ray and Dask connect to the cluster their environment names."""
+def _engine(backend: str) -> AbstractContextManager[Any]:
+    """Make joblib know the engine, and connect to it while the context lasts.
+
+    RAY_ADDRESS or DASK_SCHEDULER_ADDRESS names the cluster; without it, one is started here.
+    """
     try:
         if backend == "ray":
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             from ray.util.joblib import register_ray
 
             register_ray()
         elif backend == "dask":
-            from distributed import get_client
+            from distributed import Client
 
-            get_client()
+            return Client()
     except ImportError as error:
         raise ParamsError(
             f"compute.backend is {backend!r}, but its package is not installed. "
             f"Run: pip install 'gazeshift[{backend}]', or set compute.backend: loky."
         ) from error
+    return nullcontext()
 
 
 def _on_one_thread(function: Callable[[T], R], item: T) -> R:
