@@ -38,13 +38,8 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
     import torch
     from diffusers import ControlNetModel
 
-    from pipeline.attention.models import (  # type: ignore[import-not-found, unused-ignore]
-        load_attention_model,
-    )
-    from pipeline.diffusion.backbone import (  # type: ignore[import-not-found, unused-ignore]
-        ModelParams,
-        load_backbone,
-    )
+    from pipeline.attention.models import load_attention_model
+    from pipeline.diffusion.backbone import ModelParams, load_backbone
 
     folder = workspace.path(CONTROLNET)
     weights = folder / "diffusion_pytorch_model.safetensors"

@@ -11,8 +11,15 @@ from torch import Tensor
 class Guide(Protocol):
     """An attention model, differentiable where the gradient is to guide."""
 
-    differentiable: bool
-    digest: str
+    @property
+    def differentiable(self) -> bool:
+        """Whether gradients flow from the maps to the images."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that its maps depend on besides the images."""
+        ...
 
     def maps(self, images: Tensor) -> Tensor:
         """Return attention, N×H×W, >= 0, of N×3×H×W in [-1, 1]."""
@@ -22,9 +29,20 @@ class Guide(Protocol):
 class LatentModel(Protocol):
     """A frozen latent-diffusion backbone (`pipeline.diffusion.backbone.Backbone`)."""
 
-    unet: Any
-    prediction_type: str
-    digest: str
+    @property
+    def unet(self) -> Any:
+        """A UNet2DConditionModel."""
+        ...
+
+    @property
+    def prediction_type(self) -> str:
+        """`epsilon` or `v_prediction`."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """A hash of the weights."""
+        ...
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Return the latents, N×C×h×w, of N×3×H×W in [-1, 1]."""

@@ -1,0 +1,1 @@
+"""The frozen latent-diffusion backbone."""

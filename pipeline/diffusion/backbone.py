@@ -1,0 +1,200 @@
+"""The frozen backbone: the UNet, autoencoder and text encoder of a Stable Diffusion folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from pipeline.errors import InputError
+from pipeline.params import Section
+from pipeline.storage.files import digest, file_digest
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+_INDEX = "model_index.json"
+_PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
+# Weights as safetensors alone: loading a pickle runs whatever its maker put into it. The hub also
+# holds other precisions of the same weights ("….fp16.safetensors"), which nobody needs twice.
+_FILES = ("*.safetensors", "*.json", "*.txt")
+_VARIANTS = ("*.fp16.*", "*.non_ema.*")
+
+
+class ModelParams(Section):
+    """Section `model` of params.yaml."""
+
+    name: ClassVar[str] = "model"
+
+    backbone: str = "models/demo_backbone"
+    """A folder in diffusers' layout below the data root (Stable Diffusion 1.5 and its kin), or the
+    model hub's name of one."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Frozen models on one device.
+
+    Attributes:
+        unet: predicts noise or velocity.
+        vae: between pictures and latents.
+        text_encoder: of keywords.
+        tokenizer: its own.
+        scheduler_config: the noise schedule and what the UNet predicts.
+        digest: hash of all files that the models were read from.
+    """
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    scheduler_config: dict[str, Any]
+    digest: str
+
+    @property
+    def prediction_type(self) -> str:
+        """`epsilon` or `v_prediction`."""
+        return str(self.scheduler_config["prediction_type"])
+
+    @property
+    def factor(self) -> int:
+        """Pixels along each side of one latent."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Return the latents, N×C×h×w, of N×3×H×W images in [-1, 1]: the posterior's mode.
+
+        They are scaled as the UNet expects them.
+        """
+        mode = self.vae.encode(images.to(self.vae.dtype)).latent_dist.mode()
+        return (mode - self._shift) * self.vae.config.scaling_factor
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the images, N×3×H×W (in [-1, 1] but for overshoot), differentiably."""
+        unscaled = latents.to(self.vae.dtype) / self.vae.config.scaling_factor + self._shift
+        return self.vae.decode(unscaled).sample
+
+    def encode_texts(self, texts: list[str]) -> Tensor:
+        """Return the embeddings, N×T×D, of N texts; longer ones than the model takes are cut."""
+        encoded = self.tokenizer(
+            texts,
+            padding="max_length",
+            truncation=True,
+            max_length=self.tokenizer.model_max_length,
+        )
+        tokens = torch.tensor(encoded["input_ids"], device=self.text_encoder.device)
+        return self.text_encoder(tokens).last_hidden_state
+
+    def noise_scheduler(self) -> DDPMScheduler:
+        """Return a scheduler that adds noise as the UNet knows it."""
+        from diffusers import DDPMScheduler
+
+        return DDPMScheduler.from_config(self.scheduler_config)
+
+    @property
+    def _shift(self) -> float:
+        return self.vae.config.shift_factor or 0.0
+
+
+def load_backbone(
+    location: str, root: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> Backbone:
+    """Load a backbone, frozen.
+
+    Args:
+        location: `model.backbone`.
+        root: the data root.
+        device: of torch.
+        dtype: of the weights in memory.
+
+    Raises:
+        InputError: there is none, or none of a kind that is supported.
+    """
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    folder = backbone_folder(location, root)
+    options = {"torch_dtype": dtype, "use_safetensors": True, "local_files_only": True}
+    try:
+        scheduler = json.loads((folder / "scheduler/scheduler_config.json").read_text())
+        unet = UNet2DConditionModel.from_pretrained(folder / "unet", **options)
+        vae = AutoencoderKL.from_pretrained(folder / "vae", **options)
+        text_encoder = CLIPTextModel.from_pretrained(
+            folder / "text_encoder", dtype=dtype, use_safetensors=True, local_files_only=True
+        )
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"model.backbone: {folder} is no Stable Diffusion with safetensors weights: {error}. "
+            "For the demo's, run `dvc pull models/demo_backbone.dvc`; of one's own, save it with "
+            "`save_pretrained(folder, safe_serialization=True)`."
+        ) from error
+    for model in (unet, vae, text_encoder):
+        model.to(device).eval().requires_grad_(False)
+    scheduler.setdefault("prediction_type", "epsilon")
+    return Backbone(unet, vae, text_encoder, tokenizer, scheduler, backbone_digest(folder))
+
+
+def backbone_folder(location: str, root: Path) -> Path:
+    """Return a backbone's folder: below the root, or the local copy of the hub's.
+
+    Raises:
+        InputError: it is neither, or a kind of model that is not supported.
+    """
+    folder = root / location
+    if not folder.is_dir():
+        folder = _from_hub(location)
+    index = folder / _INDEX
+    if not index.is_file():
+        raise InputError(
+            f"model.backbone: {folder} has no {_INDEX}, so it is no diffusers folder. For the "
+            "demo's, run `dvc pull models/demo_backbone.dvc`."
+        )
+    parts = json.loads(index.read_text())
+    if "text_encoder_2" in parts:
+        raise InputError(
+            f"model.backbone: {folder} has two text encoders ({parts.get('_class_name')}), as SDXL "
+            "has, which is not supported yet. Name a Stable Diffusion 1.5 or 2 instead."
+        )
+    missing = [part for part in _PARTS if not parts.get(part) or not (folder / part).is_dir()]
+    if missing:
+        raise InputError(
+            f"model.backbone: {folder} lacks {', '.join(missing)}. Copy the model as a whole: in "
+            f"diffusers' layout it has {', '.join(_PARTS)}."
+        )
+    return folder
+
+
+def backbone_digest(folder: Path) -> str:
+    """Return the hash of the parts' weights, configurations and vocabularies."""
+    paths = sorted(
+        path
+        for part in _PARTS
+        for pattern in _FILES
+        for path in (folder / part).glob(pattern)
+        if not any(path.match(variant) for variant in _VARIANTS)
+    )
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return digest(*names, *map(file_digest, paths))
+
+
+def _from_hub(location: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    wanted = [_INDEX, *(f"{part}/{pattern}" for part in _PARTS for pattern in _FILES)]
+    try:
+        return Path(
+            snapshot_download(location, allow_patterns=wanted, ignore_patterns=list(_VARIANTS))
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"model.backbone: {location!r} is no folder here, and the model hub gives none "
+            f"({type(error).__name__}). With a network: `hf download {location}`, once. Without: "
+            "copy the model's folder to models/ and name it. For the demo's, run "
+            "`dvc pull models/demo_backbone.dvc`."
+        ) from error
