@@ -65,6 +65,16 @@ class ComputeParams(Section):
     """Workers; -1 is one per core."""
 
 
+class ModelParams(Section):
+    """Section `model` of params.yaml."""
+
+    name: ClassVar[str] = "model"
+
+    backbone: str = "models/demo_backbone"
+    """A folder in diffusers' layout below the data root (Stable Diffusion 1.5 and its kin), or the
+    model hub's name of one."""
+
+
 def read_params(workspace: Workspace) -> dict[str, Any]:
     """Return the whole of `params.yaml` as it stands, {} where there is none."""
     path: Path = workspace.path("params.yaml")

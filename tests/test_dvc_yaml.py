@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pipeline.cli import STAGES
-from pipeline.params import ComputeParams, Section, read_params
+from pipeline.params import ComputeParams, ModelParams, Section, read_params
 from pipeline.storage.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
@@ -81,8 +81,8 @@ def test_no_out_is_a_dep_of_its_own_stage(stage: str) -> None:
 
 def test_every_section_of_params_yaml_loads() -> None:
     workspace = Workspace(ROOT)
-    known = {"image_size", "compute"}
-    ComputeParams.load(workspace)
+    shared = (ComputeParams, ModelParams)
+    known = {"image_size", *(section.load(workspace).name for section in shared)}
     for stage, command in STAGES.items():
         module = importlib.import_module(command.module)
         for value in vars(module).values():

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from pipeline.errors import InputError
-from pipeline.params import Section
 from pipeline.storage.files import digest, file_digest
 
 if TYPE_CHECKING:
@@ -24,16 +23,6 @@ _PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
 # holds other precisions of the same weights ("….fp16.safetensors"), which nobody needs twice.
 _FILES = ("*.safetensors", "*.json", "*.txt")
 _VARIANTS = ("*.fp16.*", "*.non_ema.*")
-
-
-class ModelParams(Section):
-    """Section `model` of params.yaml."""
-
-    name: ClassVar[str] = "model"
-
-    backbone: str = "models/demo_backbone"
-    """A folder in diffusers' layout below the data root (Stable Diffusion 1.5 and its kin), or the
-    model hub's name of one."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pipeline.editing.editor import SceneEditor
 from pipeline.editing.models import Guide, LatentModel
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError, ParamsError
+from pipeline.params import ModelParams
 from pipeline.storage.files import digest, file_digest
 from pipeline.storage.workspace import Workspace
 
@@ -39,7 +40,7 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
     from diffusers import ControlNetModel
 
     from pipeline.attention.models import load_attention_model
-    from pipeline.diffusion.backbone import ModelParams, load_backbone
+    from pipeline.diffusion.backbone import load_backbone
 
     folder = workspace.path(CONTROLNET)
     weights = folder / "diffusion_pytorch_model.safetensors"

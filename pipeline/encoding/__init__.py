@@ -1,0 +1,1 @@
+"""Scenes as the frozen models see them, computed once."""

@@ -1,0 +1,111 @@
+"""Reading encoded scenes: random access to memory-mapped shards."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pipeline.encoding.shards import (
+    INDEX,
+    NO_KEYWORD,
+    check_file,
+    read_manifest,
+    shard_name,
+    text_buckets,
+    texts_name,
+)
+from pipeline.storage.files import digest
+from pipeline.storage.tables import read_table
+
+# Each open shard is a mapped file; a process may have about a thousand.
+_OPEN_SHARDS = 256
+
+
+class EncodedScenes(Dataset[dict[str, Any]]):
+    """Encoded scenes, in the order of the scene table.
+
+    A sample has `latents` C×h×w float32; `control` 2×H×W float32 in [0, 1], the mask (0 or 1) and
+    the raw attention heatmap; `text`, T×D float32, the keyword's embedding; `keyword`, `video_id`,
+    `scene_number`.
+
+    Args:
+        folder: what the stage encode wrote.
+        split: `train`, `val` or `test`; all scenes by default.
+
+    Raises:
+        InputError: nothing was encoded, or a file is not what was written (checked when it is
+            first opened).
+    """
+
+    def __init__(self, folder: Path, split: str | None = None) -> None:
+        self.folder = folder
+        self.manifest = read_manifest(folder)
+        self._check(INDEX)
+        index = read_table(folder / INDEX, {"scene_number": "int64", "row": "int64"})
+        self.table = index[index["split"] == split].reset_index(drop=True) if split else index
+        self._rows = self.table.to_dict("records")
+        self._texts = self._read_texts()
+        self._shards: OrderedDict[str, Any] = OrderedDict()
+        self._checked: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        """Return one sample, see above."""
+        row = self._rows[position]
+        shard = self._shard(shard_name(row["video_id"]))
+        return {
+            "latents": shard.get_slice("latents")[row["row"]].float(),
+            "control": shard.get_slice("controls")[row["row"]].float() / 255,
+            "text": self.text(row["keyword"]),
+            "keyword": row["keyword"],
+            "video_id": row["video_id"],
+            "scene_number": row["scene_number"],
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave mapped files behind when a worker process gets a copy."""
+        return {**self.__dict__, "_shards": OrderedDict()}
+
+    def text(self, keyword: str) -> Tensor:
+        """Return a keyword's embedding, T×D float32."""
+        return self._texts[digest(keyword)].float()
+
+    @property
+    def unconditional_text(self) -> Tensor:
+        """The embedding of no keyword, T×D float32."""
+        return self.text(NO_KEYWORD)
+
+    @property
+    def backbone(self) -> str:
+        """Digest of the backbone that encoded."""
+        return str(self.manifest["backbone"])
+
+    def _read_texts(self) -> dict[str, Tensor]:
+        buckets = text_buckets([NO_KEYWORD, *self.table["keyword"]])
+        texts: dict[str, Tensor] = {}
+        for name in map(texts_name, buckets):
+            self._check(name)
+            texts |= load_file(self.folder / name)
+        return texts
+
+    def _check(self, name: str) -> None:
+        check_file(self.folder / name, self.manifest["files"][name])
+
+    def _shard(self, name: str) -> Any:
+        if name not in self._shards:
+            if name not in self._checked:
+                self._check(name)
+                self._checked.add(name)
+            if len(self._shards) >= _OPEN_SHARDS:
+                self._shards.popitem(last=False)
+            self._shards[name] = safe_open(self.folder / name, "pt")
+        self._shards.move_to_end(name)
+        return self._shards[name]
