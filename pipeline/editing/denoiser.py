@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from pipeline.diffusion.controlled import controlled
 from pipeline.editing.ddim import Level, velocity_of_output
 from pipeline.editing.models import LatentModel, half_precision
 
@@ -44,25 +45,14 @@ class Denoiser:
         device = latents.device
         timestep = torch.full((len(latents),), level.timestep, device=device)
         with torch.autocast(device.type, half_precision(device), enabled=self.half):
-            residuals = self._residuals(latents, timestep, text, control)
-            output = self.backbone.unet(latents, timestep, encoder_hidden_states=text, **residuals)
+            output = controlled(
+                self.backbone.unet,
+                self.controlnet,
+                latents,
+                timestep,
+                text,
+                control,
+                self.control_scale,
+            )
         prediction = self.backbone.prediction_type
-        return velocity_of_output(output.sample.float(), latents, level, prediction)
-
-    def _residuals(
-        self, latents: Tensor, timestep: Tensor, text: Tensor, control: Tensor
-    ) -> dict[str, Any]:
-        if self.control_scale == 0:
-            return {}
-        down, middle = self.controlnet(
-            latents,
-            timestep,
-            encoder_hidden_states=text,
-            controlnet_cond=control,
-            conditioning_scale=self.control_scale,
-            return_dict=False,
-        )
-        return {
-            "down_block_additional_residuals": down,
-            "mid_block_additional_residual": middle,
-        }
+        return velocity_of_output(output.float(), latents, level, prediction)

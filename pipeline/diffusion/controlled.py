@@ -1,0 +1,49 @@
+"""The UNet with a ControlNet beside it, as one function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from diffusers import ControlNetModel, UNet2DConditionModel
+
+
+def controlled(
+    unet: UNet2DConditionModel,
+    controlnet: ControlNetModel,
+    latents: Tensor,
+    timesteps: Tensor,
+    text: Tensor,
+    control: Tensor,
+    scale: float = 1.0,
+) -> Tensor:
+    """Return what the UNet predicts, N×C×h×w.
+
+    Args:
+        unet: of the backbone.
+        controlnet: its residuals are added to the UNet's.
+        latents: N×C×h×w, noisy.
+        timesteps: N.
+        text: N×T×D, the keywords' embeddings.
+        control: N×2×H×W in [0, 1], mask and heatmap.
+        scale: of the residuals; with 0 the ControlNet does not run.
+    """
+    if scale == 0:
+        return unet(latents, timesteps, encoder_hidden_states=text).sample
+    down, middle = controlnet(
+        latents,
+        timesteps,
+        encoder_hidden_states=text,
+        controlnet_cond=control,
+        conditioning_scale=scale,
+        return_dict=False,
+    )
+    return unet(
+        latents,
+        timesteps,
+        encoder_hidden_states=text,
+        down_block_additional_residuals=down,
+        mid_block_additional_residual=middle,
+    ).sample

@@ -1,0 +1,119 @@
+"""Which scenes a step trains on, and with which noise: functions of the seed and the step alone.
+
+So a run that was killed continues with the numbers it would have had, and there is no random state
+to save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from pipeline.training.settings import TrainParams
+
+
+def generator_for(*numbers: int) -> torch.Generator:
+    """Return a generator that depends on all the numbers (seed, purpose, step, process)."""
+    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+class ShuffledBatches(Sampler[list[int]]):
+    """Batches of positions: one permutation of the data after another, cut across their borders.
+
+    Args:
+        length: of the data.
+        batch_size: per process.
+        batches: how many there are in all.
+        first: the batch to begin with.
+        rank: this process.
+        world_size: processes, which share each permutation out.
+        seed: of the permutations.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        batches: int,
+        first: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self.length = length
+        self.batch_size = batch_size
+        self.batches = batches
+        self.first = first
+        self.rank = rank
+        self.world_size = world_size
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the batches from the first one on."""
+        epoch, order = -1, np.empty(0, int)
+        for batch in range(self.first, self.batches):
+            start = (batch * self.world_size + self.rank) * self.batch_size
+            positions = []
+            for place in range(start, start + self.batch_size):
+                if place // self.length != epoch:
+                    epoch = place // self.length
+                    order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
+                positions.append(int(order[place % self.length]))
+            yield positions
+
+
+class Batches(pl.LightningDataModule):
+    """The batches of a training run.
+
+    Args:
+        train: samples to train on.
+        val: samples to validate on; may be empty.
+        params: section `train`.
+        first_step: optimizer step to begin with.
+    """
+
+    def __init__(
+        self, train: Dataset[Any], val: Dataset[Any], params: TrainParams, first_step: int
+    ) -> None:
+        super().__init__()
+        self.train = train
+        self.val = val
+        self.params = params
+        self.first_step = first_step
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return all batches of the run as one epoch."""
+        assert self.trainer is not None
+        batches = ShuffledBatches(
+            len(self.train),  # type: ignore[arg-type]
+            self.params.batch_size,
+            self.params.steps * self.params.accumulate,
+            self.first_step * self.params.accumulate,
+            self.trainer.global_rank,
+            self.trainer.world_size,
+            self.params.seed,
+        )
+        return DataLoader(self.train, batch_sampler=batches, num_workers=self.params.num_workers)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the validation samples in order."""
+        return DataLoader(
+            self.val, batch_size=self.params.batch_size, num_workers=self.params.num_workers
+        )
+
+
+def resume_step(checkpoint: Path) -> int:
+    """Return the optimizer step of a checkpoint, 0 where there is none."""
+    if not checkpoint.is_file():
+        return 0
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])

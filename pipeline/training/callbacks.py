@@ -1,0 +1,151 @@
+"""What a training run shows on its way: the curve of its losses, and pictures of fixed scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pipeline.diffusion.controlled import controlled
+from pipeline.storage.files import write_bytes
+from pipeline.storage.images import encode
+from pipeline.training.batches import generator_for
+from pipeline.training.controlnet_module import ControlNetModule
+
+_SAMPLE = 3
+# From how far in the noise the scenes are drawn anew, and in how many steps.
+_DEPTH = 0.8
+_STEPS = 10
+
+
+class Curve(pl.Callback):
+    """Collects the losses at each validation; a resumed run goes on with those it had."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+        self._since: list[float] = []
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        """Note a training loss."""
+        self._since.append(outputs["loss"].item())
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add a row: the step, the mean training loss since the last row, the validation loss."""
+        if trainer.sanity_checking:
+            return
+        row = {"step": float(trainer.global_step)}
+        if self._since:
+            row["train_loss"] = float(np.mean(self._since))
+        if "val/loss" in trainer.callback_metrics:
+            row["val_loss"] = float(trainer.callback_metrics["val/loss"])
+        self.rows.append(row)
+        self._since = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the rows of the run that was interrupted."""
+        self.rows = state_dict["rows"]
+
+
+class SampleGrids(pl.Callback):
+    """Draws fixed scenes from noise at each validation, under their own controls.
+
+    Each picture has one row per scene: the scene, its control (heatmap with the mask's outline),
+    and what the model makes of it from `_DEPTH` of the noise.
+
+    Args:
+        scenes: encoded scenes.
+        count: how many of them, the first ones of different videos.
+        folder: where the pictures go, `step_{step}.png`.
+        share: called with each picture's path and step.
+    """
+
+    def __init__(
+        self,
+        scenes: Dataset[Any],
+        count: int,
+        folder: Path,
+        share: Callable[[Path, int], None],
+    ) -> None:
+        self.samples = _first_of_videos(scenes, count)
+        self.folder = folder
+        self.share = share
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the scenes and write their picture."""
+        if trainer.sanity_checking or not trainer.is_global_zero or not self.samples:
+            return
+        assert isinstance(pl_module, ControlNetModule)
+        path = self.folder / f"step_{trainer.global_step:06d}.png"
+        write_bytes(path, encode(draw_samples(pl_module, self.samples), "png"))
+        self.share(path, trainer.global_step)
+
+
+@torch.no_grad()
+def draw_samples(module: ControlNetModule, samples: list[dict[str, Any]]) -> NDArray[np.uint8]:
+    """Return the picture of `SampleGrids`, H×W×3."""
+    from diffusers import DDIMScheduler
+
+    device = module.device
+    clean = torch.stack([sample["latents"] for sample in samples]).to(device)
+    text = torch.stack([sample["text"] for sample in samples]).to(device)
+    control = torch.stack([sample["control"] for sample in samples]).to(device)
+    scheduler = DDIMScheduler.from_config(module.backbone.scheduler_config)
+    scheduler.set_timesteps(round(_STEPS / _DEPTH))
+    timesteps = scheduler.timesteps[-_STEPS:].to(device)
+    generator = generator_for(module.params.seed, _SAMPLE)
+    noise = torch.randn(clean.shape, generator=generator).to(device)
+    latents = scheduler.add_noise(clean, noise, timesteps[:1].expand(len(clean)))
+    for timestep in timesteps:
+        output = controlled(
+            module.backbone.unet,
+            module.averaged,
+            latents,
+            timestep.expand(len(latents)),
+            text,
+            control,
+        )
+        latents = scheduler.step(output, timestep, latents).prev_sample
+    rows = []
+    for original, drawn, maps in zip(
+        _pixels(module, clean), _pixels(module, latents), control.cpu().numpy(), strict=True
+    ):
+        rows.append(np.concatenate([original, _control_picture(maps), drawn], 1))
+    return np.concatenate(rows)
+
+
+def _pixels(module: ControlNetModule, latents: Tensor) -> NDArray[np.uint8]:
+    images = module.backbone.decode(latents).float().clamp(-1, 1)
+    levels = ((images + 1) * 127.5).round().to(torch.uint8)
+    return np.ascontiguousarray(levels.movedim(1, -1).cpu().numpy())
+
+
+def _control_picture(control: NDArray[np.float32]) -> NDArray[np.uint8]:
+    levels = np.rint(control * 255).astype(np.uint8)
+    picture = np.asarray(cv2.applyColorMap(levels[1], cv2.COLORMAP_VIRIDIS))[..., ::-1].copy()
+    outlines, _ = cv2.findContours(levels[0], cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, outlines, -1, (255, 255, 255), 1)
+    return picture
+
+
+def _first_of_videos(scenes: Dataset[Any], count: int) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for position in range(len(scenes)):  # type: ignore[arg-type]
+        if len(found) == count:
+            break
+        sample = scenes[position]
+        found.setdefault(sample["video_id"], sample)
+    return list(found.values())

@@ -1,0 +1,107 @@
+"""Whether a ControlNet reads its control: its loss with the true heatmap, another's, and none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from pipeline.diffusion.backbone import Backbone
+from pipeline.diffusion.controlled import controlled
+from pipeline.training.batches import generator_for
+from pipeline.training.objective import add_noise, at_latents, squared_error
+
+if TYPE_CHECKING:
+    from diffusers import ControlNetModel
+
+Losses = NDArray[np.float64]
+_CHECK = 2
+
+
+class ControlLosses(NamedTuple):
+    """Mean squared error of the prediction inside the mask, one value per scene."""
+
+    video_ids: list[str]
+    true: Losses
+    """With the scene's own heatmap."""
+    shuffled: Losses
+    """With that of another scene, half the data away; the mask stays."""
+    zero: Losses
+    """With an empty heatmap."""
+
+    def increase(self) -> float:
+        """Return by how much shuffled heatmaps raise the mean loss, relative to the true ones."""
+        return float(self.shuffled.mean() / self.true.mean() - 1)
+
+
+@torch.no_grad()
+def control_losses(
+    backbone: Backbone,
+    controlnet: ControlNetModel,
+    scenes: Dataset[Any],
+    *,
+    draws: int = 4,
+    batch_size: int = 16,
+    seed: int = 0,
+) -> ControlLosses:
+    """Measure the losses at fixed noise and timesteps, the same for all three heatmaps.
+
+    Args:
+        backbone: frozen, on the ControlNet's device.
+        controlnet: to examine.
+        scenes: encoded scenes, two at least.
+        draws: noises and timesteps per scene; the timesteps are spread evenly over the schedule.
+        batch_size: scenes at a time.
+        seed: of the noise.
+    """
+    device = controlnet.device
+    schedule = backbone.noise_scheduler().alphas_cumprod
+    heatmaps = [sample["control"][1:] for sample in _samples(scenes)]
+    others = heatmaps[len(heatmaps) // 2 :] + heatmaps[: len(heatmaps) // 2]
+    loader: DataLoader[Any] = DataLoader(scenes, batch_size=batch_size)
+    sums: dict[str, list[Tensor]] = {"true": [], "shuffled": [], "zero": []}
+    video_ids: list[str] = []
+    for batch in loader:
+        place = slice(len(video_ids), len(video_ids) + len(batch["latents"]))
+        video_ids += batch["video_id"]
+        mask, own = batch["control"][:, :1], batch["control"][:, 1:]
+        arms = {"true": own, "shuffled": torch.stack(others[place]), "zero": own * 0}
+        losses = {name: torch.zeros(len(own)) for name in arms}
+        for draw in range(draws):
+            generator = generator_for(seed, _CHECK, place.start, draw)
+            noise = torch.randn(batch["latents"].shape, generator=generator)
+            offset = torch.rand(len(own), generator=generator)
+            timesteps = ((draw + offset) / draws * len(schedule)).long()
+            clean = batch["latents"].to(device)
+            noised = add_noise(
+                clean, noise.to(device), timesteps.to(device), schedule, backbone.prediction_type
+            )
+            inside = at_latents(mask.to(device), clean)
+            for name, heatmap in arms.items():
+                control = torch.cat([mask, heatmap], 1).to(device)
+                with torch.autocast(device.type, torch.bfloat16):
+                    output = controlled(
+                        backbone.unet,
+                        controlnet,
+                        noised.latents,
+                        noised.timesteps,
+                        batch["text"].to(device),
+                        control,
+                    )
+                error = squared_error(output, noised.target) * inside
+                per_scene = error.sum((1, 2, 3)) / inside.sum((1, 2, 3)).clamp(min=1e-6)
+                losses[name] += per_scene.cpu() / draws
+        for name, values in losses.items():
+            sums[name].append(values)
+    found = {name: torch.cat(values).double().numpy() for name, values in sums.items()}
+    return ControlLosses(video_ids, **found)
+
+
+def _samples(scenes: Dataset[Any]) -> Iterator[dict[str, Any]]:
+    for position in range(len(scenes)):  # type: ignore[arg-type]
+        yield scenes[position]
