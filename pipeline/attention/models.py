@@ -66,6 +66,10 @@ def load_attention_model(location: str, root: Path, device: str = "cpu") -> Atte
         from pipeline.attention.media import MediaAttention
 
         return MediaAttention(location)
+    if (root / location).is_dir():
+        from pipeline.attention.predictor import Predictor
+
+        return Predictor(root / location, device)
     raise ParamsError(
         f"{location!r} is no attention model: name one of {', '.join(NAMES)}, or a folder below "
         f"{root} that the stage attention_model has written."
