@@ -1,0 +1,1 @@
+"""Proving or disproving an edit: statistics, measurements, the judge, the gate."""
