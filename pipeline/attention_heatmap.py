@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from pipeline.errors import ParamsError
 from pipeline.heatmaps.fixations import fixation_map, time_within
 from pipeline.heatmaps.provenance import heatmap_file
-from pipeline.ingest.inputs import IngestParams
+from pipeline.ingest.inputs import IngestParams, input_path
 from pipeline.ingest.items import Item, Made, Plan, add_rejections, in_parallel, make_items
 from pipeline.ingest.scene_items import VideoFile, scene_items, video_items
 from pipeline.ingest.scene_table import cut_scenes
 from pipeline.ingest.take_over import plan_copies
+from pipeline.params import load_image_size
 from pipeline.storage.files import digest, write_bytes
-from pipeline.storage.images import ImageRefused, read_rgb
+from pipeline.storage.images import ImageRefused, read_rgb, resize
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
 from schemas.rejected_scenes import Reason
@@ -36,21 +38,19 @@ class AttentionHeatmapParams(IngestParams):
 
     name: ClassVar[str] = "attention_heatmap"
 
-    source: Literal["fixations", "folder", "saliency"] = "fixations"
-    """`fixations`: recorded gaze; `folder`: heatmaps that exist; `saliency`: a model predicts."""
+    source: Literal["fixations", "folder", "saliency", "predictor"] = "fixations"
+    """`fixations`: recorded gaze; `folder`: heatmaps that exist; `saliency`: a model that needs no
+    training predicts; `predictor`: one that the stage attention_model has trained."""
     input: str = "data/fixations"
-    """Folder of {video_id}.csv, or of heatmaps; for saliency data/video_scene_cuts/scenes.csv."""
+    """Folder of {video_id}.csv, or of heatmaps; saliency: data/video_scene_cuts/scenes.csv;
+    predictor: a promoted copy of outputs/attention_model, such as models/attention_predictor."""
     sigma_degrees: float = Field(1.0, gt=0, le=20)
     """Fixations: the Gaussian's standard deviation in degrees of visual angle."""
     pixels_per_degree: float = Field(35.0, gt=0, le=1000)
     """Fixations: pixels of the frame, as it was displayed, per degree of visual angle."""
-    model: Literal[
-        "spectral_residual",
-        "mediaattention:ads",
-        "mediaattention:unisal",
-        "mediaattention:spectral",
-    ] = "spectral_residual"
-    """Saliency: OpenCV's spectral residual, or a model of the package mediaattention."""
+    model: str = "spectral_residual"
+    """Saliency: `spectral_residual` (OpenCV), `centre_surround`, or `mediaattention:ads`, `:unisal`
+    or `:spectral` of the package mediaattention."""
     jpeg_quality: int = Field(95, ge=90, le=100)
     """Of the maps that this stage makes; maps that are taken over stay as they are."""
 
@@ -58,7 +58,12 @@ class AttentionHeatmapParams(IngestParams):
 def main(workspace: Workspace) -> None:
     """Make the heatmaps that are new or changed; write them and what was refused."""
     params = AttentionHeatmapParams.load(workspace)
-    plans = {"fixations": plan_fixations, "folder": plan_folder, "saliency": plan_saliency}
+    plans = {
+        "fixations": plan_fixations,
+        "folder": plan_folder,
+        "saliency": plan_saliency,
+        "predictor": plan_predictor,
+    }
     plan = plans[params.source](workspace, params)
     with StageOuts(workspace, params.name, OUTS) as outs:
         made = make_items(outs, plan, tables=(REFUSED,))
@@ -124,29 +129,83 @@ def plan_saliency(workspace: Workspace, params: AttentionHeatmapParams) -> Plan:
 
     Raises:
         InputError: the model's weights are not there, or scene_cuts has not run.
-        ParamsError: the model's package is not installed.
+        ParamsError: there is no such model, or its package is not installed.
     """
-    from pipeline.saliency.models import load_model
+    from pipeline.attention.models import NAMES
 
-    load_model(params.model)
-    settings = digest(CODE_VERSION, params.model, repr(params.jpeg_quality))
+    if params.model not in NAMES:
+        raise ParamsError(
+            f"attention_heatmap.model must be one of {', '.join(NAMES)}, found {params.model!r}. "
+            "For a trained predictor set source: predictor, and input: its folder."
+        )
+    return _plan_model(workspace, params, params.model)
+
+
+def plan_predictor(workspace: Workspace, params: AttentionHeatmapParams) -> Plan:
+    """Plan one item per scene, for the predictor in the folder `input`.
+
+    Raises:
+        InputError: there is no predictor, or scene_cuts has not run.
+        ParamsError: the folder is a stage's out.
+    """
+    if PurePosixPath(params.input).parts[0] == "outputs":
+        raise ParamsError(
+            f"attention_heatmap.input: {params.input} is made from heatmaps, so it cannot make "
+            "them. Copy it to models/attention_predictor, `dvc add` the copy, and name that."
+        )
+    input_path(workspace, params)
+    return _plan_model(workspace, params, params.input)
+
+
+def _plan_model(workspace: Workspace, params: AttentionHeatmapParams, location: str) -> Plan:
+    from pipeline.attention.models import load_attention_model
+
+    model = load_attention_model(location, workspace.root)
+    settings = digest(CODE_VERSION, model.digest, repr(params.jpeg_quality))
     items = scene_items(workspace, cut_scenes(workspace), settings)
-    work = partial(predict_heatmap, model=params.model, jpeg_quality=params.jpeg_quality)
+    size = load_image_size(workspace) if params.source == "predictor" else None
+    work = partial(
+        predict_heatmap,
+        location=location,
+        root=workspace.root,
+        size=size,
+        jpeg_quality=params.jpeg_quality,
+    )
     return Plan(items, in_parallel(work, workspace, params.name, "scene"), [])
 
 
-def predict_heatmap(item: Item, staging: Path, model: str, jpeg_quality: int) -> Made:
-    """Write the heatmap of one scene as a saliency model predicts it."""
-    from pipeline.saliency.models import load_model
+def predict_heatmap(
+    item: Item,
+    staging: Path,
+    location: str,
+    root: Path,
+    size: tuple[int, int] | None,
+    jpeg_quality: int,
+) -> Made:
+    """Write the heatmap of one scene as an attention model predicts it.
+
+    Args:
+        item: a scene.
+        staging: where to.
+        location: of the model, as in `load_attention_model`.
+        root: the data root.
+        size: (height, width) that the model sees; the image's own by default.
+        jpeg_quality: of the file.
+    """
+    from pipeline.attention.models import load_attention_model
+    from pipeline.attention.pictures import tensor_of
 
     path, file, scene = item.task
+    model = load_attention_model(location, root)
     try:
-        heatmap = load_model(model)(read_rgb(path))
+        image = read_rgb(path)
     except ImageRefused as error:
         return Made(item.name, (), [scene.refusal(error.reason, file, error.found)])
+    seen = image if size is None else resize(image, size)
+    heatmap = resize(model.maps(tensor_of(seen[None]))[0].numpy(), image.shape[:2])
     if heatmap.max() == heatmap.min():
-        found = f"{model} finds nothing in this scene"
+        found = f"{model.name} finds nothing in this scene"
         return Made(item.name, (), [scene.refusal(Reason.HEATMAP_CONSTANT, file, found)])
     target = f"{HEATMAPS}/{scene.name.relative('jpg')}"
-    write_bytes(staging / target, heatmap_file(heatmap, jpeg_quality, "predicted", model))
+    write_bytes(staging / target, heatmap_file(heatmap, jpeg_quality, "predicted", model.name))
     return Made(item.name, [target])

@@ -68,7 +68,7 @@ def mean_heatmap(scenes: RecordedScenes) -> NDArray[np.float64]:
     total = np.zeros(scenes.size)
     for sample in iterate(scenes):
         total += sample["heatmap"].numpy()
-    return metrics.density(total, _FLOOR)
+    return metrics.density(total)
 
 
 def iterate(scenes: RecordedScenes) -> Iterable[dict[str, torch.Tensor]]:
@@ -128,7 +128,9 @@ def _fixation_scores(
     places = fixations.at(size)
     scores = {
         "NSS": metrics.scanpath_saliency(attention, *places),
-        "IG": metrics.information_gain(metrics.density(attention, _FLOOR), prior, *places),
+        "IG": metrics.information_gain(
+            metrics.density(attention, _FLOOR), metrics.density(prior, _FLOOR), *places
+        ),
         "AUC_Judd": metrics.auc_judd(attention, *places),
     }
     if others:

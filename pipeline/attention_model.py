@@ -1,0 +1,181 @@
+"""Stage `attention_model`: learns from the recorded heatmaps where people look in a scene."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from pipeline import tracking
+from pipeline.attention.settings import AttentionModelParams
+from pipeline.errors import InputError
+from pipeline.params import load_image_size
+from pipeline.splits import TEST, TRAIN, VAL
+from pipeline.storage.files import digest, file_digest, write_text
+from pipeline.storage.outs import StageOuts
+from pipeline.storage.workspace import Workspace
+from pipeline.variants.tables import read_scenes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.attention.network import AttentionNetwork
+
+LOG = logging.getLogger(__name__)
+
+CODE_VERSION = "1"
+SCENES = "data/valid_scenes.csv"
+CUTS = "data/video_scene_cuts/scenes.csv"
+FIXATIONS = "data/fixations"
+PREDICTOR = "outputs/attention_model"
+METRICS = "reports/attention_model/metrics.json"
+SCORES = "reports/attention_model/scenes.csv"
+CURVE = "reports/attention_model/curve.csv"
+OUTS = (PREDICTOR, METRICS, SCORES, CURVE)
+_ITEM = "predictor"
+_COMPARED = ("centre_surround", "spectral_residual")
+
+
+def main(workspace: Workspace) -> None:
+    """Train, unless this predictor is there already; go on where a killed run was.
+
+    Raises:
+        InputError: the train split has no scene with a recorded heatmap.
+    """
+    from pipeline.attention.training import RecordedScenes, train
+
+    started_s = time.time()
+    params = AttentionModelParams.load(workspace)
+    size = load_image_size(workspace)
+    table = recorded_scenes(workspace)
+    key = digest(
+        file_digest(workspace.path(SCENES)),
+        repr([(file.name, file_digest(file)) for file in _fixation_files(workspace)]),
+        repr(size),
+        params.model_dump_json(),
+        CODE_VERSION,
+    )
+    state = workspace.path("checkpoints") / key
+    with StageOuts(workspace, "attention_model", OUTS) as outs:
+        if not outs.begin({_ITEM: key}):
+            LOG.info("attention_model: this predictor is trained already.")
+            return
+        parts = (table[table["split"] == part] for part in (TRAIN, VAL))
+        scenes, val = (RecordedScenes(part, workspace.root, size) for part in parts)
+        network, curve = train(params, scenes, val, state)
+        files = _write(workspace, outs, network, curve, table, size)
+        outs.accept(_ITEM, files)
+    shutil.rmtree(state, ignore_errors=True)
+    metrics = json.loads(workspace.path(METRICS).read_text())
+    LOG.info(
+        "attention_model: trained on %d scenes; the predictor is in %s.", len(scenes), PREDICTOR
+    )
+    _track(workspace, params, metrics, curve, started_s)
+
+
+def recorded_scenes(workspace: Workspace) -> pd.DataFrame:
+    """Return the scenes whose heatmaps were recorded: predicted ones teach a model nothing.
+
+    Raises:
+        InputError: none of them belongs to the split `train`.
+    """
+    table = read_scenes(workspace.path(SCENES))
+    recorded = table[table["heatmap_source"] == "recorded"]
+    if not (recorded["split"] == TRAIN).any():
+        raise InputError(
+            f"attention_model: {SCENES} has no scene of the split `train` with a recorded heatmap, "
+            f"so there is nothing to learn from (of {len(table)} scenes {len(recorded)} are "
+            "recorded). Add recorded gaze, or set edit.guide to a model that needs no training: "
+            f"{', '.join(_COMPARED)}."
+        )
+    return recorded
+
+
+def _fixation_files(workspace: Workspace) -> list[Any]:
+    return sorted(workspace.path(FIXATIONS).glob("*.csv"))
+
+
+def _write(
+    workspace: Workspace,
+    outs: StageOuts,
+    network: AttentionNetwork,
+    curve: list[dict[str, float]],
+    table: pd.DataFrame,
+    size: tuple[int, int],
+) -> list[str]:
+    """Write the outs to the staging folder; return their paths."""
+    import pandas as pd
+
+    from pipeline.attention import evaluation
+    from pipeline.attention.models import load_attention_model
+    from pipeline.attention.predictor import Predictor, parameters_of, save_predictor
+    from pipeline.attention.training import RecordedScenes
+    from pipeline.storage.tables import write_table
+
+    folder = outs.staging / PREDICTOR
+    save_predictor(network, folder)
+    models = {name: load_attention_model(name, workspace.root) for name in _COMPARED}
+    train_scenes = RecordedScenes(table[table["split"] == TRAIN], workspace.root, size)
+    prior = evaluation.mean_heatmap(train_scenes)
+    report: dict[str, Any] = {"parameters": parameters_of(network), "epochs": len(curve)}
+    all_scores = []
+    for part in (VAL, TEST):
+        held_out = table[table["split"] == part].reset_index(drop=True)
+        if held_out.empty:
+            continue
+        scores = evaluation.score_scenes(
+            RecordedScenes(held_out, workspace.root, size),
+            {"predictor": Predictor(folder), **models},
+            prior,
+            evaluation.read_fixations(held_out, workspace.path(FIXATIONS), workspace.path(CUTS)),
+        )
+        report[part] = {
+            "n_scenes": len(held_out),
+            "n_videos": int(held_out["video_id"].nunique()),
+            **evaluation.summarise(scores),
+        }
+        all_scores.append(scores.assign(split=part))
+    write_text(outs.staging / METRICS, json.dumps(report, indent=1) + "\n")
+    write_table(outs.staging / SCORES, pd.concat(all_scores) if all_scores else pd.DataFrame())
+    write_table(outs.staging / CURVE, pd.DataFrame(curve))
+    written = outs.staging.rglob("*")
+    return [path.relative_to(outs.staging).as_posix() for path in written if path.is_file()]
+
+
+def _track(
+    workspace: Workspace,
+    params: AttentionModelParams,
+    metrics: dict[str, Any],
+    curve: list[dict[str, float]],
+    started_s: float,
+) -> None:
+    figures = {
+        f"{part}/{model}/{name}": value
+        for part in (VAL, TEST)
+        for model, values in metrics.get(part, {}).items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+        if not name.endswith("_ci95")
+    }
+    losses = {
+        f"{name}_by_epoch": [row.get(name) for row in curve] for name in ("train/loss", "val/loss")
+    }
+    tracking.log_run(
+        workspace,
+        tracking.TrackedRun(
+            stage="attention_model",
+            name=f"attention predictor, {metrics['epochs']} epochs",
+            started_s=started_s,
+            params=params.model_dump(mode="json"),
+            metrics={"parameters": metrics["parameters"], **figures, **losses},
+            tags=tracking.data_version(workspace, workspace.path(SCENES)),
+            artifacts={
+                "": [workspace.path(path) for path in (METRICS, SCORES, CURVE)],
+                "model": sorted(workspace.path(PREDICTOR).iterdir()),
+            },
+            description="Predicts attention from an image; trained on recorded heatmaps of the "
+            "train split. `metrics.json` compares it with models that need no training.",
+        ),
+    )
