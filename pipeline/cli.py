@@ -28,6 +28,7 @@ STAGES = {
     "attention_heatmap": _Command("pipeline.attention_heatmap", "map where viewers look"),
     "validate": _Command("pipeline.validate", "check the contracts, write data/valid_scenes.csv"),
     "encode": _Command("pipeline.encode", "pass scenes and keywords through the frozen models"),
+    "train": _Command("pipeline.train", "train a ControlNet to read mask and heatmap"),
     "attention_model": _Command("pipeline.attention_model", "learn where people look"),
     "variant": _Command("pipeline.variant", "raise or lower attention on the product"),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pipeline.storage.files import file_digest
+from pipeline.storage.files import file_digest, write_text
 from pipeline.storage.workspace import Workspace
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
 
 LOG = logging.getLogger(__name__)
@@ -58,12 +60,125 @@ def log_run(workspace: Workspace, run: TrackedRun) -> str | None:
     The run is nested under the one that `MLFLOW_RUN_ID` names, if any. A store that cannot be
     written costs a warning and the run's record, never the stage's outputs: those are in DVC.
     """
+    run_id = None
+    with _forgiving(workspace, run):
+        client, experiment = _store(workspace)
+        run_id = _begin(client, experiment, workspace, run)
+        _finish(client, run_id, run)
+    return run_id
+
+
+class LiveRun:
+    """A run that can be watched while the work goes on; a resumed one goes on with its curves.
+
+    A store that cannot be written costs a warning and the run's record, as in `log_run`.
+
+    Args:
+        workspace: the data root.
+        run: name, params, tags, description.
+        id_file: keeps the run's id until `finish`, for the run that resumes.
+    """
+
+    def __init__(self, workspace: Workspace, run: TrackedRun, id_file: Path) -> None:
+        self.workspace = workspace
+        self.run = run
+        self.id_file = id_file
+        self.run_id: str | None = None
+        self._monitor: Any = None
+        with _forgiving(workspace, run):
+            self._client, experiment = _store(workspace)
+            if not (id_file.is_file() and self._take_up(id_file.read_text())):
+                self.run_id = _begin(self._client, experiment, workspace, run)
+                write_text(id_file, self.run_id)
+            self._watch_the_machine()
+
+    def lightning_logger(self) -> Any:
+        """Return a logger for Lightning, False where there is no run."""
+        if self.run_id is None:
+            return False
+        from lightning.pytorch.loggers import MLFlowLogger
+
+        return MLFlowLogger(
+            EXPERIMENT, tracking_uri=tracking_uri(self.workspace), run_id=self.run_id
+        )
+
+    def add_dataset(self, table: pd.DataFrame, name: str, source: Path) -> None:
+        """Say what table the run read; its digest is that of the file."""
+        if self.run_id is None:
+            return
+        with _forgiving(self.workspace, self.run):
+            import mlflow.data
+            from mlflow.entities import DatasetInput, InputTag
+
+            dataset: Any = mlflow.data.from_pandas(  # type: ignore[attr-defined]
+                table, source=str(source), name=name, digest=file_digest(source)
+            )
+            context = InputTag("mlflow.data.context", self.run.stage)
+            entity = DatasetInput(dataset._to_mlflow_entity(), tags=[context])
+            self._client.log_inputs(self.run_id, [entity])
+
+    def add_picture(self, path: Path, folder: str) -> None:
+        """Show a picture at once."""
+        if self.run_id is not None:
+            with _forgiving(self.workspace, self.run):
+                self._client.log_artifact(self.run_id, str(path), folder)
+
+    def finish(self, done: TrackedRun, model: TrackedModel | None = None) -> None:
+        """Add the figures, files and the model, and close the run."""
+        if self._monitor is not None:
+            self._monitor.finish()
+        if self.run_id is not None:
+            with _forgiving(self.workspace, self.run):
+                if model is not None:
+                    _log_model(self._client, tracking_uri(self.workspace), self.run_id, model)
+                _finish(self._client, self.run_id, done)
+        self.id_file.unlink(missing_ok=True)
+
+    def _take_up(self, run_id: str) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.update_run(run_id, status="RUNNING")
+        except MlflowException:
+            return False
+        self.run_id = run_id
+        return True
+
+    def _watch_the_machine(self) -> None:
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        assert self.run_id is not None
+        self._monitor = SystemMetricsMonitor(
+            self.run_id, resume_logging=True, tracking_uri=tracking_uri(self.workspace)
+        )
+        self._monitor.start()
+
+
+@dataclass(frozen=True)
+class TrackedModel:
+    """A folder of weights (safetensors) to register."""
+
+    folder: Path
+    registered_name: str
+    loader: str
+    """The class that loads it, by its full name."""
+    inputs: Mapping[str, tuple[int, ...]]
+    """Shapes of its float32 inputs; -1 is any."""
+    outputs: Mapping[str, tuple[int, ...]]
+    digest: str
+    """Hash of the weights: the registered version's tag `weights`."""
+    description: str
+    alias: str = "candidate"
+
+
+@contextmanager
+def _forgiving(workspace: Workspace, run: TrackedRun) -> Iterator[None]:
     _quiet()
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return _log(workspace, run)
+        yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         LOG.warning(
             "%s: the outputs are complete, but this run is not in MLflow: %s. Make the store %s "
@@ -73,7 +188,6 @@ def log_run(workspace: Workspace, run: TrackedRun) -> str | None:
             tracking_uri(workspace),
             run.stage,
         )
-        return None
 
 
 def tracking_uri(workspace: Workspace) -> str:
@@ -96,14 +210,14 @@ def _quiet() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def _log(workspace: Workspace, run: TrackedRun) -> str:
+def _store(workspace: Workspace) -> tuple[MlflowClient, str]:
+    """Return a client and the id of our experiment."""
     from mlflow import MlflowClient
 
     uri = tracking_uri(workspace)
     with _locked(uri):
         client = MlflowClient(uri)
-        experiment = _experiment(client, uri)
-    return _write(client, experiment, workspace, run)
+        return client, _experiment(client, uri)
 
 
 def _database(uri: str) -> Path | None:
@@ -134,23 +248,36 @@ def _experiment(client: MlflowClient, uri: str) -> str:
     return str(client.create_experiment(EXPERIMENT, artifact_location=location))
 
 
-def _write(client: MlflowClient, experiment: str, workspace: Workspace, run: TrackedRun) -> str:
-    from mlflow.entities import Metric, Param, RunTag
+def _begin(client: MlflowClient, experiment: str, workspace: Workspace, run: TrackedRun) -> str:
+    """Create the run with what is known before the work: name, params, tags."""
+    from mlflow.entities import Param, RunTag
 
     tags = {
         "stage": run.stage,
-        "git.commit": _commit(workspace),
+        "git.commit": commit(workspace),
         "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
         "dvc.stage": os.environ.get("DVC_STAGE", ""),
         "mlflow.parentRunId": os.environ.get("MLFLOW_RUN_ID", ""),
         "mlflow.note.content": run.description,
         **run.tags,
     }
-    now_ms = int(time.time() * 1000)
     created = client.create_run(
         experiment, start_time=int(run.started_s * 1000), run_name=_shown_name(run)
     )
     run_id = str(created.info.run_id)
+    client.log_batch(
+        run_id,
+        params=[Param(name, str(value)) for name, value in run.params.items()],
+        tags=[RunTag(name, value) for name, value in tags.items() if value],
+    )
+    return run_id
+
+
+def _finish(client: MlflowClient, run_id: str, run: TrackedRun) -> None:
+    """Add what the work gave, and close the run."""
+    from mlflow.entities import Metric
+
+    now_ms = int(time.time() * 1000)
     client.log_batch(
         run_id,
         metrics=[
@@ -159,14 +286,51 @@ def _write(client: MlflowClient, experiment: str, workspace: Workspace, run: Tra
             for step, value in enumerate(values if isinstance(values, Sequence) else [values])
             if value is not None and not math.isnan(value)
         ],
-        params=[Param(name, str(value)) for name, value in run.params.items()],
-        tags=[RunTag(name, value) for name, value in tags.items() if value],
     )
     for place, paths in run.artifacts.items():
         for path in paths:
             client.log_artifact(run_id, str(path), place or None)
     client.set_terminated(run_id, "FINISHED")
-    return run_id
+
+
+class _FolderFlavour:
+    """How MLflow saves a folder of weights: as it is, with a note of what loads it. No pickle."""
+
+    @staticmethod
+    def save_model(path: str, mlflow_model: Any, model: TrackedModel) -> None:
+        """Fill MLflow's folder of a model."""
+        import numpy as np
+        from mlflow.models import ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        inputs, outputs = (
+            Schema([TensorSpec(np.dtype("float32"), shape, name) for name, shape in part.items()])
+            for part in (model.inputs, model.outputs)
+        )
+        shutil.copytree(model.folder, Path(path, "weights"))
+        module, _, name = model.loader.rpartition(".")
+        mlflow_model.add_flavor(module.partition(".")[0], model_class=name, folder="weights")
+        mlflow_model.signature = ModelSignature(inputs, outputs)
+        mlflow_model.save(str(Path(path, "MLmodel")))
+
+
+def _log_model(client: MlflowClient, uri: str, run_id: str, model: TrackedModel) -> None:
+    import mlflow
+    from mlflow.models import Model
+
+    mlflow.set_tracking_uri(uri)
+    logged = Model.log(
+        artifact_path=None,
+        name=model.registered_name,
+        flavor=_FolderFlavour,
+        registered_model_name=model.registered_name,
+        run_id=run_id,
+        model=model,
+    )
+    version = str(logged.registered_model_version)
+    client.update_registered_model(model.registered_name, model.description)
+    client.set_model_version_tag(model.registered_name, version, "weights", model.digest)
+    client.set_registered_model_alias(model.registered_name, model.alias, version)
 
 
 def _shown_name(run: TrackedRun) -> str:
@@ -174,7 +338,7 @@ def _shown_name(run: TrackedRun) -> str:
     return f"{run.name} ({experiment})" if experiment else run.name
 
 
-def _commit(workspace: Workspace) -> str:
+def commit(workspace: Workspace) -> str:
     """Return the commit of the data root, "" outside git."""
     command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
     try:

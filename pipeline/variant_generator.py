@@ -15,6 +15,7 @@ from pipeline.errors import InputError
 from pipeline.heatmaps.algebra import modify_heatmap
 from pipeline.heatmaps.placebo import scale_background
 from pipeline.storage.files import file_digest
+from pipeline.storage.workspace import root_above
 from pipeline.variants.corpus import Corpus
 from pipeline.variants.manifest import write_manifest
 from pipeline.variants.settings import VariantParams
@@ -57,7 +58,7 @@ class VideoVariantGeneratorV3:
         self.valid_scenes_file = Path(valid_scenes_file)
         self.image_size = image_size
         self.params = VariantParams(alpha=boost_alpha, reduction_alpha=reduction_alpha)
-        self.root = Path(root) if root is not None else _root_above(self.valid_scenes_file)
+        self.root = Path(root) if root is not None else root_above(self.valid_scenes_file)
         self._corpus = Corpus(read_scenes(self.valid_scenes_file))
 
     def modify_attention_heatmap(
@@ -159,10 +160,3 @@ class VideoVariantGeneratorV3:
         shown = folder.relative_to(self.root) if folder.is_relative_to(self.root) else folder
         rows = self._corpus.rows(video_id)
         return VideoTask(rows, self.root, folder, shown.as_posix(), self.params, self.image_size)
-
-
-def _root_above(table: Path) -> Path:
-    for folder in table.absolute().parents:
-        if (folder / "params.yaml").is_file():
-            return folder
-    return Path.cwd()

@@ -1,10 +1,15 @@
 """Fixtures that several test folders share; this file also puts `tests/` on the import path."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.storage.workspace import Workspace
+
+# The suite runs a process per core: more threads than that would only wait for one another, and a
+# tiny model's training takes a hundred times as long. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ class SampleGrids(pl.Callback):
         scenes: encoded scenes.
         count: how many of them, the first ones of different videos.
         folder: where the pictures go, `step_{step}.png`.
-        share: called with each picture's path and step.
+        share: called with each picture's path.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class SampleGrids(pl.Callback):
         scenes: Dataset[Any],
         count: int,
         folder: Path,
-        share: Callable[[Path, int], None],
+        share: Callable[[Path], None],
     ) -> None:
         self.samples = _first_of_videos(scenes, count)
         self.folder = folder
@@ -91,7 +91,7 @@ class SampleGrids(pl.Callback):
         assert isinstance(pl_module, ControlNetModule)
         path = self.folder / f"step_{trainer.global_step:06d}.png"
         write_bytes(path, encode(draw_samples(pl_module, self.samples), "png"))
-        self.share(path, trainer.global_step)
+        self.share(path)
 
 
 @torch.no_grad()

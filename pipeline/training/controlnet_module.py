@@ -46,6 +46,7 @@ class ControlNetModule(pl.LightningModule):
         ).float()
         self.controlnet.requires_grad_(True).train()
         self.average = AveragedModel(self.controlnet, multi_avg_fn=self._average)
+        self.average.requires_grad_(False)
         if params.gradient_checkpointing:
             self.controlnet.enable_gradient_checkpointing()
             backbone.unet.enable_gradient_checkpointing()

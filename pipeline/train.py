@@ -1,0 +1,146 @@
+"""Stage `train`: a ControlNet for the frozen backbone, from the scenes' masks and heatmaps."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import tracking
+from pipeline.params import ModelParams, load_image_size
+from pipeline.storage.files import digest, file_digest, link_or_copy, write_text
+from pipeline.storage.outs import StageOuts
+from pipeline.storage.workspace import Workspace
+from pipeline.training.settings import TrainParams
+from pipeline.variants.tables import read_scenes
+
+if TYPE_CHECKING:
+    from pipeline.training.run import Trained
+
+LOG = logging.getLogger(__name__)
+
+CODE_VERSION = "1"
+SCENES = "data/valid_scenes.csv"
+ENCODED = "outputs/encoded"
+TRAINING = "outputs/training_v3"
+METRICS = "reports/train/metrics.json"
+CURVE = "reports/train/curve.csv"
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+REGISTERED = "gazeshift-controlnet"
+OUTS = (TRAINING, METRICS, CURVE)
+_ITEM = "training"
+# What changes how fast training goes, not where it leads.
+_NO_RESULT = {"num_workers", "gradient_checkpointing"}
+_DEMO = "**Demo**: trained on drawn scenes; the heatmaps are of simulated viewers. On a CPU.\n\n"
+
+
+def main(workspace: Workspace) -> None:
+    """Train, unless these weights are there already; go on where a killed run was.
+
+    Raises:
+        InputError: the encoded scenes or the backbone are missing, or do not belong together.
+        ParamsError: the params ask for a part that is not installed.
+    """
+    from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+    from pipeline.diffusion.backbone import load_backbone
+    from pipeline.training.run import Run, encoded_scenes, raw_scenes
+
+    params = TrainParams.load(workspace)
+    size = load_image_size(workspace)
+    backbone = load_backbone(ModelParams.load(workspace).backbone, workspace.root)
+    if params.use_encoded:
+        scenes = encoded_scenes(workspace.path(ENCODED), backbone, size)
+    else:
+        scenes = raw_scenes(workspace.path(SCENES), workspace.root, backbone, size)
+    key = digest(
+        file_digest(workspace.path(SCENES)),
+        backbone.digest,
+        str(size),
+        params.model_dump_json(exclude=_NO_RESULT),
+        CODE_VERSION,
+    )
+    state = workspace.path("checkpoints") / key
+    run = Run(params, backbone, scenes, state)
+    if getattr(rank_zero_only, "rank", 0) > 0:
+        run.fit()
+        return
+    with StageOuts(workspace, "train", OUTS) as outs:
+        if not outs.begin({_ITEM: key}):
+            LOG.info("train: this ControlNet is trained already.")
+            return
+        begun = _described(workspace, params, time.time())
+        live = tracking.LiveRun(workspace, begun, state / "mlflow_run_id")
+        live.add_dataset(read_scenes(workspace.path(SCENES)), "valid_scenes", Path(SCENES))
+        trained = run.fit(live.lightning_logger(), lambda path: live.add_picture(path, "samples"))
+        outs.accept(_ITEM, _write(outs.staging, trained))
+        live.finish(_finished(workspace, begun, trained), _model(workspace, trained))
+    shutil.rmtree(state)
+    LOG.info("train: %d steps; the ControlNet is in %s.", trained.metrics["steps"], TRAINING)
+
+
+def _write(staging: Path, trained: Trained) -> list[str]:
+    """Write the outs to the staging folder; return their paths."""
+    import pandas as pd
+
+    from pipeline.storage.tables import write_table
+
+    trained.controlnet.save_pretrained(staging / TRAINING / "controlnet")
+    for picture in trained.samples:
+        link_or_copy(picture, staging / TRAINING / "samples" / picture.name)
+    write_text(staging / METRICS, json.dumps(trained.metrics, indent=1) + "\n")
+    write_table(staging / CURVE, pd.DataFrame(trained.curve))
+    return [path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file()]
+
+
+def _described(workspace: Workspace, params: TrainParams, started_s: float) -> tracking.TrackedRun:
+    """Return what MLflow is told before the training."""
+    location = ModelParams.load(workspace).backbone
+    demo = location == ModelParams().backbone
+    return tracking.TrackedRun(
+        stage="train",
+        name=f"train {'demo ' if demo else ''}ControlNet, {params.steps} steps",
+        started_s=started_s,
+        params={**params.model_dump(mode="json"), "backbone": location},
+        tags=tracking.data_version(workspace, workspace.path(SCENES)),
+        description=(_DEMO if demo else "")
+        + "A ControlNet that reads keyword mask and attention heatmap, on a frozen backbone. "
+        "`samples/` shows fixed validation scenes, their control (heatmap, mask outlined), and "
+        "what the model draws from 80 % noise.",
+    )
+
+
+def _finished(
+    workspace: Workspace, begun: tracking.TrackedRun, trained: Trained
+) -> tracking.TrackedRun:
+    return replace(
+        begun,
+        metrics={f"final/{name}": value for name, value in trained.metrics.items()},
+        artifacts={"": [workspace.path(METRICS), workspace.path(CURVE)]},
+    )
+
+
+def _model(workspace: Workspace, trained: Trained) -> tracking.TrackedModel:
+    """Return the ControlNet as a model to register."""
+    controlnet = trained.controlnet
+    folder = workspace.path(TRAINING) / "controlnet"
+    text_width = controlnet.config.cross_attention_dim
+    return tracking.TrackedModel(
+        folder=folder,
+        registered_name=REGISTERED,
+        loader="diffusers.ControlNetModel",
+        inputs={
+            "sample": (-1, controlnet.config.in_channels, -1, -1),
+            "timestep": (-1,),
+            "encoder_hidden_states": (-1, -1, text_width),
+            "controlnet_cond": (-1, 2, -1, -1),
+        },
+        outputs={"mid_block_res_sample": (-1, controlnet.config.block_out_channels[-1], -1, -1)},
+        digest=file_digest(folder / WEIGHTS),
+        description="ControlNets that read `[keyword mask, attention heatmap]`. `candidate` is the "
+        "last one trained; `champion` the last one whose edits passed the proof.",
+    )

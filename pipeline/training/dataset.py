@@ -1,0 +1,103 @@
+"""`VideoSceneDatasetV3`: the scenes of a table as tensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from pipeline.storage.workspace import root_above
+from pipeline.training.decode import ScenePixels, read_scene
+from pipeline.variants.tables import read_scenes
+
+PathLike = str | os.PathLike[str]
+DEFAULT_SCENES = "data/valid_scenes.csv"
+
+
+class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
+    """Scenes with their masks and heatmaps, in the table's order (by video, then by scene).
+
+    A sample has `image`, 3×H×W in [-1, 1]; `control` and `control_tensor`, 2×H×W, the mask (0 or 1)
+    and the heatmap; `keyword_mask`, `background_mask`, `attention_heatmap`, 1×H×W;
+    `alignment_score`, mean(mask × heatmap) of these tensors; `keyword` and `keyword_text`, str;
+    `video_id`, str; `scene_number`, int. All tensors are float32.
+
+    Args:
+        valid_scenes_file: the scene table; its first seven columns will do, and its paths may be
+            absolute.
+        video_ids: of which videos; all by default.
+        image_size: (height, width).
+        transform: called with each sample, returns what takes its place.
+        normalize_heatmap: scale each heatmap to [0, 1] by its own extremes; a constant map stays as
+            it is. False keeps the file's values, as training and editing use them.
+        root: what relative paths in the table are relative to; by default the nearest folder above
+            the table that holds a params.yaml, else the current directory.
+
+    Raises:
+        InputError: the table is missing or lacks a column; when a sample is taken, a file of it is
+            missing or unreadable.
+    """
+
+    def __init__(
+        self,
+        valid_scenes_file: PathLike = DEFAULT_SCENES,
+        video_ids: Iterable[str] | None = None,
+        image_size: tuple[int, int] = (512, 512),
+        transform: Callable[[dict[str, Any]], Any] | None = None,
+        normalize_heatmap: bool = True,
+        root: PathLike | None = None,
+    ) -> None:
+        path = Path(valid_scenes_file)
+        self.image_size = image_size
+        self.transform = transform
+        self.normalize_heatmap = normalize_heatmap
+        self.root = Path(root) if root is not None else root_above(path)
+        table = read_scenes(path)
+        if video_ids is not None:
+            table = table[table["video_id"].isin(set(video_ids))].reset_index(drop=True)
+        self.table = table
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, position: int) -> Any:
+        """Return one sample, see above."""
+        row = self.table.iloc[position].to_dict()
+        sample = as_tensors(read_scene(row, self.root, self.image_size), self.normalize_heatmap)
+        sample |= {
+            "keyword": row["keyword"],
+            "keyword_text": row["keyword"],
+            "video_id": row["video_id"],
+            "scene_number": int(row["scene_number"]),
+        }
+        return self.transform(sample) if self.transform is not None else sample
+
+
+def as_tensors(scene: ScenePixels, normalize_heatmap: bool) -> dict[str, Any]:
+    """Return a scene's tensors, see `VideoSceneDatasetV3`."""
+    image = torch.from_numpy(np.ascontiguousarray(scene.image)).movedim(-1, 0)
+    heatmap = _heatmap(scene.heatmap, normalize_heatmap)
+    mask = (scene.mask > 0).astype(np.float32)
+    control = torch.from_numpy(np.stack([mask, heatmap]))
+    return {
+        "image": image.float().div_(127.5).sub_(1),
+        "control": control,
+        "control_tensor": control,
+        "keyword_mask": control[:1],
+        "background_mask": 1 - control[:1],
+        "attention_heatmap": control[1:],
+        "alignment_score": float((mask * heatmap).mean(dtype=np.float64)),
+    }
+
+
+def _heatmap(levels: NDArray[np.uint8], normalize: bool) -> NDArray[np.float32]:
+    lowest, highest = int(levels.min()), int(levels.max())
+    if not normalize or lowest == highest:
+        lowest, highest = 0, 255
+    return (levels.astype(np.float32) - lowest) / np.float32(highest - lowest)

@@ -1,0 +1,230 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from diffusers import ControlNetModel
+from PIL import Image
+from safetensors.torch import load_file
+from scene_trees import write_scene_tree
+from tiny_backbone import save_tiny_backbone
+
+from pipeline import encode, train
+from pipeline.errors import InputError, ParamsError
+from pipeline.params import ModelParams
+from pipeline.storage.workspace import Workspace
+
+ROOT = Path(__file__).parents[1]
+WEIGHTS = f"{train.TRAINING}/controlnet/{train.WEIGHTS}"
+STARVED = {
+    "steps": 6,
+    "batch_size": 2,
+    "learning_rate": 1e-3,
+    "warmup_steps": 1,
+    "embedding_channels": [4, 8],
+    "precision": "32-true",
+    "val_every": 2,
+    "val_draws": 1,
+    "samples": 1,
+}
+
+
+def videos_of(split: str, count: int) -> list[str]:
+    from pipeline.splits import split_of
+
+    ids = (f"70000000000000{number:05}" for number in range(10_000))
+    found = (video for video in ids if split_of(video) == split)
+    return [next(found) for _ in range(count)]
+
+
+def write_params(root: Path, **changes: Any) -> None:
+    params = {
+        "image_size": [48, 32],
+        "model": {"backbone": "models/tiny"},
+        "train": {**STARVED, **changes},
+    }
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("template")
+    videos = dict.fromkeys([*videos_of("train", 2), *videos_of("val", 2)], 2)
+    write_scene_tree(root, videos)
+    save_tiny_backbone(root / "models/tiny")
+    write_params(root)
+    encode.main(Workspace(root))
+    return root
+
+
+@pytest.fixture
+def root(workspace: Workspace, template: Path) -> Path:
+    for name in ("data", "keyword_masks", "attention_heatmap", "models", "outputs"):
+        (workspace.root / name).symlink_to(template / name)
+    (workspace.root / "outputs").unlink()
+    (workspace.root / "outputs").mkdir()
+    (workspace.root / "outputs/encoded").symlink_to(template / "outputs/encoded")
+    write_params(workspace.root)
+    return workspace.root
+
+
+def weights(root: Path) -> dict[str, torch.Tensor]:
+    return load_file(root / WEIGHTS)
+
+
+def same(first: Mapping[str, torch.Tensor], second: Mapping[str, torch.Tensor]) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def spawn(root: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "pipeline", "train", "--root", str(root)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, cwd=root, stderr=subprocess.PIPE)
+
+
+def test_what_is_written_loads_and_says_how_it_went(root: Path) -> None:
+    train.main(Workspace(root))
+    controlnet = ControlNetModel.from_pretrained(root / train.TRAINING / "controlnet")
+    assert controlnet.config.conditioning_channels == 2
+    metrics = json.loads((root / train.METRICS).read_text())
+    assert metrics["steps"] == 6
+    assert metrics["val_loss"] > 0
+    assert {"control_shuffle_loss_increase", "scenes_per_second"} <= set(metrics)
+    assert [row.split(",")[0] for row in (root / train.CURVE).read_text().split()[1:]] == [
+        "2",
+        "4",
+        "6",
+    ]
+    with Image.open(root / train.TRAINING / "samples/step_000006.png") as picture:
+        assert picture.size == (3 * 32, 48)
+    assert not list(root.rglob("*.bin"))
+    assert not list((root / "checkpoints").glob("*"))
+
+
+def test_trained_once_it_is_not_trained_again(root: Path) -> None:
+    train.main(Workspace(root))
+    before = (root / WEIGHTS).stat().st_mtime_ns
+    train.main(Workspace(root))
+    assert (root / WEIGHTS).stat().st_mtime_ns == before
+    write_params(root, seed=1)
+    train.main(Workspace(root))
+    assert (root / WEIGHTS).stat().st_mtime_ns != before
+
+
+def test_the_same_seed_gives_the_same_weights(root: Path) -> None:
+    train.main(Workspace(root))
+    first = weights(root)
+    (root / WEIGHTS).unlink()
+    train.main(Workspace(root))
+    assert same(first, weights(root))
+
+
+def test_killed_and_resumed_it_gives_the_weights_of_an_uninterrupted_run(root: Path) -> None:
+    write_params(root, steps=60, accumulate=2)
+    process = spawn(root)
+    deadline = time.monotonic() + 120
+    while not list((root / "checkpoints").glob("*/last.ckpt")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (root / WEIGHTS).exists()
+    process = spawn(root)
+    _, log = process.communicate()
+    assert process.returncode == 0
+    assert b"goes on at step" in log
+    resumed = weights(root)
+    curve = (root / train.CURVE).read_text()
+    (root / WEIGHTS).unlink()
+    process = spawn(root)
+    process.communicate()
+    assert same(resumed, weights(root))
+    assert (root / train.CURVE).read_text() == curve
+
+
+def test_two_processes_train_together(root: Path) -> None:
+    write_params(root, devices=2, strategy="ddp")
+    process = spawn(root)
+    _, log = process.communicate(timeout=300)
+    assert process.returncode == 0, log.decode()
+    assert json.loads((root / train.METRICS).read_text())["steps"] == 6
+    together = weights(root)
+    write_params(root, batch_size=4)
+    train.main(Workspace(root))
+    alone = weights(root)
+    assert alone.keys() == together.keys()
+
+
+def test_without_encoded_scenes_it_trains_on_the_files(root: Path) -> None:
+    write_params(root, use_encoded=False)
+    (root / "outputs/encoded").unlink()
+    train.main(Workspace(root))
+    assert json.loads((root / train.METRICS).read_text())["steps"] == 6
+
+
+def test_the_frozen_parts_stay_as_they_are(root: Path) -> None:
+    from pipeline.diffusion.backbone import load_backbone
+    from pipeline.training.run import Run, encoded_scenes
+    from pipeline.training.settings import TrainParams
+
+    backbone = load_backbone("models/tiny", root)
+    parts = (backbone.unet, backbone.vae, backbone.text_encoder)
+    before = [{name: w.clone() for name, w in part.state_dict().items()} for part in parts]
+    scenes = encoded_scenes(root / "outputs/encoded", backbone, (48, 32))
+    Run(TrainParams(**STARVED), backbone, scenes, root / "checkpoints/x").fit()
+    for part, old in zip(parts, before, strict=True):
+        assert same(part.state_dict(), old)
+
+
+def test_a_new_controlnet_adds_exactly_nothing(root: Path) -> None:
+    from pipeline.diffusion.backbone import load_backbone
+    from pipeline.diffusion.controlled import controlled
+    from pipeline.training.controlnet_module import ControlNetModule
+    from pipeline.training.settings import TrainParams
+
+    backbone = load_backbone("models/tiny", root)
+    text = backbone.encode_texts(["cup"])
+    module = ControlNetModule(backbone, TrainParams(**STARVED), text[0])
+    latents, control = torch.randn(1, 4, 24, 16), torch.rand(1, 2, 48, 32)
+    answers = [
+        controlled(backbone.unet, module.averaged, latents, torch.tensor([500]), text, control, s)
+        for s in (0.0, 1.0)
+    ]
+    assert torch.equal(*answers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"embedding_channels": [4, 8, 8]}, ParamsError, "halves a picture 1 times: give 2"),
+        ({"lambda_lpips": 0.1}, ParamsError, r"pip install lpips.*lambda_lpips: 0"),
+        ({"warmup_steps": 6}, ParamsError, "there are only 6 steps"),
+    ],
+    ids=["embedding", "lpips", "warmup"],
+)
+def test_params_that_cannot_be_had_are_named(
+    root: Path, changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    write_params(root, **changes)
+    with pytest.raises(error, match=message):
+        train.main(Workspace(root))
+
+
+def test_scenes_of_another_size_are_refused(root: Path) -> None:
+    text = (root / "params.yaml").read_text().replace("- 48", "- 64")
+    (root / "params.yaml").write_text(text)
+    with pytest.raises(InputError, match="dvc repro encode"):
+        train.main(Workspace(root))
+
+
+def test_the_demo_is_the_default_backbone() -> None:
+    assert ModelParams().backbone == "models/demo_backbone"
