@@ -1,0 +1,78 @@
+"""The gate: the figures against what they must reach, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.evaluation.settings import PROOF_OF, Bounds
+
+
+def verdict(
+    metrics: Mapping[str, Any], gate: Mapping[str, Bounds], notes: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what `gate.json` holds.
+
+    Args:
+        metrics: the figures; None is a figure that could not be had, which fails.
+        gate: what each must reach.
+        notes: further words about a figure, by its name.
+
+    Returns:
+        `pass`; `verdict`, one sentence; `failed`, the proofs that failed; `checks`, one entry per
+        figure with `proof`, `metric`, `value`, `must`, `pass` and `words`.
+    """
+    checks = [
+        _check(name, metrics.get(name), bounds, notes.get(name, ""))
+        for name, bounds in gate.items()
+    ]
+    failures = [check for check in checks if not check["pass"]]
+    failed = list(dict.fromkeys(check["proof"] for check in failures))
+    if failures:
+        words = "; ".join(f"{check['proof']}: {check['words']}" for check in failures)
+        sentence = f"FAIL. {len(failures)} of {len(checks)} figures miss: {words}."
+    else:
+        sentence = f"PASS. All {len(checks)} figures are reached."
+    return {"pass": not failures, "verdict": sentence, "failed": failed, "checks": checks}
+
+
+def _check(name: str, value: Any, bounds: Bounds, note: str) -> dict[str, Any]:
+    missed = _missed_by(value, bounds)
+    words = f"{name} is {_shown(value)}, must be {_must(name, bounds)}"
+    if value is None:
+        words = f"{name} could not be measured, must be {_must(name, bounds)}"
+    elif missed and not isinstance(value, bool):
+        words += f" (misses by {missed:.3g})"
+    return {
+        "proof": PROOF_OF[name],
+        "metric": name,
+        "value": value,
+        "must": _must(name, bounds),
+        "pass": missed == 0,
+        "words": f"{words}: {note}" if note else words,
+    }
+
+
+def _missed_by(value: Any, bounds: Bounds) -> float | None:
+    """Return how far outside the bounds the value is; 0 inside, None where there is no value."""
+    if value is None:
+        return None
+    below = bounds.min - value if bounds.min is not None else 0.0
+    above = value - bounds.max if bounds.max is not None else 0.0
+    return max(float(below), float(above), 0.0)
+
+
+def _must(name: str, bounds: Bounds) -> str:
+    if name.endswith("_pass"):
+        return "yes"
+    if bounds.max is None:
+        return f"at least {bounds.min:g}"
+    if bounds.min is None:
+        return f"at most {bounds.max:g}"
+    return f"{bounds.min:g} to {bounds.max:g}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}"
