@@ -38,10 +38,8 @@ def verdict(
 
 def _check(name: str, value: Any, bounds: Bounds, note: str) -> dict[str, Any]:
     missed = _missed_by(value, bounds)
-    words = f"{name} is {_shown(value)}, must be {_must(name, bounds)}"
-    if value is None:
-        words = f"{name} could not be measured, must be {_must(name, bounds)}"
-    elif missed and not isinstance(value, bool):
+    words = f"{name} {_shown(value)}, must be {_must(name, bounds)}"
+    if missed and not isinstance(value, bool):
         words += f" (misses by {missed:.3g})"
     return {
         "proof": PROOF_OF[name],
@@ -73,6 +71,8 @@ def _must(name: str, bounds: Bounds) -> str:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "could not be measured"
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}"
+        return "is yes" if value else "is no"
+    return f"is {value:.4g}"

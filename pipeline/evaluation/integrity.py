@@ -5,6 +5,8 @@ Both look at luminance (ITU-R BT.601, as OpenCV's RGB2GRAY) inside the keyword's
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,8 @@ def structure_similarity(original: Pixels, edited: Pixels, mask: Mask) -> float:
         edited: H×W×3.
         mask: H×W, not empty.
     """
-    _, similarity = cv2.quality.QualitySSIM_compute(_luminance(original), _luminance(edited))
+    quality: Any = cv2.quality  # OpenCV's types do not know what is in it.
+    _, similarity = quality.QualitySSIM_compute(_luminance(original), _luminance(edited))
     return float(np.asarray(similarity)[mask].mean(dtype=np.float64))
 
 
