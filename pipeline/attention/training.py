@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from pathlib import Path
@@ -18,6 +19,8 @@ from pipeline.attention.network import AttentionNetwork
 from pipeline.attention.pictures import tensor_of
 from pipeline.attention.settings import AttentionModelParams
 from pipeline.training.decode import read_scene
+
+LOG = logging.getLogger(__name__)
 
 Batch = dict[str, Tensor]
 _WARMUP_STEPS = 20
@@ -122,6 +125,8 @@ class Curve(pl.Callback):
         """Note the epoch's losses."""
         losses = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": float(trainer.current_epoch), **losses})
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+        LOG.info("attention_model: epoch %d of %d: %s", len(self.rows), trainer.max_epochs, shown)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
@@ -149,6 +154,8 @@ def train(
         val: to stop early on; without any, the last epoch is the best.
         state: folder of what a run that was killed needs to go on.
     """
+    # Lightning tells what hardware it finds, and advertises.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     sampler: DistributedSampler[Any] = DistributedSampler(
         scenes, num_replicas=1, rank=0, seed=params.seed
     )
