@@ -1,0 +1,155 @@
+"""The table of the proof: one row per scene and edit, from the tables of edits to what was seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.editing.settings import EditParams
+from pipeline.errors import InputError
+from pipeline.evaluation.measure import Picture
+from pipeline.evaluation.proofs import SCENE
+from pipeline.evaluation.settings import EvaluateParams
+from pipeline.evaluation.statistics import dose, relative_error
+from pipeline.storage.tables import read_table
+from pipeline.storage.workspace import Workspace
+from pipeline.variants.tables import Keywords, chosen_masks, read_scenes
+
+SCENES = "data/valid_scenes.csv"
+EDITED = "outputs/edited_scenes"
+CURVE = "outputs/dose_curve"
+VARIANTS_ARM = "variants"
+"""Arm of the rows that are edits of variants; those of the dose curve bring their own."""
+
+_DTYPES = {
+    "scene_number": "int64",
+    "modified": "bool",
+    "reached": "boolean",
+    "feasible": "boolean",
+    **dict.fromkeys(
+        (
+            "alpha",
+            "mean_abs_change",
+            "strength",
+            "strength_limit",
+            "evaluations",
+            "outside_psnr_db",
+            "whole_psnr_db",
+            "guide_share",
+            "guide_dose",
+            "guide_achieved",
+            "requested_share",
+            "planned_share",
+            "reachable_share",
+        ),
+        "float64",
+    ),
+}
+# What only the dose curve's table has.
+_PLANNED = ("feasible", "requested_share", "planned_share", "reachable_share")
+
+
+def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords) -> pd.DataFrame:
+    """Return the edits of the scenes that prove them, one per row, with the paths of their files.
+
+    Besides what the stages edit and dose_curve recorded, a row has `arm`, `edited_path`,
+    `original_path`, `mask_paths` (a list) and `digest` (the scene's). Scenes that do not show the
+    chosen keyword are left out.
+
+    Raises:
+        InputError: a table is missing, or has no scene of the chosen part.
+    """
+    scenes = read_scenes(workspace.path(SCENES))
+    if params.videos != "all":
+        scenes = scenes[scenes["split"] == params.videos]
+    extra = scenes.get("extra_mask_paths", pd.Series("[]", scenes.index))
+    masks = [
+        list(chosen_masks(first, json.loads(more), keywords))
+        for first, more in zip(scenes["keyword_mask_path"], extra, strict=True)
+    ]
+    places = scenes[[*SCENE, "digest"]].assign(
+        original_path=scenes["scene_image_path"], mask_paths=pd.Series(masks, scenes.index)
+    )
+    places = places[places["mask_paths"].map(bool)]
+    variants = _read(workspace, "edit", f"{EDITED}/edits.csv").assign(arm=VARIANTS_ARM)
+    doses = _read(workspace, "dose_curve", f"{CURVE}/doses.csv")
+    table = pd.concat([doses, variants], ignore_index=True).merge(places, on=SCENE)
+    for stage, arms in (("dose_curve", {"full"}), ("edit", {VARIANTS_ARM})):
+        if not arms & set(table["arm"]):
+            raise InputError(
+                f"evaluate.videos is {params.videos!r}, but {stage}.videos left out all of these "
+                "scenes. Set both to the same part of the split."
+            )
+    table["edited_path"] = [_place(row) for row in table.to_dict("records")]
+    table["unreached"] = ~table["reached"]
+    return table
+
+
+def _read(workspace: Workspace, stage: str, path: str) -> pd.DataFrame:
+    if not workspace.path(path).is_file():
+        raise InputError(f"{workspace.path(path)}: there are no edits. Run `dvc repro {stage}`.")
+    table = read_table(workspace.path(path), _DTYPES)
+    for name in _PLANNED:
+        if name not in table:
+            table[name] = pd.Series(None, table.index, dtype=_DTYPES[name])
+    return table
+
+
+def _place(row: Mapping[Any, Any]) -> str:
+    folder = EDITED if row["arm"] == VARIANTS_ARM else f"{CURVE}/{row['arm']}"
+    return f"{folder}/{row['variant']}/{row['video_id']}/{row['filename']}"
+
+
+def pictures(
+    table: pd.DataFrame,
+    root: Path,
+    params: EvaluateParams,
+    edit: EditParams,
+    image_size: tuple[int, int],
+) -> Iterator[tuple[Picture, Picture]]:
+    """Yield, for each row, the edited picture and the unedited one, both to be measured."""
+    for row in table.to_dict("records"):
+        edited = Picture(
+            original=root / row["original_path"],
+            edited=root / row["edited_path"],
+            masks=tuple(root / path for path in row["mask_paths"]),
+            scene_digest=row["digest"],
+            redrawn=row["redrawn"],
+            feather_px=edit.feather_px,
+            image_size=image_size,
+            judge=root / params.judge,
+        )
+        yield edited, edited._replace(edited=edited.original)
+
+
+def with_measurements(
+    table: pd.DataFrame,
+    keys: list[tuple[str, str]],
+    measured: Mapping[str, Mapping[str, Any]],
+    params: EvaluateParams,
+) -> pd.DataFrame:
+    """Return the table with what the judge saw, what it should have seen, and what changed.
+
+    Args:
+        table: of `read_edits`.
+        keys: of each row, its edited picture's and its original's.
+        measured: {key: measurements of `pipeline.evaluation.measure`}.
+        params: section `evaluate`.
+    """
+    edited = pd.DataFrame([measured[key] for key, _ in keys], index=table.index)
+    recorded = table.drop(columns=[*(set(edited) & set(table)), "mask_paths"])
+    result = pd.concat([recorded, edited.astype("float64")], axis=1)
+    originals = [measured[key]["share"] for _, key in keys]
+    result["original_share"] = pd.Series(originals, table.index, dtype="float64")
+    factor = result["alpha"].where(result["region"] == "keyword", 1 / result["alpha"])
+    result["judge_dose"] = dose(result["original_share"], factor)
+    asked = result["alpha"] != 1
+    result["relative_error"] = relative_error(
+        result["share"].where(asked), result["judge_dose"].where(asked)
+    )
+    result["in_range"] = result["original_share"].between(params.least_share, params.most_share)
+    return result.sort_values([*SCENE, "arm", "variant"], kind="stable", ignore_index=True)

@@ -1,0 +1,134 @@
+"""The plots of the proof: the dose curve, equivalence, and what the ControlNet reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
+
+from pipeline.figures.style import STYLES
+
+ARMS = {
+    "full": ("whole method", STYLES["full_boost"].colour, "-"),
+    "control_only": ("ControlNet alone", STYLES["middle_boost"].colour, "--"),
+    "gradient_only": ("gradient alone", STYLES["late_boost"].colour, ":"),
+}
+"""Label, colour and dashes of each arm of the dose curve."""
+_TESTED = {
+    "placebo": ("placebo", STYLES["placebo"].colour),
+    "sham": ("sham edit", STYLES["baseline"].colour),
+}
+
+
+def draw_dose_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the judge's mean share over the dose, with 95 % intervals, and what was asked.
+
+    Args:
+        path: PNG to write.
+        rows: of `pipeline.evaluation.curves.dose_curve`.
+    """
+    figure, axes = _canvas()
+    full = [row for row in rows if row["arm"] == "full"]
+    asked = [row["dose"] for row in full]
+    axes.plot(
+        [row["alpha"] for row in full],
+        asked,
+        color="#999999",
+        linewidth=5,
+        alpha=0.5,
+        label="dose asked for",
+    )
+    for arm, (label, colour, dashes) in ARMS.items():
+        points = [row for row in rows if row["arm"] == arm]
+        if points:
+            alphas = [row["alpha"] for row in points]
+            axes.plot(
+                alphas, [row["share"] for row in points], dashes, color=colour, marker="o",
+                markersize=4, label=label,
+            )  # fmt: skip
+            low, high = (
+                [np.nan if row[end] is None else row[end] for row in points]
+                for end in ("low", "high")
+            )
+            axes.fill_between(alphas, low, high, color=colour, alpha=0.18, linewidth=0)
+    axes.set_xscale("log")
+    axes.set_xticks(sorted({row["alpha"] for row in rows}))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("dose: alpha")
+    axes.set_ylabel("attention share of the keyword,\nas the judge sees it (mean over scenes)")
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    axes.set_title("Dose asked for and dose achieved, 95 % intervals by video", fontsize=10)
+    axes.legend(frameon=False, fontsize=9)
+    _save(figure, path)
+
+
+def draw_equivalence(path: Path, rows: Sequence[Mapping[str, Any]], bound: float) -> None:
+    """Draw each test's per-video changes, their mean and 90 % interval, and the bounds.
+
+    Args:
+        path: PNG to write.
+        rows: `test`, `changes` (one per video), `mean`, `low`, `high`, `passed`.
+        bound: of equivalence, in units of share.
+    """
+    figure, axes = _canvas(height=3.0)
+    axes.axvspan(-bound, bound, color="#009E73", alpha=0.12, linewidth=0)
+    axes.axvline(0, color="#999999", linewidth=0.8)
+    for place, row in enumerate(rows):
+        colour = _TESTED[row["test"]][1]
+        changes = np.asarray(row["changes"], np.float64)
+        spread = np.linspace(-0.12, 0.12, len(changes)) if len(changes) else changes
+        axes.plot(changes, place + 0.22 + spread, ".", color=colour, alpha=0.5, markersize=6)
+        if row["low"] is not None:
+            axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=3)
+        if row["mean"] is not None:
+            axes.plot([row["mean"]], [place], "D", color=colour, markersize=6)
+    labels = [f"{_TESTED[r['test']][0]}\n{'pass' if r['passed'] else 'fail'}" for r in rows]
+    axes.set_yticks(range(len(rows)), labels)
+    axes.set_ylim(-0.5, len(rows) - 0.3)
+    axes.set_xlabel("change of the judge's share against the original (dots: videos)")
+    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1))
+    axes.set_title(f"Equivalence: 90 % intervals within ±{bound:.1%}", fontsize=10)
+    _save(figure, path)
+
+
+def draw_control(path: Path, increases: Mapping[str, Sequence[float]]) -> None:
+    """Draw how much a wrong control raises the loss inside the mask, scene by scene.
+
+    Args:
+        path: PNG to write.
+        increases: {control: relative increase of each scene's loss}.
+    """
+    figure, axes = _canvas(height=3.2)
+    colours = (STYLES["full_boost"].colour, STYLES["reduction"].colour)
+    for place, (values, colour) in enumerate(zip(increases.values(), colours, strict=True)):
+        axes.boxplot(
+            [np.asarray(values, np.float64)], positions=[place], orientation="horizontal",
+            widths=0.5, patch_artist=True, boxprops={"facecolor": colour, "alpha": 0.35},
+            medianprops={"color": colour, "linewidth": 2}, flierprops={"markersize": 3},
+        )  # fmt: skip
+    axes.axvline(0, color="#999999", linewidth=0.8)
+    axes.set_yticks(range(len(increases)), list(increases))
+    axes.set_xlabel("increase of the loss inside the mask, against the scene's own heatmap")
+    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    axes.set_title("The ControlNet reads its control: one value per scene", fontsize=10)
+    _save(figure, path)
+
+
+def _canvas(height: float = 4.2) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
