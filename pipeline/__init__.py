@@ -10,6 +10,8 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
+    "VideoSceneDataModuleV3": "pipeline.training.datamodule",
+    "VideoSceneDatasetV3": "pipeline.training.dataset",
     "VideoVariantGeneratorV3": "pipeline.variant_generator",
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
@@ -58,10 +60,18 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
         self.transform = transform
         self.normalize_heatmap = normalize_heatmap
         self.root = Path(root) if root is not None else root_above(path)
-        table = read_scenes(path)
+        self.table = read_scenes(path)
         if video_ids is not None:
-            table = table[table["video_id"].isin(set(video_ids))].reset_index(drop=True)
-        self.table = table
+            self.table = self._rows_of(video_ids)
+
+    def of_videos(self, video_ids: Iterable[str]) -> Self:
+        """Return these videos' scenes as a data set of its own; the table is not read again."""
+        part = copy.copy(self)
+        part.table = self._rows_of(video_ids)
+        return part
+
+    def _rows_of(self, video_ids: Iterable[str]) -> pd.DataFrame:
+        return self.table[self.table["video_id"].isin(set(video_ids))].reset_index(drop=True)
 
     def __len__(self) -> int:
         return len(self.table)
