@@ -214,5 +214,16 @@ def _current(workspace: Workspace) -> Finding:
     if answer.returncode:
         return Finding(title, [answer.stderr.strip()], "Run `dvc status validate` and see.")
     changed = json.loads(answer.stdout or "{}")
-    offenders = [f"{stage}: {json.dumps(entries)}" for stage, entries in changed.items()]
+    offenders = [f"{stage}: {in_words(entries)}" for stage, entries in changed.items()]
     return Finding(title, offenders, "Run `dvc repro validate`.")
+
+
+def in_words(entries: Sequence[str | dict[str, dict[str, object]]]) -> str:
+    """Return one stage's entries of `dvc status --json` as a line with the first few names."""
+    parts = []
+    for entry in entries:
+        for what, names in {entry: {}}.items() if isinstance(entry, str) else entry.items():
+            shown = list(names)[:_SHOWN]
+            more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+            parts.append(f"{what} {', '.join(shown)}{more}".strip())
+    return "; ".join(parts)

@@ -8,7 +8,7 @@ import pytest
 from scene_trees import write_scene_tree
 
 from pipeline import cli
-from pipeline.commands.check import check
+from pipeline.commands.check import check, in_words
 from pipeline.storage.workspace import Workspace
 
 PARAMS = """\
@@ -77,3 +77,9 @@ def test_a_column_that_is_missing_fails(
     workspace.path("data/keywords.csv").write_text("id,word\n1,mug\n")
     assert cli.main(["check", "--root", str(workspace.root)]) == 1
     assert "✗ data/keywords.csv" in capsys.readouterr().out
+
+
+def test_what_dvc_found_changed_is_said_in_words() -> None:
+    files = dict.fromkeys(["a.py", "b.py", "c.py", "d.py", "e.py"], "modified")
+    entries = [{"changed deps": files}, "changed command"]
+    assert in_words(entries) == "changed deps a.py, b.py, c.py and 2 more; changed command"
