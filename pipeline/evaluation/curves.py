@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.evaluation.proofs import Figures
-from pipeline.evaluation.scene_table import VARIANTS_ARM
+from pipeline.evaluation.proofs import VARIANTS_ARM, Figures
 
 
 def dose_curve(table: pd.DataFrame, seed: int) -> list[dict[str, Any]]:

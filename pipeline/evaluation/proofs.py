@@ -28,6 +28,8 @@ from pipeline.evaluation.statistics import (
 
 Values = NDArray[np.float64]
 SCENE = ["video_id", "scene_number"]
+VARIANTS_ARM = "variants"
+"""Arm of the rows that are edits of variants; those of the dose curve bring their own."""
 _WITHIN = 0.15
 
 
@@ -74,12 +76,11 @@ def prove(
     """
     figures = Figures(params.seed)
     full = table[(table["arm"] == "full") & (table["variant"] != "sham")]
-    sham = table[table["variant"] == "sham"]
-    _identity(figures, sham)
+    _identity(figures, table[table["variant"] == "sham"])
     _specificity(figures, table, full)
     _dose(figures, full, params)
-    _control(figures, table, control, params)
-    tests = _placebo(figures, table, sham, params)
+    _control(figures, table, control)
+    tests = _placebo(figures, table, params)
     _integrity(figures, full, params)
     scenes = full[SCENE].drop_duplicates()
     figures.values |= {"n_scenes": len(scenes), "n_videos": int(scenes["video_id"].nunique())}
@@ -178,9 +179,7 @@ def _agreement(figures: Figures, full: pd.DataFrame) -> None:
     figures.add("guide_median_rel_error", seen, ["error"], _median)
 
 
-def _control(
-    figures: Figures, table: pd.DataFrame, control: pd.DataFrame, params: EvaluateParams
-) -> None:
+def _control(figures: Figures, table: pd.DataFrame, control: pd.DataFrame) -> None:
     for arm in ("control_only", "gradient_only"):
         rows = table[(table["arm"] == arm) & table["in_range"]]
         slopes = scene_curves(rows[rows["feasible"] | (rows["alpha"] == 1)])
@@ -194,14 +193,26 @@ def _control(
         )
 
 
+def tested_rows(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of what must not move attention: `placebo` and `sham`."""
+    placebo = (table["arm"] == VARIANTS_ARM) & (table["variant"] == "placebo") & table["modified"]
+    return {"placebo": table[placebo], "sham": table[table["variant"] == "sham"]}
+
+
+def video_changes(rows: pd.DataFrame) -> pd.Series:
+    """Return each video's mean change of the judge's share over the scenes that were edited."""
+    known = rows.dropna(subset=["share", "original_share"])
+    changes = known["share"] - known["original_share"]
+    return changes.groupby(known["video_id"]).mean()
+
+
 def _placebo(
-    figures: Figures, table: pd.DataFrame, sham: pd.DataFrame, params: EvaluateParams
+    figures: Figures, table: pd.DataFrame, params: EvaluateParams
 ) -> dict[str, Equivalence]:
-    variants = table[(table["arm"] == "variants") & table["modified"]]
-    placebo = variants[variants["variant"] == "placebo"]
     tests = {}
-    for name, rows in (("placebo", placebo), ("sham", sham)):
-        changes = changes_by_video(rows)
+    rows = tested_rows(table)
+    for name, tested in rows.items():
+        changes = video_changes(tested).to_numpy(np.float64)
         test = equivalence(changes, params.equivalence_bound, params.least_videos)
         strict = equivalence(changes, params.strict_equivalence_bound, params.least_videos)
         figures.values |= {
@@ -212,8 +223,9 @@ def _placebo(
             f"{name}_mean_change_ci90": list(test.interval) if test.interval else None,
         }
         tests[name] = test
-    boost = variants[variants["variant"] == "full_boost"]
-    both = placebo.merge(boost, on=SCENE, suffixes=("", "_boost"))
+    boosts = (table["arm"] == VARIANTS_ARM) & (table["variant"] == "full_boost")
+    boost = table[boosts & table["modified"]]
+    both = rows["placebo"].merge(boost, on=SCENE, suffixes=("", "_boost"))
     figures.add(
         "placebo_change_ratio",
         both,
@@ -221,13 +233,6 @@ def _placebo(
         lambda v: float(v[:, 0].sum() / v[:, 1].sum()) if v[:, 1].any() else math.nan,
     )
     return tests
-
-
-def changes_by_video(rows: pd.DataFrame) -> Values:
-    """Return each video's mean change of the judge's share over the scenes that were edited."""
-    known = rows.dropna(subset=["share", "original_share"])
-    changes = known["share"] - known["original_share"]
-    return changes.groupby(known["video_id"]).mean().to_numpy(np.float64)
 
 
 def _integrity(figures: Figures, full: pd.DataFrame, params: EvaluateParams) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
 from pipeline.evaluation.measure import Picture
-from pipeline.evaluation.proofs import SCENE
+from pipeline.evaluation.proofs import SCENE, VARIANTS_ARM
 from pipeline.evaluation.settings import EvaluateParams
 from pipeline.evaluation.statistics import dose, relative_error
 from pipeline.storage.tables import read_table
@@ -22,8 +22,6 @@ from pipeline.variants.tables import Keywords, chosen_masks, read_scenes
 SCENES = "data/valid_scenes.csv"
 EDITED = "outputs/edited_scenes"
 CURVE = "outputs/dose_curve"
-VARIANTS_ARM = "variants"
-"""Arm of the rows that are edits of variants; those of the dose curve bring their own."""
 
 _DTYPES = {
     "scene_number": "int64",
@@ -74,7 +72,7 @@ def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords)
     places = scenes[[*SCENE, "digest"]].assign(
         original_path=scenes["scene_image_path"], mask_paths=pd.Series(masks, scenes.index)
     )
-    places = places[places["mask_paths"].map(bool)]
+    places = places[places["mask_paths"].map(len) > 0]
     variants = _read(workspace, "edit", f"{EDITED}/edits.csv").assign(arm=VARIANTS_ARM)
     doses = _read(workspace, "dose_curve", f"{CURVE}/doses.csv")
     table = pd.concat([doses, variants], ignore_index=True).merge(places, on=SCENE)

@@ -1,0 +1,43 @@
+"""`gazeshift gate`: exit 0 if the last evaluation passed, 1 if not; say why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.evaluate import GATE
+from pipeline.evaluation.control import weights_digest
+from pipeline.storage.workspace import Workspace
+
+
+def main(workspace: Workspace) -> int:
+    """Print the verdict, figure by figure; return 0 for a pass and 1 for a fail.
+
+    Raises:
+        InputError: there is no evaluation of the ControlNet that is there now.
+    """
+    gate = read_gate(workspace)
+    marks = {True: "pass", False: "FAIL"}
+    lines = [f"{marks[c['pass']]}  {c['proof']:<12} {c['words']}" for c in gate["checks"]]
+    sys.stdout.write("\n".join([*lines, gate["verdict"].partition(":")[0]]) + "\n")
+    return 0 if gate["pass"] else 1
+
+
+def read_gate(workspace: Workspace) -> dict[str, Any]:
+    """Return `gate.json` of the last evaluation.
+
+    Raises:
+        InputError: there is none, or it is about another ControlNet than the one that is there now.
+    """
+    path = workspace.path(GATE)
+    if not path.is_file():
+        raise InputError(f"{path}: nothing has been evaluated. Run `dvc repro evaluate`.")
+    gate: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if gate["model"] != weights_digest(workspace):
+        raise InputError(
+            f"{path} is about another ControlNet than outputs/training_v3 holds now. Run "
+            "`dvc repro evaluate`."
+        )
+    return gate
