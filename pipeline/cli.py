@@ -31,6 +31,8 @@ STAGES = {
     "train": _Command("pipeline.train", "train a ControlNet to read mask and heatmap"),
     "attention_model": _Command("pipeline.attention_model", "learn where people look"),
     "variant": _Command("pipeline.variant", "raise or lower attention on the product"),
+    "edit": _Command("pipeline.edit", "redraw the scenes so that attention follows the variants"),
+    "dose_curve": _Command("pipeline.dose_curve", "edit a grid of doses, for the proof"),
 }
 """The stages of dvc.yaml, in its order."""
 

@@ -3,6 +3,10 @@
 Three arms: the edit as configured and calibrated; the ControlNet alone, with gradient guidance
 off; and the gradient alone, with the ControlNet's residuals off. A sham edit, the redraw under the
 unchanged control, goes with the first. Nothing here depends on `variant.alpha`.
+
+`doses.csv` has one row per arm, scene and dose: `arm` (`full | control_only | gradient_only`), the
+columns of `edits.csv` with `variant` one of `alpha_{alpha}` and `sham`, and, of the heatmap file
+before any edit, `requested_share, planned_share, reachable_share, feasible`.
 """
 
 from __future__ import annotations
@@ -16,11 +20,11 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from pipeline.edit import SCENES, edited, item_key, places, write_records
 from pipeline.editing.loading import load_models, make_editor
 from pipeline.editing.scene_edits import SceneTask, Wish
 from pipeline.editing.settings import EditParams, Part
-from pipeline.editing.tasks import chosen_videos, scene_task
+from pipeline.editing.stage import edited, item_key, pictures, write_records
+from pipeline.editing.tasks import SCENES, chosen_videos, scene_task
 from pipeline.params import Section, load_image_size
 from pipeline.storage.files import digest
 from pipeline.storage.outs import StageOuts
@@ -75,7 +79,7 @@ def main(workspace: Workspace) -> None:
             workspace, models, edit.model_copy(update={**alone, "calibrate": False})
         ),
         "gradient_only": make_editor(
-            workspace, models, edit.model_copy(update={"calibrate": False}), control_scale=0.0
+            workspace, models, edit.model_copy(update={"calibrate": False}), uses_control=False
         ),
     }
     grids = {"full": params.alphas, "control_only": params.ablation_alphas}
@@ -97,7 +101,7 @@ def main(workspace: Workspace) -> None:
             folder = outs.staging / CURVE / arm
             for item, records in edited(items, tasks, editor, image_size, folder):
                 rows = [_row(arm, record, measured[item]) for record in records]
-                outs.accept(item, places(tasks[item], f"{CURVE}/{arm}"), rows)
+                outs.accept(item, pictures(tasks[item], f"{CURVE}/{arm}"), rows)
         if _SUMMARY in todo:
             write_records(outs, tasks, outs.staging / TABLE)
             outs.accept(_SUMMARY, [TABLE])

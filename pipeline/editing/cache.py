@@ -1,16 +1,20 @@
-"""Inversions on disk, keyed by all that they depend on; all runs of a repository share them."""
+"""Inversions and edits on disk, keyed by all that they depend on, shared by all runs."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.editing.inversion import Inversion
 from pipeline.storage.files import replacing
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-class InversionCache:
-    """A folder of inversions, one file each.
+
+class TensorCache:
+    """A folder of named tensors, one file for each key.
 
     Args:
         folder: is made when something is put there.
@@ -21,8 +25,8 @@ class InversionCache:
         self.folder = folder
         self.room_gb = room_gb
 
-    def get(self, key: str) -> Inversion | None:
-        """Return one scene's inversion (N = 1), None if it is not there."""
+    def get(self, key: str) -> dict[str, Tensor] | None:
+        """Return what was put there, None if it is not (or no longer) there."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -32,15 +36,14 @@ class InversionCache:
             os.utime(path)
         except (FileNotFoundError, SafetensorError):
             return None
-        return Inversion(**tensors)
+        return tensors
 
-    def put(self, key: str, inversion: Inversion) -> None:
-        """Keep one scene's inversion (N = 1)."""
+    def put(self, key: str, tensors: Mapping[str, Tensor]) -> None:
+        """Keep tensors."""
         from safetensors.torch import save_file
 
-        tensors = {name: values.contiguous() for name, values in vars(inversion).items()}
         with replacing(self._path(key)) as temporary:
-            save_file(tensors, temporary)
+            save_file({name: values.contiguous() for name, values in tensors.items()}, temporary)
 
     def prune(self) -> None:
         """Delete what was not used for longest until the rest has room."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,11 +33,16 @@ class StrengthSearch:
         shift: N requested changes of the log odds, `log(alpha)`; 0 is met at once.
         tolerance: relative error of the share at which a search ends.
         limit: largest strength.
-        first: strength of the first evaluation.
+        given: {search: strength} of those that are not to search: one evaluation there.
     """
 
     def __init__(
-        self, unedited: Values, shift: Values, tolerance: float, limit: float, first: float = 1.0
+        self,
+        unedited: Values,
+        shift: Values,
+        tolerance: float,
+        limit: float,
+        given: Mapping[int, float] | None = None,
     ) -> None:
         self.unedited = unedited
         self.shift = shift
@@ -45,7 +52,10 @@ class StrengthSearch:
         self.strength = np.full(count, np.nan)
         self.achieved = np.full(count, np.nan)
         self.evaluations = np.zeros(count, int)
-        self._next = np.full(count, min(first, limit))
+        self._next = np.full(count, min(1.0, limit))
+        self._given = np.zeros(count, bool)
+        for search, strength in (given or {}).items():
+            self._next[search], self._given[search] = strength, True
         # The largest strength known to fall short and the smallest known to overshoot.
         self._short = np.zeros((2, count))
         self._over = np.full((2, count), np.inf)
@@ -64,7 +74,8 @@ class StrengthSearch:
 
     def proposals(self) -> tuple[NDArray[np.intp], Values]:
         """Return which searches go on, and the strength of each one's next evaluation."""
-        open_ = (self.evaluations < MOST_EVALUATIONS) & (self.error > self.tolerance)
+        most = np.where(self._given, 1, MOST_EVALUATIONS)
+        open_ = (self.evaluations < most) & (self.error > self.tolerance)
         which = np.flatnonzero(open_ & ~np.isnan(self._next))
         return which, self._next[which]
 

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from pipeline.diffusion.controlled import controlled
 from pipeline.editing.ddim import Level, velocity_of_output
 from pipeline.editing.models import LatentModel, half_precision
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
+
+
+class Guided(NamedTuple):
+    """Control guidance: another control inside a region, exaggerated or weakened.
+
+    Attributes:
+        wanted: N×2×H×W, the modified control.
+        gain: N; 0 ignores it, 1 follows it plainly.
+        region: N×1×h×w in [0, 1], where; elsewhere the own control holds.
+    """
+
+    wanted: Tensor
+    gain: Tensor
+    region: Tensor
 
 
 @dataclass(frozen=True)
@@ -24,35 +38,68 @@ class Denoiser:
         backbone: on its device, frozen.
         controlnet: on the same device, frozen.
         half: run in 16 bits.
-        control_scale: of the ControlNet's residuals; 0 leaves them out.
+        uses_control: without, the ControlNet does not run.
     """
 
     backbone: LatentModel
     controlnet: ControlNetModel
     half: bool = True
-    control_scale: float = 1.0
+    uses_control: bool = True
 
     @torch.no_grad()
-    def velocity(self, latents: Tensor, level: Level, text: Tensor, control: Tensor) -> Tensor:
+    def velocity(
+        self,
+        latents: Tensor,
+        level: Level,
+        text: Tensor,
+        control: Tensor,
+        guided: Guided | None = None,
+    ) -> Tensor:
         """Return the velocity, N×C×h×w float32.
 
         Args:
             latents: N×C×h×w.
             level: their noise level.
             text: N×T×D.
-            control: N×2×H×W in [0, 1].
+            control: N×2×H×W in [0, 1], the scenes' own.
+            guided: towards another control.
         """
         device = latents.device
         timestep = torch.full((len(latents),), level.timestep, device=device)
         with torch.autocast(device.type, half_precision(device), enabled=self.half):
-            output = controlled(
-                self.backbone.unet,
-                self.controlnet,
+            residuals: list[Tensor] = []
+            if self.uses_control:
+                residuals = self._residuals(latents, timestep, text, control)
+                if guided is not None and guided.gain.any():
+                    wanted = self._residuals(latents, timestep, text, guided.wanted)
+                    residuals = [
+                        _towards(*pair, guided) for pair in zip(residuals, wanted, strict=True)
+                    ]
+            output = self.backbone.unet(
                 latents,
                 timestep,
-                text,
-                control,
-                self.control_scale,
-            )
+                encoder_hidden_states=text,
+                down_block_additional_residuals=residuals[:-1] or None,
+                mid_block_additional_residual=residuals[-1] if residuals else None,
+            ).sample
         prediction = self.backbone.prediction_type
         return velocity_of_output(output.float(), latents, level, prediction)
+
+    def _residuals(
+        self, latents: Tensor, timestep: Tensor, text: Tensor, control: Tensor
+    ) -> list[Tensor]:
+        """Return what the ControlNet adds to the UNet's down blocks and, last, its middle."""
+        down, middle = self.controlnet(
+            latents,
+            timestep,
+            encoder_hidden_states=text,
+            controlnet_cond=control,
+            return_dict=False,
+        )
+        return [*down, middle]
+
+
+def _towards(own: Tensor, wanted: Tensor, guided: Guided) -> Tensor:
+    """Return residuals between (or beyond) those of two controls, inside the region alone."""
+    region = functional.adaptive_max_pool2d(guided.region, own.shape[-2:])
+    return own + guided.gain[:, None, None, None] * region * (wanted - own)

@@ -1,10 +1,9 @@
-"""The editor: prepares scenes once, then makes any number of edits of them, in batches."""
+"""The editor: any number of edits of prepared scenes, in batches, calibrated on the guide."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,39 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.editing.cache import InversionCache
+from pipeline.editing.cache import TensorCache
 from pipeline.editing.calibration import StrengthSearch
-from pipeline.editing.ddim import noise_levels, psnr_db
+from pipeline.editing.ddim import psnr_db
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.guidance import Canvas, GradientGuidance, log_odds
-from pipeline.editing.inversion import Inversion, invert
 from pipeline.editing.models import Guide
+from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, Scene, chunks
 from pipeline.editing.redraw import Request, redraw
 from pipeline.editing.settings import EditParams
 from pipeline.storage.files import digest
 
-CODE_VERSION = "1"
-
-Map = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-
-
-class Scene(NamedTuple):
-    """One scene at `image_size`.
-
-    Attributes:
-        image: H×W×3 uint8.
-        mask: H×W, the keyword.
-        heatmap: H×W in [0, 1], the scene's own, as the control holds it.
-        keyword: its name.
-        digest: of the files behind it.
-    """
-
-    image: NDArray[np.uint8]
-    mask: Mask
-    heatmap: Map
-    keyword: str
-    digest: str
+CODE_VERSION = "2"
 
 
 class Ask(NamedTuple):
@@ -95,27 +73,6 @@ class Edited(NamedTuple):
     whole_psnr_db: float
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """N scenes, inverted, on the models' device.
-
-    Attributes:
-        image: N×3×H×W in [-1, 1].
-        round_trip: N×3×H×W, through the autoencoder and back.
-        reconstruction: N×3×H×W, inverted and redrawn under the own control: the sham edit.
-        text: N×T×D.
-        own: N×2×H×W, the controls.
-        inversion: where every redraw starts.
-    """
-
-    image: Tensor
-    round_trip: Tensor
-    reconstruction: Tensor
-    text: Tensor
-    own: Tensor
-    inversion: Inversion
-
-
 class SceneEditor:
     """Edits scenes with frozen models.
 
@@ -123,8 +80,8 @@ class SceneEditor:
         denoiser: backbone and ControlNet.
         guide: the attention model; it calibrates, and guides where the gradient does.
         params: section `edit`.
-        models: digest of backbone and ControlNet.
-        cache: of inversions.
+        models: digest of backbone, ControlNet and guide.
+        cache: of inversions and edits.
     """
 
     def __init__(
@@ -133,18 +90,13 @@ class SceneEditor:
         guide: Guide,
         params: EditParams,
         models: str,
-        cache: InversionCache,
+        cache: TensorCache,
     ) -> None:
         self.denoiser = denoiser
         self.guide = guide
         self.params = params
         self.cache = cache
-        self.device = next(denoiser.backbone.unet.parameters()).device
-        schedule = denoiser.backbone.noise_scheduler().alphas_cumprod
-        self.levels = noise_levels(schedule, params.depth, params.steps)
-        fields = {"depth", "steps", "refinements", "half_precision"}
-        scale = str(denoiser.control_scale)
-        self._key = digest(models, params.model_dump_json(include=fields), scale, CODE_VERSION)
+        self._preparation = Preparation(denoiser, params, models, cache)
         self._gradient = (
             GradientGuidance(
                 guide, denoiser.backbone, params.gradient_strength, params.half_precision
@@ -155,83 +107,53 @@ class SceneEditor:
 
     def key(self) -> str:
         """Return a digest of the models and of all params that an edit depends on."""
-        elsewhere = {"videos", "batch_size", "cache_gb"}
-        return digest(self._key, self.params.model_dump_json(exclude=elsewhere))
+        used = self.params.model_dump_json(exclude={"videos", "batch_size", "cache_gb"})
+        return digest(self._preparation.key, used, CODE_VERSION)
 
-    @torch.no_grad()
     def prepare(self, scenes: Sequence[Scene]) -> Prepared:
         """Encode and invert scenes; inversions come from the cache where it has them."""
-        backbone = self.denoiser.backbone
-        pixels = np.stack([scene.image for scene in scenes]).transpose(0, 3, 1, 2)
-        image = self._tensor(pixels) / 127.5 - 1
-        own = self._controls([(scene.mask, scene.heatmap) for scene in scenes])
-        latents = torch.cat([backbone.encode_images(part) for part in self._split(image)])
-        round_trip = torch.cat([backbone.decode(part) for part in self._split(latents)])
-        text = backbone.encode_texts([scene.keyword for scene in scenes])
-        inversion = self._inversions(scenes, latents, text, own)
-        reconstruction = torch.cat([backbone.decode(x) for x in self._split(inversion.redrawn)])
-        return Prepared(image, round_trip, reconstruction, text, own, inversion)
+        return self._preparation.prepare(scenes)
 
-    def _inversions(
-        self, scenes: Sequence[Scene], latents: Tensor, text: Tensor, own: Tensor
-    ) -> Inversion:
-        keys = [digest(self._key, scene.digest, scene.keyword) for scene in scenes]
-        cached = {place: self.cache.get(key) for place, key in enumerate(keys)}
-        found = {place: made for place, made in cached.items() if made is not None}
-        missing = [place for place in cached if place not in found]
-        for places in _chunks(missing, self.params.batch_size):
-            made = invert(
-                self.denoiser,
-                latents[places],
-                text[places],
-                own[places],
-                self.levels,
-                self.params.refinements,
-            )
-            for row, place in enumerate(places):
-                found[place] = made.take(torch.tensor([row]))
-                self.cache.put(keys[place], found[place])
-        # Convolutions round by memory layout: what was computed and what was read must not differ.
-        ordered = [vars(found[place]) for place in range(len(scenes))]
-        return Inversion(
-            **{
-                name: torch.cat([each[name] for each in ordered]).contiguous().to(self.device)
-                for name in ordered[0]
-            }
-        )
+    def edit(self, prepared: Prepared, asks: Sequence[Ask]) -> list[Edited]:
+        """Return the edits: from the cache where an earlier run or stage made them, else made."""
+        keys = [self._ask_key(prepared, ask) for ask in asks]
+        kept = [self.cache.get(key) for key in keys]
+        results = {place: _unpacked(edit) for place, edit in enumerate(kept) if edit is not None}
+        missing = [place for place in range(len(asks)) if place not in results]
+        made = self._calibrated(prepared, [asks[place] for place in missing])
+        for place, edited in zip(missing, made, strict=True):
+            results[place] = edited
+            self.cache.put(keys[place], _packed(edited))
+        return [results[place] for place in range(len(asks))]
+
+    def _ask_key(self, prepared: Prepared, ask: Ask) -> str:
+        maps = b"".join(part.tobytes() for part in ask[1:5])
+        return digest(self.key(), prepared.keys[ask.scene], str(ask[5:]), maps)
 
     @torch.no_grad()
-    def edit(self, prepared: Prepared, asks: Sequence[Ask]) -> list[Edited]:
+    def _calibrated(self, prepared: Prepared, asks: Sequence[Ask]) -> list[Edited]:
         """Make edits; those without a strength are calibrated, in at most three rounds."""
-        unedited = np.array([0.0] * len(asks))
-        for places in _chunks(range(len(asks)), self.params.batch_size):
-            canvas = self._canvas(prepared, [asks[place] for place in places])
-            unedited[places] = log_odds(self.guide, canvas.image, canvas).cpu().double().numpy()
-        shifts = np.array([ask.shift for ask in asks])
-        search = StrengthSearch(unedited, shifts, self.params.tolerance, self.params.strength_limit)
-        fixed = {place for place, ask in enumerate(asks) if ask.strength is not None}
+        unedited = self._unedited_odds(prepared, asks)
+        search = StrengthSearch(
+            unedited,
+            np.array([ask.shift for ask in asks]),
+            self.params.tolerance,
+            self.params.strength_limit,
+            {place: ask.strength for place, ask in enumerate(asks) if ask.strength is not None},
+        )
         results: dict[int, Edited] = {}
         which, strengths = search.proposals()
-        for place in fixed:
-            strengths[place] = asks[place].strength
         while len(which):
-            achieved = np.empty(len(which))
-            drawn = {}
-            for rows in _chunks(range(len(which)), self.params.batch_size):
-                chosen = [asks[which[row]] for row in rows]
-                goals = unedited[which[rows]] + strengths[rows] * shifts[which[rows]]
-                for row, made in zip(
-                    rows, self._redraw(prepared, chosen, strengths[rows], goals), strict=True
-                ):
-                    drawn[row] = made
-                    achieved[row] = made.achieved_odds
-            better = search.record(which, achieved)
-            for row, place in enumerate(which):
-                if better[row] or place in fixed:
-                    results[place] = drawn[row]
+            chosen = [asks[place] for place in which]
+            goals = unedited[which] + strengths * search.shift[which]
+            drawn = list(self._redraws(prepared, chosen, strengths, goals))
+            better = search.record(which, np.array([edited.achieved_odds for edited in drawn]))
+            results |= {
+                place: edited
+                for place, edited, best in zip(which.tolist(), drawn, better, strict=True)
+                if best
+            }
             which, strengths = search.proposals()
-            going_on = [row for row, place in enumerate(which) if place not in fixed]
-            which, strengths = which[going_on], strengths[going_on]
         return [
             results[place]._replace(
                 unedited_odds=float(unedited[place]),
@@ -241,6 +163,24 @@ class SceneEditor:
             for place in range(len(asks))
         ]
 
+    def _unedited_odds(self, prepared: Prepared, asks: Sequence[Ask]) -> NDArray[np.float64]:
+        odds = np.empty(len(asks))
+        for places in chunks(range(len(asks)), self.params.batch_size):
+            canvas = self._canvas(prepared, [asks[place] for place in places])
+            odds[places] = log_odds(self.guide, canvas.image, canvas).cpu().double().numpy()
+        return odds
+
+    def _redraws(
+        self,
+        prepared: Prepared,
+        asks: Sequence[Ask],
+        strengths: NDArray[np.float64],
+        goals: NDArray[np.float64],
+    ) -> Iterator[Edited]:
+        for rows in chunks(range(len(asks)), self.params.batch_size):
+            batch = [asks[row] for row in rows]
+            yield from self._redraw(prepared, batch, strengths[rows], goals[rows])
+
     def _redraw(
         self,
         prepared: Prepared,
@@ -249,18 +189,22 @@ class SceneEditor:
         goals: NDArray[np.float64],
     ) -> Iterator[Edited]:
         """Redraw one batch."""
-        scenes = torch.tensor([ask.scene for ask in asks], device=self.device)
+        scenes = torch.tensor([ask.scene for ask in asks], device=prepared.image.device)
         canvas = self._canvas(prepared, asks)
         mask = prepared.own[scenes, 0].cpu().numpy()
+        wanted = [(m, ask.heatmap) for m, ask in zip(mask, asks, strict=True)]
         request = Request(
             text=prepared.text[scenes],
             own=prepared.own[scenes],
-            wanted=self._controls([(m, ask.heatmap) for m, ask in zip(mask, asks, strict=True)]),
-            goal=self._tensor(goals),
-            control_gain=self._tensor(strengths) * self.params.control_strength,
+            wanted=self._preparation.controls(wanted),
+            goal=self._preparation.tensor(goals),
+            control_gain=self.params.control_strength
+            * self._preparation.tensor(np.ones_like(strengths) if self._gradient else strengths),
         )
         inversion = prepared.inversion.take(scenes)
-        latents = redraw(self.denoiser, inversion, canvas, request, self.levels, self._gradient)
+        latents = redraw(
+            self.denoiser, inversion, canvas, request, self._preparation.levels, self._gradient
+        )
         decoded = self.denoiser.backbone.decode(latents)
         odds = log_odds(self.guide, canvas.composite(decoded), canvas)
         error = decoded - prepared.round_trip[scenes]
@@ -281,26 +225,31 @@ class SceneEditor:
             )
 
     def _canvas(self, prepared: Prepared, asks: Sequence[Ask]) -> Canvas:
-        scenes = torch.tensor([ask.scene for ask in asks], device=self.device)
+        scenes = torch.tensor([ask.scene for ask in asks], device=prepared.image.device)
         return Canvas(
             image=prepared.image[scenes],
             latents=prepared.inversion.redrawn[scenes],
             unedited=prepared.reconstruction[scenes],
-            weight=self._tensor(np.stack([ask.weight for ask in asks])[:, None]),
-            raised=self._tensor(np.stack([ask.raised for ask in asks])),
-            lowered=self._tensor(np.stack([ask.lowered for ask in asks])),
+            weight=self._preparation.tensor(np.stack([ask.weight for ask in asks])[:, None]),
+            raised=self._preparation.tensor(np.stack([ask.raised for ask in asks])),
+            lowered=self._preparation.tensor(np.stack([ask.lowered for ask in asks])),
         )
 
-    def _controls(self, maps: Sequence[tuple[NDArray, Map]]) -> Tensor:
-        return self._tensor(np.stack([np.stack(pair) for pair in maps]))
 
-    def _tensor(self, values: NDArray) -> Tensor:
-        return torch.from_numpy(np.asarray(values, np.float32)).to(self.device)
-
-    def _split(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        return tensor.split(self.params.batch_size)
+def _packed(edited: Edited) -> dict[str, Tensor]:
+    numbers = torch.tensor([float(value) for value in edited[1:]], dtype=torch.float64)
+    return {"difference": torch.from_numpy(edited.difference), "numbers": numbers}
 
 
-def _chunks(places: Sequence[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(places), size):
-        yield list(places[start : start + size])
+def _unpacked(kept: dict[str, Tensor]) -> Edited:
+    strength, unedited, achieved, evaluations, reached, outside, whole = kept["numbers"].tolist()
+    return Edited(
+        kept["difference"].numpy(),
+        strength,
+        unedited,
+        achieved,
+        int(evaluations),
+        bool(reached),
+        outside,
+        whole,
+    )

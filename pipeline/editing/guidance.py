@@ -64,6 +64,7 @@ def log_odds(guide: Guide, pictures: Tensor, canvas: Canvas) -> Tensor:
     return torch.log(raised + _NO_ATTENTION) - torch.log(lowered + _NO_ATTENTION)
 
 
+@dataclass(frozen=True)
 class GradientGuidance:
     """Moves predicted clean latents so that the guide's log odds come nearer to a goal.
 
@@ -73,59 +74,81 @@ class GradientGuidance:
     what the edit's prediction has more than the unedited one's at the same noise level; a
     prediction is blurred at high noise, a difference of two is not.
 
-    Only a window around each scene's region is decoded: the rest of what the guide sees is fixed.
-
-    Args:
+    Attributes:
         guide: a differentiable attention model.
         backbone: whose decoder is used.
         gain: in [0, 1], the part of the distance to cover at each step.
         half: decode in half precision.
     """
 
-    def __init__(self, guide: Guide, backbone: LatentModel, gain: float, half: bool) -> None:
-        self.guide = guide
-        self.backbone = backbone
-        self.gain = gain
-        self.half = half
+    guide: Guide
+    backbone: LatentModel
+    gain: float
+    half: bool
 
-    def move(self, clean: Tensor, own_clean: Tensor, canvas: Canvas, goal: Tensor) -> Tensor:
+    def along(self, canvas: Canvas, goal: Tensor) -> Steering:
+        """Return what moves these scenes towards their goals, N log odds."""
+        return Steering(self, canvas, goal)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the pictures of latents, float32."""
+        device = latents.device
+        with torch.autocast(device.type, half_precision(device), enabled=self.half):
+            return self.backbone.decode(latents).float()
+
+
+class Steering:
+    """Gradient guidance of N scenes on their way.
+
+    Only a window around each scene's region is decoded: the rest of what the guide sees is fixed.
+
+    Args:
+        guidance: how.
+        canvas: the scenes.
+        goal: N log odds.
+    """
+
+    def __init__(self, guidance: GradientGuidance, canvas: Canvas, goal: Tensor) -> None:
+        self.guidance = guidance
+        self.canvas = canvas
+        self.goal = goal
+        self._weight = canvas.latent_weight()
+        self._windows = _windows(self._weight)
+        self._originals = self._cut(canvas.latents)
+        with torch.no_grad():
+            self._before = guidance.decode(self._originals)
+
+    def move(self, clean: Tensor, own_clean: Tensor) -> Tensor:
         """Return the moved latents.
 
         Args:
             clean: N×C×h×w, the predicted clean latents of the edit.
             own_clean: N×C×h×w, those of the unedited scene at the same noise level.
-            canvas: the scenes.
-            goal: N, log odds.
         """
-        weight = canvas.latent_weight()
         with torch.enable_grad():
             moved = clean.detach().requires_grad_()
-            pictures = self._pictures(weight * (moved - own_clean), canvas, _windows(weight))
-            odds = log_odds(self.guide, pictures, canvas)
+            pictures = self._pictures(self._weight * (moved - own_clean))
+            odds = log_odds(self.guidance.guide, pictures, self.canvas)
             (slope,) = torch.autograd.grad(odds.sum(), moved)
-        slope = slope * weight
+        slope = slope * self._weight
         steepness = slope.square().flatten(1).sum(1).clamp(min=1e-12)
-        length = self.gain * (goal - odds.detach()) / steepness
+        length = self.guidance.gain * (self.goal - odds.detach()) / steepness
         return clean + length[:, None, None, None] * slope
 
-    def _pictures(
-        self, change: Tensor, canvas: Canvas, windows: list[tuple[slice, slice]]
-    ) -> Tensor:
+    def _pictures(self, change: Tensor) -> Tensor:
         """Return the originals, changed as the latents were, N×3×H×W."""
-        factor = canvas.factor
-        originals = torch.stack([canvas.latents[n][:, y, x] for n, (y, x) in enumerate(windows)])
-        changes = torch.stack([change[n][:, y, x] for n, (y, x) in enumerate(windows)])
-        device = change.device
-        with torch.autocast(device.type, half_precision(device), enabled=self.half):
-            with torch.no_grad():
-                before = self.backbone.decode(originals)
-            difference = (self.backbone.decode(originals + changes) - before).float()
+        canvas, factor = self.canvas, self.canvas.factor
+        decoded = self.guidance.decode(self._originals + self._cut(change))
+        difference = decoded - self._before
         pictures = canvas.image.clone()
-        for n, (y, x) in enumerate(windows):
+        for n, (y, x) in enumerate(self._windows):
             rows, columns = (slice(s.start * factor, s.stop * factor) for s in (y, x))
             place = (n, slice(None), rows, columns)
             pictures[place] = canvas.image[place] + canvas.weight[place] * difference[n]
         return pictures.clamp(-1, 1)
+
+    def _cut(self, latents: Tensor) -> Tensor:
+        return torch.stack([latents[n][:, y, x] for n, (y, x) in enumerate(self._windows)])
 
 
 def _windows(weight: Tensor) -> list[tuple[slice, slice]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.editing.cache import InversionCache
+from pipeline.editing.cache import TensorCache
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import SceneEditor
 from pipeline.editing.models import Guide, LatentModel
@@ -62,9 +62,9 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
 
 
 def make_editor(
-    workspace: Workspace, models: EditModels, params: EditParams, control_scale: float = 1.0
+    workspace: Workspace, models: EditModels, params: EditParams, uses_control: bool = True
 ) -> SceneEditor:
-    """Return an editor whose inversions are shared by all runs of the repository."""
-    cache = InversionCache(workspace.shared_root / ".gazeshift/cache/inversions", params.cache_gb)
-    denoiser = Denoiser(models.backbone, models.controlnet, params.half_precision, control_scale)
+    """Return an editor whose inversions and edits are shared by all runs of the repository."""
+    cache = TensorCache(workspace.shared_root / ".gazeshift/cache/edits", params.cache_gb)
+    denoiser = Denoiser(models.backbone, models.controlnet, params.half_precision, uses_control)
     return SceneEditor(denoiser, models.guide, params, models.digest, cache)

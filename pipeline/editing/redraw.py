@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.editing.ddim import Level, clean_prediction, step, velocity_towards
-from pipeline.editing.denoiser import Denoiser
+from pipeline.editing.denoiser import Denoiser, Guided
 from pipeline.editing.guidance import Canvas, GradientGuidance
 from pipeline.editing.inversion import Inversion
 
@@ -52,18 +52,15 @@ def redraw(
         levels: those of the inversion.
         gradient: gradient guidance, off if not given.
     """
-    region = canvas.latent_weight()
-    gain = request.control_gain[:, None, None, None]
+    guided = Guided(request.wanted, request.control_gain, canvas.latent_weight())
+    steered = gradient.along(canvas, request.goal) if gradient is not None else None
     latents = inversion.noisy
     for index in range(len(levels) - 1, 0, -1):
         start, end = levels[index], levels[index - 1]
-        velocity = denoiser.velocity(latents, start, request.text, request.own)
-        if gain.any():
-            wanted = denoiser.velocity(latents, start, request.text, request.wanted)
-            velocity = velocity + gain * region * (wanted - velocity)
-        if gradient is not None:
+        velocity = denoiser.velocity(latents, start, request.text, request.own, guided)
+        if steered is not None:
             clean = clean_prediction(latents, velocity, start)
-            moved = gradient.move(clean, inversion.clean[:, index - 1], canvas, request.goal)
+            moved = steered.move(clean, inversion.clean[:, index - 1])
             velocity = velocity_towards(moved, latents, start)
         latents = step(latents, velocity, start, end)
     return latents

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +26,6 @@ from pipeline.storage.images import (
 
 # No picture has a share of 0: what alpha = 0 asks for is sought as a fall to a hundredth.
 _LEAST_ALPHA = 0.01
-# Sigma, at `image_size`, that takes the grain of an 8-bit map out of a placebo's region.
-_SMOOTHING_PX = 2.0
 
 
 class Wish(NamedTuple):
@@ -95,7 +92,7 @@ def edit_scenes(
     opened = [_open(task, editor, image_size) for task in tasks]
     edits = _edits(tasks, opened, editor, image_size)
     return [
-        _write(task, scene, made, editor, image_size, folder)
+        _write(task, scene, made, editor, folder)
         for task, scene, made in zip(tasks, opened, edits, strict=True)
     ]
 
@@ -169,7 +166,7 @@ def _ask(
 ) -> Ask:
     heatmap = read_heatmap(wish.heatmap, image_size)
     mask = opened.scene.mask
-    weight = resize(_weight(wish, opened, image_size), image_size)
+    weight = resize(opened.weights[wish.redrawn], image_size)
     if wish.redistributes:
         raised = (heatmap > opened.scene.heatmap) & ~mask
         lowered = ~raised & ~mask
@@ -179,23 +176,6 @@ def _ask(
     if wish.region == "background":
         shift = -shift
     return Ask(place, heatmap, weight, mask, ~mask, shift, strength)
-
-
-def _weight(wish: Wish, opened: _Opened, image_size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return how much of the edit each pixel of the scene takes, at the scene's own size.
-
-    A placebo's control changes by very different amounts over the background, and so may the
-    picture. Where the whole background takes the edit alike, the placebo changes more than twice as
-    much as a boost does, in places where nothing was asked.
-    """
-    weight = opened.weights[wish.redrawn]
-    if not wish.redistributes:
-        return weight
-    change = np.abs(read_heatmap(wish.heatmap, image_size) - opened.scene.heatmap)
-    most = np.quantile(change[change > 0], 0.9) if change.any() else 1.0
-    taken = cv2.GaussianBlur(np.sqrt(np.minimum(change / most, 1)), (0, 0), _SMOOTHING_PX)
-    height, width = weight.shape
-    return weight * cv2.resize(taken, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _odds(heatmap: Map, raised: Mask, lowered: Mask) -> float:
@@ -209,29 +189,51 @@ def _write(
     opened: _Opened,
     made: dict[str, Edited],
     editor: SceneEditor,
-    image_size: tuple[int, int],
     folder: Path,
 ) -> list[dict[str, Any]]:
     written: dict[int, Path] = {}
+    changes: dict[str, float] = {}
     records = []
     for wish in task.wishes:
         edited = made.get(wish.name)
-        picture = opened.original
-        if edited is not None:
-            picture = add_difference(picture, edited.difference, _weight(wish, opened, image_size))
+        picture, fade = _picture(opened, wish, edited, changes.get(wish.like))
         path = folder / wish.name / task.video_id / f"{task.stem}.png"
         if id(edited) in written:
             link_or_copy(written[id(edited)], path)
         else:
             write_bytes(path, encode(picture, "png"))
             written[id(edited)] = path
-        change = np.abs(picture.astype(np.int16) - opened.original).mean().item()
-        records.append(_record(wish, edited, change, editor))
+        changes[wish.name] = _mean_change(picture, opened.original)
+        records.append(_record(wish, edited, changes[wish.name], fade, editor))
     return records
 
 
+def _picture(
+    opened: _Opened, wish: Wish, edited: Edited | None, most: float | None
+) -> tuple[Pixels, float]:
+    """Return the scene with its edit, and the part of the edit's difference that was taken.
+
+    A placebo is to change as much as its twin does, elsewhere. The background is larger than a
+    product, so where the placebo's mean absolute change would be more than `most`, its difference
+    is faded to that; never strengthened, and without a look at any attention.
+    """
+    if edited is None:
+        return opened.original, 1.0
+    weight = opened.weights[wish.redrawn]
+    picture = add_difference(opened.original, edited.difference, weight)
+    change = _mean_change(picture, opened.original)
+    if not wish.redistributes or not most or change <= most:
+        return picture, 1.0
+    fade = most / change
+    return add_difference(opened.original, fade * edited.difference, weight), fade
+
+
+def _mean_change(picture: Pixels, original: Pixels) -> float:
+    return float(np.abs(picture.astype(np.int16) - original).mean())
+
+
 def _record(
-    wish: Wish, edited: Edited | None, change: float, editor: SceneEditor
+    wish: Wish, edited: Edited | None, change: float, fade: float, editor: SceneEditor
 ) -> dict[str, Any]:
     record: dict[str, Any] = {
         "variant": wish.name,
@@ -251,7 +253,9 @@ def _record(
         "outside_psnr_db": edited.outside_psnr_db,
         "whole_psnr_db": edited.whole_psnr_db,
     }
-    if not wish.redistributes:
+    if wish.redistributes:
+        record["fade"] = fade
+    else:
         shift = math.log(max(wish.alpha, _LEAST_ALPHA))
         dose = unedited + (shift if wish.region == "keyword" else -shift)
         record |= {

@@ -46,7 +46,7 @@ class EditParams(Section):
     feather_px: Annotated[float, Field(ge=0, le=100)] = 2.0
     """Width, in pixels at `image_size`, over which an edit fades out at its region's border."""
     half_precision: bool = True
-    """Run the models in 16 bits; identity is unharmed (docs/decisions)."""
+    """Run the models in 16 bits; what that does is in docs/decisions/0004-edit-settings.md."""
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
     """Redraws at a time; it changes no result beyond rounding."""
     cache_gb: Annotated[float, Field(ge=0)] = 10.0

@@ -17,6 +17,7 @@ from pipeline.variants.tables import chosen_masks, read_variant_table
 if TYPE_CHECKING:
     import pandas as pd
 
+SCENES = "data/valid_scenes.csv"
 VARIANTS = "outputs/variants_v3"
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_models import BrightnessGuide, tiny_denoiser
 
-from pipeline.editing.cache import InversionCache
+from pipeline.editing.cache import TensorCache
 from pipeline.editing.editor import Ask, Edited, Prepared, Scene, SceneEditor
 from pipeline.editing.regions import feathered_region
 from pipeline.editing.settings import EditParams
@@ -23,9 +23,7 @@ def scenes() -> list[Scene]:
 
 def make_editor(folder: Path, **params: float) -> SceneEditor:
     chosen = EditParams(half_precision=False, **params)
-    return SceneEditor(
-        tiny_denoiser(), BrightnessGuide(), chosen, "models", InversionCache(folder, 1)
-    )
+    return SceneEditor(tiny_denoiser(), BrightnessGuide(), chosen, "models", TensorCache(folder, 1))
 
 
 def ask(scene: int, alpha: float, strength: float | None = None) -> Ask:
@@ -100,5 +98,5 @@ def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
     editor = make_editor(tmp_path)
     editor.prepare(scenes())
     size = next(tmp_path.rglob("*.safetensors")).stat().st_size
-    InversionCache(tmp_path, 1.5 * size / 1e9).prune()
+    TensorCache(tmp_path, 1.5 * size / 1e9).prune()
     assert len(list(tmp_path.rglob("*.safetensors"))) == 1
