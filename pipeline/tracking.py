@@ -346,3 +346,34 @@ def commit(workspace: Workspace) -> str:
     except FileNotFoundError:
         return ""
     return answer.stdout.strip()
+
+
+def promote(workspace: Workspace, registered_name: str, weights: str, alias: str) -> str | None:
+    """Give an alias to the registered version with these weights; return the version.
+
+    Doing so again changes nothing. None where no version has these weights, or the store cannot be
+    reached.
+
+    Args:
+        workspace: the data root.
+        registered_name: of the model.
+        weights: hash of the weights, the version's tag `weights`.
+        alias: to move.
+    """
+    _quiet()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient(tracking_uri(workspace))
+    wanted = f"name = '{registered_name}' and tag.weights = '{weights}'"
+    try:
+        found = client.search_model_versions(wanted)
+        if not found:
+            return None
+        # Weights that were trained twice are registered twice; the last one's run is at hand.
+        version = max((str(each.version) for each in found), key=int)
+        client.set_registered_model_alias(registered_name, alias, version)
+    except MlflowException as error:
+        LOG.warning("the model registry %s: %s", tracking_uri(workspace), error)
+        return None
+    return version

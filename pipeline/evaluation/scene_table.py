@@ -94,7 +94,7 @@ def _read(workspace: Workspace, stage: str, path: str) -> pd.DataFrame:
     for name in _PLANNED:
         if name not in table:
             table[name] = pd.Series(None, table.index, dtype=_DTYPES[name])
-    return table
+    return table.astype({"reached": "boolean", "feasible": "boolean"})
 
 
 def _place(row: Mapping[Any, Any]) -> str:
