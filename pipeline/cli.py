@@ -33,10 +33,13 @@ STAGES = {
     "variant": _Command("pipeline.variant", "raise or lower attention on the product"),
     "edit": _Command("pipeline.edit", "redraw the scenes so that attention follows the variants"),
     "dose_curve": _Command("pipeline.dose_curve", "edit a grid of doses, for the proof"),
+    "evaluate": _Command("pipeline.evaluate", "judge the edits: six proofs, figures and a verdict"),
 }
 """The stages of dvc.yaml, in its order."""
 
 COMMANDS = {
+    "gate": _Command("pipeline.commands.gate", "exit 1 if the last evaluation failed, and say why"),
+    "promote": _Command("pipeline.commands.promote", "make a proven model the champion in MLflow"),
     "check": _Command("pipeline.commands.check", "what is missing before a first run on own data"),
     "adopt": _Command("pipeline.commands.adopt", "move own files out of a stage's out folder"),
     "profile": _Command("pipeline.commands.profile", "take the valid scenes as new reference"),
