@@ -63,7 +63,7 @@ def draw_dose_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("dose: alpha")
     axes.set_ylabel("attention share of the keyword,\nas the judge sees it (mean over scenes)")
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.set_title("Dose asked for and dose achieved, 95 % intervals by video", fontsize=10)
     axes.legend(frameon=False, fontsize=9)
     _save(figure, path)
