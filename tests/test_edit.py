@@ -12,6 +12,7 @@ from pipeline import dose_curve, edit, variant
 from pipeline.editing.loading import EditModels
 from pipeline.errors import InputError
 from pipeline.storage.images import read_mask, read_rgb
+from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
 
 VIDEO = "7000000000000000001"
@@ -27,6 +28,10 @@ dose_curve: {{videos: all, alphas: [0.75, 1.5], ablation_alphas: [1.5]}}
 
 @pytest.fixture(autouse=True)
 def _tiny_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    _tiny(monkeypatch)
+
+
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real classes with random weights; what is tested here is what the stages do with them."""
     backbone = TinyBackbone()
     models = EditModels(backbone, tiny_controlnet(backbone), BrightnessGuide(), "tiny")
@@ -98,6 +103,42 @@ def test_a_boost_changes_the_product_and_a_placebo_everything_but_it(corpus) -> 
     assert not boosted[:5].any()
     assert placebo[~product].any()
     assert not placebo[product].any()
+
+
+def test_a_placebo_changes_no_more_than_its_twin_does(corpus) -> None:
+    run(corpus)
+    table = rows(corpus.path(edit.TABLE))
+    changes = {
+        name: [float(row["mean_abs_change"]) for row in table if row["variant"] == name]
+        for name in ("full_boost", "placebo")
+    }
+    fades = [float(row["fade"]) for row in table if row["variant"] == "placebo"]
+    assert all(0 < fade <= 1 for fade in fades)
+    for boost, placebo in zip(*changes.values(), strict=True):
+        assert placebo <= boost * 1.2
+
+
+def test_a_killed_run_goes_on_where_it_was(corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(corpus, "batch_size: 1")
+    run(corpus, "batch_size: 1, gradient_strength: 0.2")
+    made = []
+    accept = StageOuts.accept
+
+    def killed(outs: StageOuts, item: str, *arguments: object) -> None:
+        if made:
+            raise KeyboardInterrupt
+        made.append(item)
+        accept(outs, item, *arguments)
+
+    monkeypatch.setattr(StageOuts, "accept", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(corpus, "batch_size: 1")
+    monkeypatch.undo()
+    _tiny(monkeypatch)
+    first = corpus.path(f"{edit.EDITED}/full_boost/{VIDEO}/{STEM}1-01.png")
+    kept = first.stat().st_mtime_ns
+    assert run(corpus, "batch_size: 1") == whole
+    assert first.stat().st_mtime_ns == kept
 
 
 def test_region_background_keeps_the_product(corpus) -> None:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 MOST_EVALUATIONS = 3
+FIRST_STRENGTH = 1.1
+"""The first guess: an edit falls a little short of what it is asked for, on most scenes."""
 REACHED = 0.05
 """Relative error of the share up to which a dose counts as reached."""
 # A scene that hardly answers is asked for no more than this many times as much at once.
@@ -52,7 +54,7 @@ class StrengthSearch:
         self.strength = np.full(count, np.nan)
         self.achieved = np.full(count, np.nan)
         self.evaluations = np.zeros(count, int)
-        self._next = np.full(count, min(1.0, limit))
+        self._next = np.full(count, min(FIRST_STRENGTH, limit))
         self._given = np.zeros(count, bool)
         for search, strength in (given or {}).items():
             self._next[search], self._given[search] = strength, True

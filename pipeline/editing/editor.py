@@ -22,7 +22,7 @@ from pipeline.editing.redraw import Request, redraw
 from pipeline.editing.settings import EditParams
 from pipeline.storage.files import digest
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 
 class Ask(NamedTuple):
@@ -99,7 +99,11 @@ class SceneEditor:
         self._preparation = Preparation(denoiser, params, models, cache)
         self._gradient = (
             GradientGuidance(
-                guide, denoiser.backbone, params.gradient_strength, params.half_precision
+                guide,
+                denoiser.backbone,
+                params.gradient_strength,
+                params.gradient_steps,
+                params.half_precision,
             )
             if params.gradient_strength
             else None

@@ -78,12 +78,14 @@ class GradientGuidance:
         guide: a differentiable attention model.
         backbone: whose decoder is used.
         gain: in [0, 1], the part of the distance to cover at each step.
+        steps: how many of the last steps it guides.
         half: decode in half precision.
     """
 
     guide: Guide
     backbone: LatentModel
     gain: float
+    steps: int
     half: bool
 
     def along(self, canvas: Canvas, goal: Tensor) -> Steering:

@@ -58,7 +58,7 @@ def redraw(
     for index in range(len(levels) - 1, 0, -1):
         start, end = levels[index], levels[index - 1]
         velocity = denoiser.velocity(latents, start, request.text, request.own, guided)
-        if steered is not None:
+        if steered is not None and index <= steered.guidance.steps:
             clean = clean_prediction(latents, velocity, start)
             moved = steered.move(clean, inversion.clean[:, index - 1])
             velocity = velocity_towards(moved, latents, start)

@@ -29,10 +29,12 @@ class EditParams(Section):
     """Steps of the inversion, and of the way back."""
     refinements: Annotated[int, Field(ge=1, le=20)] = 3
     """Model evaluations for each step of the inversion; more come nearer to an exact one."""
-    control_strength: Strength = 1.5
+    control_strength: Strength = 2.0
     """Control guidance: 1 follows the modified control plainly, more exaggerates it, 0 is off."""
     gradient_strength: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Gradient guidance: the part of the way to the dose, as the guide sees it, at each step."""
+    gradient_steps: Annotated[int, Field(ge=0)] = 5
+    """How many of the steps it guides, the least noisy ones: in deep noise it has little to see."""
     guide: str = "outputs/attention_model"
     """Attention model of gradient guidance and calibration: a folder or a model's name."""
     calibrate: bool = True
@@ -40,8 +42,8 @@ class EditParams(Section):
     strength: Strength = 1.0
     """Factor on the requested change (and on control guidance) where nothing is calibrated."""
     strength_limit: Positive = 2.0
-    """Calibration goes no further than this: beyond, the picture breaks."""
-    tolerance: Positive = 0.02
+    """Calibration goes no further than this: beyond, the picture breaks (decision 0004)."""
+    tolerance: Positive = 0.04
     """Calibration stops within this relative error of the share; 5 % is still `reached`."""
     feather_px: Annotated[float, Field(ge=0, le=100)] = 2.0
     """Width, in pixels at `image_size`, over which an edit fades out at its region's border."""

@@ -2,9 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny_models import BrightnessGuide, tiny_denoiser
 
 from pipeline.editing.cache import TensorCache
+from pipeline.editing.ddim import Level
+from pipeline.editing.denoiser import Guided
 from pipeline.editing.editor import Ask, Edited, Prepared, Scene, SceneEditor
 from pipeline.editing.regions import feathered_region
 from pipeline.editing.settings import EditParams
@@ -100,3 +103,35 @@ def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
     size = next(tmp_path.rglob("*.safetensors")).stat().st_size
     TensorCache(tmp_path, 1.5 * size / 1e9).prune()
     assert len(list(tmp_path.rglob("*.safetensors"))) == 1
+
+
+def test_an_edit_made_before_costs_no_model_call(tmp_path: Path) -> None:
+    first = make_editor(tmp_path)
+    (made,) = first.edit(first.prepare(scenes()), [ask(0, 1.5)])
+    again = make_editor(tmp_path, batch_size=1)
+    prepared = again.prepare(scenes())
+    again.denoiser.backbone.unet.forward = None
+    (kept,) = again.edit(prepared, [ask(0, 1.5)])
+    assert (kept.difference == made.difference).all()
+    assert kept[1:] == made[1:]
+    with pytest.raises(TypeError):
+        again.edit(prepared, [ask(0, 1.4)])
+
+
+def test_outside_the_region_the_own_control_holds() -> None:
+    denoiser = tiny_denoiser()
+    latents, text = torch.randn(1, 3, 12, 8), torch.ones(1, 2, 8)
+    own, wanted = torch.zeros(1, 2, 48, 32), torch.ones(1, 2, 48, 32)
+    level = Level(500, 1.0)
+
+    def velocity(gain: float, inside: float) -> torch.Tensor:
+        region = torch.full((1, 1, 12, 8), inside)
+        guided = Guided(wanted, torch.tensor([gain]), region)
+        return denoiser.velocity(latents, level, text, own, guided)
+
+    plain = denoiser.velocity(latents, level, text, own)
+    torch.testing.assert_close(velocity(2.0, 0.0), plain)
+    torch.testing.assert_close(velocity(0.0, 1.0), plain)
+    expected = denoiser.velocity(latents, level, text, wanted)
+    torch.testing.assert_close(velocity(1.0, 1.0), expected)
+    assert (expected - plain).abs().max() > 1e-3
