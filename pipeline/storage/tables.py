@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,37 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.9g")
 
 
-def read_table(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """Read a table with explicit dtypes; columns without one stay text, blanks are missing."""
-    import pandas as pd
+def read_table(
+    path: Path, dtypes: Mapping[str, str], columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read a table with explicit dtypes; columns without one stay text, blanks are missing.
 
-    header = pd.read_csv(path, nrows=0).columns
-    return pd.read_csv(path, dtype={name: dtypes.get(name, "str") for name in header})
+    Arrow reads a large table in half the time that pandas takes, and "NA" is a text like any other.
+
+    Args:
+        path: of the table.
+        dtypes: of the columns that are not text.
+        columns: to read, as far as the table has them; all by default.
+    """
+    from pyarrow import csv as arrow_csv
+    from pyarrow import string, type_for_alias
+
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file))
+    table = arrow_csv.read_csv(
+        path,
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types={
+                name: type_for_alias(dtypes[name]) if name in dtypes else string()
+                for name in header
+            },
+            include_columns=[name for name in header if columns is None or name in columns],
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
+    return table.to_pandas()
 
 
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:

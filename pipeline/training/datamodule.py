@@ -76,7 +76,7 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Choose the videos of each side."""
         parts = choose_parts(
-            self.scenes.table, self.train_videos, self.val_videos, self.train_val_split, self.seed
+            self.scenes.videos, self.train_videos, self.val_videos, self.train_val_split, self.seed
         )
         self.train_dataset = self.scenes.of_videos(parts.train)
         self.val_dataset = self.scenes.of_videos(parts.val)
@@ -102,13 +102,13 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
 
 
 def choose_parts(
-    table: pd.DataFrame,
+    videos: pd.DataFrame,
     train_videos: list[str] | None,
     val_videos: list[str] | None,
     train_fraction: float,
     seed: int,
 ) -> Parts:
-    """Return the videos to train and to validate on.
+    """Return the videos to train and to validate on; `videos` has a row for each.
 
     Named videos win, and a side that is not named gets what the table or the ranking gives it of
     the others. The ranking is by hash, and never touches a video that the table holds for testing.
@@ -116,14 +116,14 @@ def choose_parts(
     Raises:
         InputError: see `VideoSceneDataModuleV3`.
     """
-    videos = table.drop_duplicates("video_id")
-    _check_named(set(videos["video_id"]), train_videos or [], val_videos or [])
+    ids = videos["video_id"].to_numpy(object)
+    _check_named(set(ids), train_videos or [], val_videos or [])
     named = [*(train_videos or []), *(val_videos or [])]
-    others = videos[~videos["video_id"].isin(named)]
-    usable, train, val = sorted(others["video_id"]), list[str](), list[str]()
-    if "split" in others:
-        train = sorted(others.loc[others["split"] == TRAIN, "video_id"])
-        val = sorted(others.loc[others["split"] == VAL, "video_id"])
+    usable, train, val = sorted({*ids} - {*named}), list[str](), list[str]()
+    if "split" in videos:
+        split = dict(zip(ids, videos["split"].to_numpy(object), strict=True))
+        train = [video for video in usable if split[video] == TRAIN]
+        val = [video for video in usable if split[video] == VAL]
         usable = sorted([*train, *val])
     if train_videos is None and val_videos is None:
         parts = Parts(train, val) if train and val else _ranked(usable, train_fraction, seed)

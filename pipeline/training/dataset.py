@@ -16,7 +16,9 @@ from torch.utils.data import Dataset
 
 from pipeline.storage.workspace import root_above
 from pipeline.training.decode import ScenePixels, read_scene
+from pipeline.variants.corpus import Corpus
 from pipeline.variants.tables import read_scenes
+from schemas.valid_scenes import FIRST_COLUMNS
 
 PathLike = str | os.PathLike[str]
 DEFAULT_SCENES = "data/valid_scenes.csv"
@@ -60,25 +62,41 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
         self.transform = transform
         self.normalize_heatmap = normalize_heatmap
         self.root = Path(root) if root is not None else root_above(path)
-        self.table = read_scenes(path)
+        table = read_scenes(path, [*FIRST_COLUMNS, "split"])
+        self._corpus = Corpus(table)
+        self._scenes = table
+        self._rows = np.arange(len(table))
         if video_ids is not None:
-            self.table = self._rows_of(video_ids)
+            self._rows = self._rows_of(video_ids)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The scenes' rows of the scene table, in order."""
+        return self._scenes.iloc[self._rows].reset_index(drop=True)
+
+    @property
+    def videos(self) -> pd.DataFrame:
+        """The first row of each video of the whole table."""
+        return self._scenes.iloc[self._corpus.starts]
 
     def of_videos(self, video_ids: Iterable[str]) -> Self:
         """Return these videos' scenes as a data set of its own; the table is not read again."""
         part = copy.copy(self)
-        part.table = self._rows_of(video_ids)
+        part._rows = self._rows_of(video_ids)
         return part
 
-    def _rows_of(self, video_ids: Iterable[str]) -> pd.DataFrame:
-        return self.table[self.table["video_id"].isin(set(video_ids))].reset_index(drop=True)
+    def _rows_of(self, video_ids: Iterable[str]) -> NDArray[np.intp]:
+        """Return the positions of these videos' rows; ids that the table lacks have none."""
+        wanted = set(video_ids)
+        chosen = np.array([video in wanted for video in self._corpus.videos], np.bool_)
+        return np.flatnonzero(np.repeat(chosen, self._corpus.lengths))
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self._rows)
 
     def __getitem__(self, position: int) -> Any:
         """Return one sample, see above."""
-        row = self.table.iloc[position].to_dict()
+        row = self._scenes.iloc[self._rows[position]].to_dict()
         sample = as_tensors(read_scene(row, self.root, self.image_size), self.normalize_heatmap)
         sample |= {
             "keyword": row["keyword"],

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.storage.images import ImageRefused, Pixels, read_grey, read_rgb, resize
+from pipeline.storage.images import ImageRefused, Pixels, read_grey, read_rgb_at, resize
 
 
 class ScenePixels(NamedTuple):
@@ -39,7 +39,7 @@ def read_scene(row: Mapping[Any, Any], root: Path, size: tuple[int, int]) -> Sce
     """
     try:
         return ScenePixels(
-            resize(read_rgb(root / row["scene_image_path"]), size),
+            read_rgb_at(root / row["scene_image_path"], size),
             (resize(read_grey(root / row["keyword_mask_path"]), size) > 127) * np.uint8(255),
             resize(read_grey(root / row["attention_heatmap_path"]), size),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from pipeline.storage.files import digest
@@ -17,11 +18,17 @@ class Corpus:
 
     def __init__(self, scenes: pd.DataFrame) -> None:
         self._scenes = scenes
-        starts = scenes["video_id"].ne(scenes["video_id"].shift()).to_numpy().nonzero()[0]
-        ends = [*starts[1:], len(scenes)]
-        ids = scenes["video_id"].iloc[starts]
+        ids = scenes["video_id"].to_numpy(object)
+        self.starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])[: len(ids)])
+        """Position of each video's first row."""
+        ends = np.append(self.starts[1:], len(ids)).astype(int)
+        self.lengths = ends - self.starts
+        """Scenes of each video."""
         self._rows = {
-            video: slice(start, end) for video, start, end in zip(ids, starts, ends, strict=True)
+            video: slice(start, end)
+            for video, start, end in zip(
+                ids[self.starts], self.starts.tolist(), ends.tolist(), strict=True
+            )
         }
 
     @property

@@ -45,8 +45,12 @@ VARIANT_COLUMNS = ("modified_attention_heatmap_path", "variant", *Measured._fiel
 """What a variant's table holds beyond the scene table's columns."""
 
 
-def read_scenes(path: Path) -> pd.DataFrame:
+def read_scenes(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a scene table; one with the first seven columns alone will do.
+
+    Args:
+        path: of the table.
+        columns: to read, as far as the table has them; all by default.
 
     Raises:
         InputError: there is no such file, a column is missing, or an id may not become a path.
@@ -56,14 +60,14 @@ def read_scenes(path: Path) -> pd.DataFrame:
 
     if not path.is_file():
         raise InputError(f"{path}: there is no such scene table. Run `gazeshift validate` first.")
-    table = read_table(path, _DTYPES)
+    table = read_table(path, _DTYPES, columns)
     missing = [name for name in FIRST_COLUMNS if name not in table]
     if missing:
         raise InputError(
             f"{path}: the column {missing[0]!r} is missing; a scene table begins with "
             f"{', '.join(FIRST_COLUMNS)}. Run `gazeshift validate` again."
         )
-    for video_id in table["video_id"].unique():
+    for video_id in dict.fromkeys(table["video_id"].to_numpy(object)):
         check_video_id(video_id)
     return table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_sample_image
 
-from pipeline.storage.images import ImageRefused, encode, read_grey, read_rgb, to_levels
+from pipeline.storage.images import (
+    ImageRefused,
+    encode,
+    read_grey,
+    read_rgb,
+    read_rgb_at,
+    resize,
+    to_levels,
+)
 from schemas.rejected_scenes import Reason
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -66,3 +76,35 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
 def test_levels_round_to_nearest() -> None:
     values = np.array([0.0, 0.5 / 255 - 1e-9, 0.5 / 255 + 1e-9, 1.0, 1.5])
     assert to_levels(values).tolist() == [0, 0, 1, 255, 255]
+
+
+@pytest.mark.parametrize("size", [(512, 512), (320, 180), (160, 107), (96, 64), (50, 40)])
+@pytest.mark.parametrize("name", ["china.jpg", "flower.jpg"])
+def test_a_reduced_decode_is_within_a_grey_level_of_a_full_one(
+    tmp_path: Path, name: str, size: tuple[int, int]
+) -> None:
+    photograph = cv2.resize(load_sample_image(name), (720, 1280), interpolation=cv2.INTER_CUBIC)
+    path = tmp_path / "scene.jpg"
+    path.write_bytes(encode(photograph, "jpg"))
+    reduced = read_rgb_at(path, size)
+    assert reduced.shape == (*size, 3)
+    difference = np.abs(reduced.astype(int) - resize(read_rgb(path), size))
+    assert difference.mean() <= 1.0
+
+
+def test_what_cannot_be_reduced_is_decoded_in_full(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:, :30] = (255, 0, 0)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    path = saved(tmp_path, Image.fromarray(pixels), "scene.jpg", exif=turned, quality=95)
+    assert np.array_equal(read_rgb_at(path, (60, 40)), read_rgb(path))
+    path = saved(tmp_path, Image.fromarray(pixels), "scene.png")
+    assert np.array_equal(read_rgb_at(path, (20, 30)), resize(pixels, (20, 30)))
+
+
+def test_a_truncated_scene_is_refused_at_any_size(tmp_path: Path) -> None:
+    path = saved(tmp_path, Image.fromarray(np.full((64, 64, 3), 90, np.uint8)), "scene.jpg")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ImageRefused):
+        read_rgb_at(path, (16, 16))
