@@ -15,9 +15,9 @@ from pipeline.storage.files import digest, link_or_copy, write_bytes
 from pipeline.storage.images import (
     Pixels,
     encode,
-    grey_pixels,
     read_grey,
     read_mask,
+    reread,
     resize,
 )
 from pipeline.variants.plan import Ask, Recipe, ask
@@ -154,9 +154,7 @@ class _SceneMaps:
         if request not in self._files:
             levels = self.source.render(change.heat)
             content = encode(levels, self.params.format, self.params.quality)
-            if self.params.format != "png":
-                levels = grey_pixels(content)
-            self._files[request] = _File(content, *measure_levels(levels, self.mask))
+            self._files[request] = _File(content, *measure_levels(reread(content), self.mask))
         return self._files[request]
 
 
