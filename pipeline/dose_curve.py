@@ -149,7 +149,7 @@ def _wish(
 
 def _sham(heatmap: Path, edit: EditParams) -> Wish:
     """Ask for a redraw under the unchanged control, all else as in an edit."""
-    return Wish("sham", heatmap, "keyword", edit.region, 1.0, modified=True)
+    return Wish("sham", heatmap, "keyword", edit.region, 1.0, modified=True, sham=True)
 
 
 def _row(arm: str, record: dict[str, Any], doses: dict[str, Measured]) -> dict[str, Any]:

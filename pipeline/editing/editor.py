@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.attention.pictures import pixels_of
 from pipeline.editing.cache import TensorCache
 from pipeline.editing.calibration import StrengthSearch
 from pipeline.editing.ddim import psnr_db
@@ -20,9 +21,10 @@ from pipeline.editing.models import Guide
 from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, Scene, chunks
 from pipeline.editing.redraw import Request, redraw
 from pipeline.editing.settings import EditParams
+from pipeline.evaluation.integrity import structure_similarity
 from pipeline.storage.files import digest
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 
 
 class Ask(NamedTuple):
@@ -36,6 +38,9 @@ class Ask(NamedTuple):
         lowered: H×W, at whose cost.
         shift: requested change of the log odds of attention on `raised` against `lowered`.
         strength: to edit with; None calibrates it.
+        sham: the own control, to learn what inverting and redrawing do by themselves: the
+            difference is taken from the autoencoder's round trip, not from the same redraw, from
+            which it would differ by nothing.
     """
 
     scene: int
@@ -45,6 +50,7 @@ class Ask(NamedTuple):
     lowered: Mask
     shift: float
     strength: float | None = None
+    sham: bool = False
 
 
 class Edited(NamedTuple):
@@ -61,6 +67,7 @@ class Edited(NamedTuple):
         outside_psnr_db: what the model itself did outside the region, before compositing, against
             the autoencoder's round trip.
         whole_psnr_db: the same over the whole frame; for a sham edit, its identity.
+        whole_ssim: structure similarity of the whole frame, likewise.
     """
 
     difference: NDArray[np.float32]
@@ -71,6 +78,7 @@ class Edited(NamedTuple):
     reached: bool
     outside_psnr_db: float
     whole_psnr_db: float
+    whole_ssim: float
 
 
 class SceneEditor:
@@ -211,11 +219,13 @@ class SceneEditor:
         )
         decoded = self.denoiser.backbone.decode(latents)
         odds = log_odds(self.guide, canvas.composite(decoded), canvas)
-        error = decoded - prepared.round_trip[scenes]
+        round_trip = prepared.round_trip[scenes]
+        error = decoded - round_trip
         outside = psnr_db(error, (canvas.weight == 0).float())
         whole = psnr_db(error)
         change = decoded - canvas.unedited
         differences = (change * 127.5).permute(0, 2, 3, 1).float().cpu().numpy()
+        before, after = pixels_of(round_trip), pixels_of(decoded)
         for row, difference in enumerate(differences):
             yield Edited(
                 difference=difference,
@@ -226,14 +236,18 @@ class SceneEditor:
                 reached=False,
                 outside_psnr_db=outside[row].item(),
                 whole_psnr_db=whole[row].item(),
+                whole_ssim=structure_similarity(before[row], after[row]),
             )
 
     def _canvas(self, prepared: Prepared, asks: Sequence[Ask]) -> Canvas:
         scenes = torch.tensor([ask.scene for ask in asks], device=prepared.image.device)
+        sham = torch.tensor([ask.sham for ask in asks], device=scenes.device)[:, None, None, None]
         return Canvas(
             image=prepared.image[scenes],
             latents=prepared.inversion.redrawn[scenes],
-            unedited=prepared.reconstruction[scenes],
+            unedited=torch.where(
+                sham, prepared.round_trip[scenes], prepared.reconstruction[scenes]
+            ),
             weight=self._preparation.tensor(np.stack([ask.weight for ask in asks])[:, None]),
             raised=self._preparation.tensor(np.stack([ask.raised for ask in asks])),
             lowered=self._preparation.tensor(np.stack([ask.lowered for ask in asks])),
@@ -246,7 +260,7 @@ def _packed(edited: Edited) -> dict[str, Tensor]:
 
 
 def _unpacked(kept: dict[str, Tensor]) -> Edited:
-    strength, unedited, achieved, evaluations, reached, outside, whole = kept["numbers"].tolist()
+    strength, unedited, achieved, evaluations, reached, *likeness = kept["numbers"].tolist()
     return Edited(
         kept["difference"].numpy(),
         strength,
@@ -254,6 +268,5 @@ def _unpacked(kept: dict[str, Tensor]) -> Edited:
         achieved,
         int(evaluations),
         bool(reached),
-        outside,
-        whole,
+        *likeness,
     )

@@ -42,6 +42,8 @@ class Wish(NamedTuple):
     redistributes: bool = False
     """A placebo: attention moves within the background, edited at `like`'s strength."""
     like: str = ""
+    sham: bool = False
+    """The own control, as if it were modified."""
 
 
 class SceneTask(NamedTuple):
@@ -110,7 +112,7 @@ def _edits(
     placebos: dict[tuple[int, str], Wish] = {}
     for place, task in enumerate(tasks):
         for wish in filter(lambda wish: wish.modified, task.wishes):
-            content = place, digest(file_digest(wish.heatmap), str(wish[2:5]))
+            content = place, digest(file_digest(wish.heatmap), str(wish[2:5]), str(wish.sham))
             names[place, wish.name] = content
             if wish.redistributes:
                 placebos[content] = wish
@@ -175,7 +177,7 @@ def _ask(
     shift = math.log(max(wish.alpha, _LEAST_ALPHA))
     if wish.region == "background":
         shift = -shift
-    return Ask(place, heatmap, weight, mask, ~mask, shift, strength)
+    return Ask(place, heatmap, weight, mask, ~mask, shift, strength, wish.sham)
 
 
 def _odds(heatmap: Map, raised: Mask, lowered: Mask) -> float:
@@ -252,6 +254,7 @@ def _record(
         "evaluations": edited.evaluations,
         "outside_psnr_db": edited.outside_psnr_db,
         "whole_psnr_db": edited.whole_psnr_db,
+        "whole_ssim_raw": edited.whole_ssim,
     }
     if wish.redistributes:
         record["fade"] = fade

@@ -21,7 +21,7 @@ _TEXTURE_SIGMA_PX = 2.0
 _ROUNDING = 1 / 12
 
 
-def structure_similarity(original: Pixels, edited: Pixels, mask: Mask) -> float:
+def structure_similarity(original: Pixels, edited: Pixels, mask: Mask | None = None) -> float:
     """Return the mean SSIM inside the mask (Wang et al. 2004: window of 11 pixels, sigma 1.5).
 
     The windows of pixels near the border reach over it, where both pictures are alike or fading.
@@ -34,7 +34,8 @@ def structure_similarity(original: Pixels, edited: Pixels, mask: Mask) -> float:
     """
     quality: Any = cv2.quality  # OpenCV's types do not know what is in it.
     _, similarity = quality.QualitySSIM_compute(_luminance(original), _luminance(edited))
-    return float(np.asarray(similarity)[mask].mean(dtype=np.float64))
+    inside = np.asarray(similarity)[... if mask is None else mask]
+    return float(inside.mean(dtype=np.float64))
 
 
 def texture_ratio(original: Pixels, edited: Pixels, mask: Mask) -> float | None:

@@ -98,6 +98,7 @@ def _median(values: Values) -> float:
 def _identity(figures: Figures, sham: pd.DataFrame) -> None:
     """Add what a redraw under the unchanged control does; scenes it leaves equal have no PSNR."""
     figures.add("identity_psnr_db", sham, ["whole_psnr_db"], _mean)
+    figures.add("identity_ssim", sham, ["whole_ssim_raw"], _mean)
     figures.add("sham_psnr_db", sham, ["psnr_db"], _mean)
     figures.add("sham_ssim", sham, ["whole_ssim"], _mean)
     figures.values["sham_equal_scenes"] = int((sham["mean_abs_change"] == 0).sum())

@@ -37,6 +37,7 @@ _DTYPES = {
             "evaluations",
             "outside_psnr_db",
             "whole_psnr_db",
+            "whole_ssim_raw",
             "guide_share",
             "guide_dose",
             "guide_achieved",

@@ -33,6 +33,7 @@ def measured_table(
                 "texture_ratio": 1.1,
                 "psnr_db": 50.0,
                 "whole_psnr_db": 48.0,
+                "whole_ssim_raw": 0.99,
                 "outside_psnr_db": 36.0,
                 "mean_abs_change": 2.0,
             }

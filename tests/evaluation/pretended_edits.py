@@ -66,6 +66,7 @@ def _edit(
         "strength": 1.0,
         "outside_psnr_db": 36.0,
         "whole_psnr_db": 47.0,
+        "whole_ssim_raw": 0.99,
         "guide_share": share,
         "guide_dose": alpha * share / (alpha * share + 1 - share),
         "guide_achieved": gain * share / (gain * share + 1 - share),
