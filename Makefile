@@ -14,6 +14,7 @@ demo: $(VENV)/installed  ## set up, pull the demo's inputs, run every stage, say
 	dvc pull --quiet data.dvc models/demo_backbone.dvc
 	dvc repro
 	gazeshift summary
+	gazeshift promote
 
 test: $(VENV)/installed-dev  ## set up, run the tests (offline, on a CPU)
 	pytest -n 2 --dist worksteal -m "not slow and not gpu" $(TESTS)

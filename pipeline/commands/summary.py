@@ -13,7 +13,10 @@ from pipeline.validate import REFUSED, SUMMARY
 from pipeline.variant import METRICS
 from schemas.rejected_scenes import REMEDIES, Reason
 
+_GATE = "reports/evaluation/gate.json"
 _NEXT = (
+    ("reports/evaluation/figures", "the proof of the edits, as plots"),
+    ("outputs/edited_scenes", "the redrawn scenes, by variant"),
     (REFUSED, "every refusal, with the file, what was found and the remedy"),
     ("reports/validation/data_docs/index.html", "the checks of the whole batch, as a page"),
     ("reports/variant/figures", "pictures of the variants"),
@@ -30,7 +33,8 @@ def main(workspace: Workspace) -> int:
     summary = _read(workspace, SUMMARY)
     if summary is None:
         raise InputError(f"there is no {SUMMARY} yet. Run `dvc repro` first.")
-    lines = [*_scenes(summary), *_variants(_read(workspace, METRICS)), *_next(workspace)]
+    lines = [*_scenes(summary), *_variants(_read(workspace, METRICS))]
+    lines += [*_proof(_read(workspace, _GATE)), *_next(workspace)]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -60,6 +64,14 @@ def _variants(metrics: dict[str, Any] | None) -> Iterator[str]:
     for name, share in metrics["share"].items():
         yield f"  {name:<14}{share:.3f}"
     yield f"  {metrics['feasible']:.1%} of the changes reach their dose in the heatmap"
+
+
+def _proof(gate: dict[str, Any] | None) -> Iterator[str]:
+    if gate is None:
+        return
+    yield "Proof of the edits:"
+    for check in gate["checks"]:
+        yield f"  {'pass' if check['pass'] else 'FAIL'}  {check['words']}"
 
 
 def _next(workspace: Workspace) -> Iterator[str]:
