@@ -10,6 +10,7 @@ import cv2
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import TQDMProgressBar
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -24,6 +25,17 @@ _SAMPLE = 3
 # From how far in the noise the scenes are drawn anew, and in how many steps.
 _DEPTH = 0.8
 _STEPS = 10
+
+
+class Progress(TQDMProgressBar):
+    """Lightning's bar, which knows its end (and so an ETA) also where a run resumes."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Tell the bar where it begins and ends."""
+        super().on_train_start(trainer, pl_module)
+        bar = self.train_progress_bar
+        bar.initial = trainer.global_step * trainer.accumulate_grad_batches
+        bar.reset(int(trainer.num_training_batches))
 
 
 class Curve(pl.Callback):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import Dataset
 
 from pipeline.diffusion.backbone import Backbone
@@ -20,7 +20,7 @@ from pipeline.encoding.reader import EncodedScenes
 from pipeline.errors import InputError, ParamsError
 from pipeline.splits import TRAIN, VAL
 from pipeline.training.batches import Batches, resume_step
-from pipeline.training.callbacks import Curve, SampleGrids
+from pipeline.training.callbacks import Curve, Progress, SampleGrids
 from pipeline.training.control_check import control_losses
 from pipeline.training.controlnet_module import ControlNetModule
 from pipeline.training.dataset import VideoSceneDatasetV3
@@ -144,7 +144,7 @@ class Run:
         )
 
     def _callbacks(self, show: Callable[[Path], None]) -> list[pl.Callback]:
-        callbacks: list[pl.Callback] = [TQDMProgressBar(refresh_rate=10)]
+        callbacks: list[pl.Callback] = [Progress(refresh_rate=10)]
         if len(self.scenes.val):  # type: ignore[arg-type]
             # In this order: the checkpoint is to hold what the other two have noted.
             callbacks += [
