@@ -319,6 +319,8 @@ def _log_model(client: MlflowClient, uri: str, run_id: str, model: TrackedModel)
     from mlflow.models import Model
 
     mlflow.set_tracking_uri(uri)
+    # A model is logged into the active experiment, whatever its run's.
+    mlflow.set_experiment(EXPERIMENT)
     logged = Model.log(
         artifact_path=None,
         name=model.registered_name,

@@ -17,9 +17,10 @@ from safetensors.torch import load_file
 from scene_trees import write_scene_tree
 from tiny_backbone import save_tiny_backbone
 
-from pipeline import encode, train
+from pipeline import encode, tracking, train
 from pipeline.errors import InputError, ParamsError
 from pipeline.params import ModelParams
+from pipeline.storage.files import file_digest
 from pipeline.storage.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
@@ -107,6 +108,25 @@ def test_what_is_written_loads_and_says_how_it_went(root: Path) -> None:
         assert picture.size == (3 * 32, 48)
     assert not list(root.rglob("*.bin"))
     assert not list((root / "checkpoints").glob("*"))
+
+
+def test_the_run_can_be_browsed_and_the_model_is_registered(root: Path) -> None:
+    from mlflow import MlflowClient
+
+    train.main(Workspace(root))
+    client = MlflowClient(tracking.tracking_uri(Workspace(root)))
+    version = client.get_model_version_by_alias(train.REGISTERED, "candidate")
+    assert version.tags["weights"] == file_digest(root / WEIGHTS)
+    logged = client.get_logged_model(version.source.removeprefix("models:/"))
+    assert logged.artifact_location.startswith((root / "mlruns/artifacts").as_uri())
+    assert not (root / "mlruns/0").exists()
+    run = client.get_run(version.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["steps"] == "6"
+    assert run.inputs.dataset_inputs[0].dataset.name == "valid_scenes"
+    assert [m.step for m in client.get_metric_history(version.run_id, "val/loss")] == [1, 3, 5]
+    samples = {file.path for file in client.list_artifacts(version.run_id, "samples")}
+    assert "samples/step_000006.png" in samples
 
 
 def test_trained_once_it_is_not_trained_again(root: Path) -> None:
