@@ -104,6 +104,8 @@ class Run:
             # Lightning counts on many workers; encoded scenes are read faster than they are used.
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
             warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
+            # It is: it holds what a resumed run needs.
+            warnings.filterwarnings("ignore", ".*exists and is not empty.*")
             trainer.fit(module, datamodule=batches, ckpt_path=checkpoint, weights_only=True)
         seconds = time.monotonic() - started
         steps = trainer.global_step - first_step
@@ -120,6 +122,8 @@ class Run:
     def _trainer(self, logger: Any, callbacks: list[pl.Callback]) -> pl.Trainer:
         params = self.params
         torch.set_float32_matmul_precision("high")
+        # Notes on hardware, and an advertisement.
+        logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
         return pl.Trainer(
             accelerator="auto",
             devices=params.devices,
