@@ -77,3 +77,12 @@ def _fields(section: str) -> set[str]:
 
 def _code(text: str) -> str:
     return "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
+
+
+def test_troubleshooting_quotes_messages_that_exist():
+    code = " ".join(path.read_text() for path in (ROOT / "pipeline").rglob("*.py"))
+    flat = re.sub(r'"\s*\n\s*f?"', "", code)
+    quoted = re.findall(r'\*\*"([^"]+)"\*\*', (ROOT / "docs/troubleshooting.md").read_text())
+    assert len(quoted) >= 10
+    for words in quoted:
+        assert words in flat, words
