@@ -32,14 +32,16 @@ def read_table(
         dtypes: of the columns that are not text.
         columns: to read, as far as the table has them; all by default.
     """
+    from pyarrow import BufferReader, string, type_for_alias
     from pyarrow import csv as arrow_csv
-    from pyarrow import string, type_for_alias
 
+    content = path.read_bytes()
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file))
     table = arrow_csv.read_csv(
-        path,
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        BufferReader(content),
+        # Only quotes can hold a line end; without them Arrow reads in parallel.
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in content),
         convert_options=arrow_csv.ConvertOptions(
             column_types={
                 name: type_for_alias(dtypes[name]) if name in dtypes else string()

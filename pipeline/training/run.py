@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-_CHECK_DRAWS = 8
+_CHECK_DRAWS = 4
 
 
 class Trained(NamedTuple):

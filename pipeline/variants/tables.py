@@ -8,7 +8,10 @@ import math
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.heatmaps.levels import measure_levels
@@ -67,9 +70,17 @@ def read_scenes(path: Path, columns: Sequence[str] | None = None) -> pd.DataFram
             f"{path}: the column {missing[0]!r} is missing; a scene table begins with "
             f"{', '.join(FIRST_COLUMNS)}. Run `gazeshift validate` again."
         )
-    for video_id in dict.fromkeys(table["video_id"].to_numpy(object)):
+    ids, numbers = table["video_id"].to_numpy(object), table["scene_number"].to_numpy()
+    for video_id in dict.fromkeys(ids):
         check_video_id(video_id)
+    if _in_order(ids, numbers):
+        return table
     return table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
+
+
+def _in_order(ids: NDArray[Any], numbers: NDArray[Any]) -> bool:
+    later, same = ids[1:] > ids[:-1], ids[1:] == ids[:-1]
+    return bool(np.all(later | (same & (numbers[1:] >= numbers[:-1]))))
 
 
 def scenes_of(table: pd.DataFrame, root: Path, keywords: Keywords) -> list[Scene]:
