@@ -77,6 +77,7 @@ def main(workspace: Workspace) -> None:
         live = tracking.LiveRun(workspace, begun, state / "mlflow_run_id")
         live.add_dataset(read_scenes(workspace.path(SCENES)), "valid_scenes", Path(SCENES))
         trained = run.fit(live.lightning_logger(), lambda path: live.add_picture(path, "samples"))
+        assert trained is not None
         outs.accept(_ITEM, _write(outs.staging, trained))
         live.finish(_finished(workspace, begun, trained), _model(workspace, trained))
     shutil.rmtree(state)

@@ -16,12 +16,19 @@ from PIL import Image
 from safetensors.torch import load_file
 from scene_trees import write_scene_tree
 from tiny_backbone import save_tiny_backbone
+from torch.utils.data import default_collate
 
 from pipeline import encode, tracking, train
+from pipeline.diffusion.backbone import load_backbone
+from pipeline.diffusion.controlled import controlled
 from pipeline.errors import InputError, ParamsError
 from pipeline.params import ModelParams
 from pipeline.storage.files import file_digest
 from pipeline.storage.workspace import Workspace
+from pipeline.training.batches import ShuffledBatches
+from pipeline.training.controlnet_module import ControlNetModule
+from pipeline.training.run import Run, encoded_scenes
+from pipeline.training.settings import TrainParams
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = f"{train.TRAINING}/controlnet/{train.WEIGHTS}"
@@ -171,17 +178,32 @@ def test_killed_and_resumed_it_gives_the_weights_of_an_uninterrupted_run(root: P
     assert (root / train.CURVE).read_text() == curve
 
 
-def test_two_processes_train_together(root: Path) -> None:
-    write_params(root, devices=2, strategy="ddp")
+def test_two_processes_follow_the_mean_of_their_gradients(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_step = {"steps": 1, "warmup_steps": 0, "val_every": 1}
+    write_params(root, devices=2, strategy="ddp", **one_step)
     process = spawn(root)
     _, log = process.communicate(timeout=300)
     assert process.returncode == 0, log.decode()
-    assert json.loads((root / train.METRICS).read_text())["steps"] == 6
-    together = weights(root)
-    write_params(root, batch_size=4)
-    train.main(Workspace(root))
-    alone = weights(root)
-    assert alone.keys() == together.keys()
+    assert json.loads((root / train.METRICS).read_text())["steps"] == 1
+
+    params = TrainParams(**{**STARVED, **one_step})
+    backbone = load_backbone("models/tiny", root)
+    scenes = encoded_scenes(root / "outputs/encoded", backbone, (48, 32))
+    module = ControlNetModule(backbone, params, scenes.unconditional_text)
+    monkeypatch.setattr(module, "log_dict", lambda *_, **__: None)
+    optimizer = module.configure_optimizers()["optimizer"]
+    for rank in range(2):
+        monkeypatch.setattr(ControlNetModule, "global_rank", rank)
+        (positions,) = ShuffledBatches(len(scenes.train), 2, 1, rank=rank, world_size=2)
+        batch = default_collate([scenes.train[position] for position in positions])
+        (module.training_step(batch, 0) / 2).backward()
+    torch.nn.utils.clip_grad_norm_(module.controlnet.parameters(), params.clip_norm)
+    optimizer.step()
+    expected = module.controlnet.state_dict()
+    for name, found in weights(root).items():
+        torch.testing.assert_close(found, expected[name], atol=1e-5, rtol=0)
 
 
 def test_without_encoded_scenes_it_trains_on_the_files(root: Path) -> None:
@@ -192,9 +214,6 @@ def test_without_encoded_scenes_it_trains_on_the_files(root: Path) -> None:
 
 
 def test_the_frozen_parts_stay_as_they_are(root: Path) -> None:
-    from pipeline.diffusion.backbone import load_backbone
-    from pipeline.training.run import Run, encoded_scenes
-    from pipeline.training.settings import TrainParams
 
     backbone = load_backbone("models/tiny", root)
     parts = (backbone.unet, backbone.vae, backbone.text_encoder)
@@ -206,10 +225,6 @@ def test_the_frozen_parts_stay_as_they_are(root: Path) -> None:
 
 
 def test_a_new_controlnet_adds_exactly_nothing(root: Path) -> None:
-    from pipeline.diffusion.backbone import load_backbone
-    from pipeline.diffusion.controlled import controlled
-    from pipeline.training.controlnet_module import ControlNetModule
-    from pipeline.training.settings import TrainParams
 
     backbone = load_backbone("models/tiny", root)
     text = backbone.encode_texts(["cup"])

@@ -83,8 +83,13 @@ class Run:
         self.folder = folder
         self.last = folder / "last.ckpt"
 
-    def fit(self, logger: Any = False, show: Callable[[Path], None] | None = None) -> Trained:
+    def fit(
+        self, logger: Any = False, show: Callable[[Path], None] | None = None
+    ) -> Trained | None:
         """Train to the end, or until the validation loss no longer falls.
+
+        Returns what the run gave; None in all processes but the first, which alone goes on to read
+        the checkpoints and may delete them.
 
         Args:
             logger: of Lightning.
@@ -107,6 +112,8 @@ class Run:
             # It is: it holds what a resumed run needs.
             warnings.filterwarnings("ignore", ".*exists and is not empty.*")
             trainer.fit(module, datamodule=batches, ckpt_path=checkpoint, weights_only=True)
+        if not trainer.is_global_zero:
+            return None
         seconds = time.monotonic() - started
         steps = trainer.global_step - first_step
         self._load_best(module)
