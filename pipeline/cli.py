@@ -42,6 +42,7 @@ COMMANDS = {
     "promote": _Command("pipeline.commands.promote", "make a proven model the champion in MLflow"),
     "check": _Command("pipeline.commands.check", "what is missing before a first run on own data"),
     "adopt": _Command("pipeline.commands.adopt", "move own files out of a stage's out folder"),
+    "migrate": _Command("pipeline.commands.migrate", "take over the files of a V2 project"),
     "profile": _Command("pipeline.commands.profile", "take the valid scenes as new reference"),
     "summary": _Command(
         "pipeline.commands.summary", "what came in, what was refused, what is next"
@@ -71,7 +72,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
     module = importlib.import_module({**STAGES, **COMMANDS}[arguments.command].module)
     workspace = Workspace.find(arguments.root)
-    options = [arguments.stage] if arguments.command == "adopt" else []
+    options = {
+        "adopt": lambda: [arguments.stage],
+        "migrate": lambda: [arguments.old, arguments.apply],
+    }.get(arguments.command, list)()
     try:
         return module.main(workspace, *options) or 0
     except OSError as error:
@@ -101,4 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--root", help="data root (default: the repository you stand in)")
         if name == "adopt":
             sub.add_argument("stage", choices=tuple(STAGES), help="whose out folder")
+        if name == "migrate":
+            sub.add_argument("--from", dest="old", required=True, help="root of the V2 project")
+            sub.add_argument("--apply", action="store_true", help="copy; without it, only list")
     return parser
