@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -211,29 +210,37 @@ def test_a_scene_that_broke_since_validation_is_named_and_the_rest_is_kept(corpu
     assert not corpus.path("outputs/variants_v3/manifest.json").exists()
 
 
+# Runs the stage in a process that kills itself between two files of the eleventh video.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipeline import variant
+from pipeline.storage.workspace import Workspace
+
+root, move = Path(sys.argv[1]), os.replace
+
+def move_or_die(source, target):
+    move(source, target)
+    if Path(target) == root / "outputs/variants_v3/7010/placebo_scenes.csv":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = move_or_die
+variant._track = lambda *arguments: None
+variant.main(Workspace(root))
+"""
+
+
 def test_a_killed_run_goes_on_where_it_was(workspace) -> None:
-    videos = {f"70{number:02d}": 3 for number in range(40)}
-    write_scene_tree(workspace.root, videos)
+    write_scene_tree(workspace.root, {f"70{number:02d}": 3 for number in range(14)})
     workspace.path("params.yaml").write_text(PARAMS.format(""))
-    code = (
-        "import sys; from pathlib import Path; from pipeline import variant; "
-        "from pipeline.storage.workspace import Workspace; variant._track = lambda *a: None; "
-        "variant.main(Workspace(Path(sys.argv[1])))"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, str(workspace.root)])
-    last = workspace.path("outputs/variants_v3/7010/placebo_scenes.csv")
-    deadline = time.monotonic() + 60
-    while not last.exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert last.exists()
-    assert not workspace.path("outputs/variants_v3/manifest.json").exists()
-    finished = workspace.path("outputs/variants_v3/7005/placebo_scenes.csv")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(workspace.root)])
+    assert killed.returncode == -signal.SIGKILL
+    made = workspace.path("outputs/variants_v3")
+    assert not (made / "7010/statistics.json").exists()
+    finished = made / "7009/statistics.json"
     written = finished.stat().st_mtime_ns
     after_kill = run(workspace)
     assert finished.stat().st_mtime_ns == written
-    shutil.rmtree(workspace.state)
-    shutil.rmtree(workspace.path("outputs"))
-    shutil.rmtree(workspace.path("reports"))
+    for folder in (workspace.state, workspace.path("outputs"), workspace.path("reports")):
+        shutil.rmtree(folder)
     assert run(workspace) == after_kill

@@ -72,6 +72,15 @@ def test_the_cap_hands_its_surplus_to_the_other_pixels() -> None:
     assert reachable_share(heatmap, region, 3) == pytest.approx(0.5)
 
 
+def test_a_cap_that_is_barely_met_keeps_the_total() -> None:
+    # c * A' at the first pixel is 1.6 * alpha / (alpha + 1), here 1.00005.
+    heatmap = np.float32([[0.8, 0.4, 0.4]])
+    change = modify_heatmap(heatmap, [[1, 0, 0]], alpha=1.00005 / 0.59995)
+    assert change.heatmap[0, 0] == 1
+    assert total_of(change.heatmap) == pytest.approx(total_of(heatmap), rel=1e-7)
+    assert change.clipped_fraction == pytest.approx(1 / 3)
+
+
 def test_solve_raises_the_factor_to_the_requested_share() -> None:
     heatmap, region = [[0.8, 0.2], [0.5, 0.5]], [[1, 1], [0, 0]]
     change = modify_heatmap(heatmap, region, alpha=3, on_clip="solve")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline.heatmaps.algebra import modify_heatmap
+from pipeline.heatmaps.algebra import modify_heatmap, reachable_share
 from pipeline.heatmaps.levels import LevelMap
 from pipeline.heatmaps.placebo import redistribute_background, scale_background
 from pipeline.storage.images import to_levels
@@ -48,6 +48,19 @@ def test_a_factor_gives_what_the_array_algebra_gives(drawn, alpha, on_clip, back
     assert table.clipped_fraction == pytest.approx(arrays.clipped_fraction)
     change = np.abs(arrays.heatmap - as_heatmap(levels)).sum()
     assert level_map.total_change(table.heatmap) == pytest.approx(change, rel=1e-4, abs=1e-4)
+
+
+@properties
+@given(levels_and_masks(), st.sampled_from([0.5, 1.0, 2.0]))
+def test_the_limits_of_the_keywords_share_are_those_of_the_array_algebra(drawn, alpha) -> None:
+    levels, mask = drawn
+    level_map = LevelMap.of(levels, mask)
+    heatmap = as_heatmap(levels)
+    of_keyword = reachable_share(heatmap, mask, alpha)
+    of_background = 1 - reachable_share(heatmap, ~mask, alpha)
+    assert level_map.reachable_share(alpha) == pytest.approx(of_keyword, nan_ok=True)
+    found = level_map.reachable_share(alpha, background=True)
+    assert found == pytest.approx(of_background, abs=1e-6, nan_ok=True)
 
 
 @properties

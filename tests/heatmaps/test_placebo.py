@@ -167,6 +167,12 @@ def test_two_pixels_by_hand() -> None:
     assert (most.factor, most.change_ratio) == (pytest.approx(2), pytest.approx(0.5))
 
 
+def test_what_the_cap_holds_at_full_attention_is_counted() -> None:
+    change = redistribute_background([[0.4, 0.8, 0.8]], [[1, 0, 0]], factor=1.5, seed=0)
+    np.testing.assert_allclose(np.sort(change.heatmap[0]), [0.4, 0.6, 1], rtol=1e-6)
+    assert (change.factor, change.clipped_fraction) == (1.5, pytest.approx(1 / 3))
+
+
 def test_a_given_factor_is_used_as_far_as_the_other_half_can_pay() -> None:
     heatmap, region = [[0.4, 0.4, 0.4]], [[1, 0, 0]]
     given_factor = redistribute_background(heatmap, region, factor=1.2, seed=0)
