@@ -91,12 +91,15 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
         return self._loader(self.val_dataset)
 
     def _loader(self, scenes: VideoSceneDatasetV3, **options: Any) -> DataLoader[Any]:
+        if self.num_workers:
+            # Before the workers fork, and for good: a fork of a process whose OpenCV runs threads
+            # waits for them for ever. The workers fill the cores anyway.
+            cv2.setNumThreads(1)
         return DataLoader(
             scenes,
             batch_size=self.batch_size,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
-            worker_init_fn=_one_thread,
             **options,
         )
 
@@ -158,8 +161,3 @@ def _ranked(videos: list[str], train_fraction: float, seed: int) -> Parts:
     ranking = sorted(videos, key=rank)
     count = min(max(1, round(len(videos) * train_fraction)), max(1, len(videos) - 1))
     return Parts(sorted(ranking[:count]), sorted(ranking[count:]))
-
-
-def _one_thread(_: int) -> None:
-    """Keep OpenCV to one thread: the workers already fill the cores."""
-    cv2.setNumThreads(1)

@@ -2,6 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,6 +121,10 @@ def test_wrong_names_are_refused(train: list[str], val: list[str] | None, text: 
 
 
 def test_workers_give_the_same_batches_as_none(root: Path) -> None:
+    # A process whose OpenCV has started its threads, as most have.
+    cv2.setNumThreads(4)
+    cv2.resize(np.zeros((4000, 4000, 3), np.uint8), (500, 500), interpolation=cv2.INTER_AREA)
+
     def batches(num_workers: int) -> list[dict]:
         module = VideoSceneDataModuleV3(
             root / SCENES,
