@@ -88,14 +88,15 @@ def test_the_placebo_changes_as_much_as_full_boost_and_leaves_the_share(scene) -
 
 
 def test_placebos_differ_from_scene_to_scene_and_by_seed(scene) -> None:
-    def placebo(number: int, seed: int) -> bytes:
-        _, files = render(scene._replace(scene_number=number), seed=seed)
+    def placebo(video: str, number: int, seed: int) -> bytes:
+        _, files = render(scene._replace(video_id=video, scene_number=number), seed=seed)
         return files["placebo"].read_bytes()
 
-    first = placebo(1, 0)
-    assert placebo(1, 0) == first
-    assert placebo(2, 0) != first
-    assert placebo(1, 1) != first
+    first = placebo("7", 1, 0)
+    assert placebo("7", 1, 0) == first
+    assert placebo("7", 2, 0) != first
+    assert placebo("8", 1, 0) != first
+    assert placebo("7", 1, 1) != first
 
 
 def test_the_older_placebo_is_reported_as_the_reduction_that_it_is(scene) -> None:
