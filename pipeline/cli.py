@@ -34,6 +34,7 @@ STAGES = {
     "edit": _Command("pipeline.edit", "redraw the scenes so that attention follows the variants"),
     "dose_curve": _Command("pipeline.dose_curve", "edit a grid of doses, for the proof"),
     "evaluate": _Command("pipeline.evaluate", "judge the edits: six proofs, figures and a verdict"),
+    "report": _Command("pipeline.report", "one page with scenes, variants, proof and provenance"),
 }
 """The stages of dvc.yaml, in its order."""
 

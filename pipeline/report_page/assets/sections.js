@@ -1,0 +1,115 @@
+// The sections below the scenes: proof, refusals, provenance.
+
+const ARMS = [
+  ["full", "whole method", "#0072b2", "-"],
+  ["control_only", "ControlNet alone", "#e69f00", "--"],
+  ["gradient_only", "gradient alone", "#009e73", ":"],
+];
+
+function missing(section, words) {
+  byId(section).append(element("p", { class: "quiet" }, words));
+}
+
+function shown(value, unit) {
+  if (!known(value)) return "not measured";
+  if (unit === "yes") return value ? "yes" : "no";
+  if (unit === "percent") return percent(value);
+  if (unit === "points") return `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(2)} points`;
+  if (unit === "db") return `${value.toFixed(1)} dB`;
+  return String(Number(value.toFixed(3)));
+}
+
+function showProof(proof) {
+  if (!proof) return missing("proof", "Nothing has been evaluated yet: `dvc repro evaluate` judges the redrawn scenes.");
+  const section = byId("proof");
+  const verdict = proof.pass ? `All ${proof.checks} figures are reached.` : `Not proven. Failed: ${proof.failed.join("; ")}.`;
+  section.append(
+    element("p", { class: "verdict" }, element("span", { class: proof.pass ? "pass" : "fail" }, proof.pass ? "✓ Passed. " : "✗ "), verdict),
+    element("p", { class: "quiet" }, `Judged on ${plural(proof.n_scenes, "scene")} of ${plural(proof.n_videos, "video")} by ${proof.judge}. Intervals are 95 %, clustered by video (90 % for changes of the share).`));
+  if (known(proof.guide_judge) && proof.guide_judge > 0.95) {
+    section.append(element("p", { class: "note" }, `Guide and judge agree almost wholly here (correlation ${proof.guide_judge.toFixed(3)}). So the proof shows that an edit reaches the dose its guide aims at; how far another observer, or a real viewer, would follow is not shown.`));
+  }
+  const proofs = element("div", { class: "proofs" });
+  section.append(proofs);
+  for (const one of proof.proofs) {
+    const article = element("article", {}, element("h3", {}, one.title), element("p", {}, one.meaning));
+    proofs.append(article);
+    if (one.proof === "dose") showDose(article, proof.curve);
+    if (one.proof === "placebo") showEquivalence(article, proof.tests, proof.bound);
+    if (one.proof === "control") showControl(article, proof.increases);
+    article.append(figures(one.figures));
+  }
+}
+
+function figures(rows) {
+  const interval = (figure) => (figure.interval ? figure.interval.map((end) => shown(end, figure.unit)).join(" to ").replace(/ (%|dB|points)(?= to )/, "") : null);
+  const mark = (figure) => (figure.pass === null ? "" : element("span", { class: figure.pass ? "pass" : "fail" }, figure.pass ? "✓ pass" : "✗ FAIL"));
+  const nothing = (figure) => (known(figure.nothing) ? `; unedited: ${shown(figure.nothing, figure.unit)}` : "");
+  const must = (figure) => {
+    if (!figure.must) return "";
+    if (figure.unit === "percent") return figure.must.replace(/[\d.]+/g, (bound) => `${Number((100 * bound).toFixed(2))} %`);
+    return figure.unit === "db" ? `${figure.must} dB` : figure.must;
+  };
+  return table([["Figure"], ["Value", "number"], ["Must be", "must"], [""]], rows.map((figure) => [
+    element("span", {}, figure.label, element("small", {}, `${figure.meaning}${nothing(figure)}`)),
+    element("span", {}, shown(figure.value, figure.unit), interval(figure) ? element("small", {}, interval(figure)) : null),
+    must(figure), mark(figure),
+  ]), { class: "figures" });
+}
+
+function showDose(article, rows) {
+  if (!rows.length) return;
+  const arms = ARMS.filter(([arm]) => rows.some((row) => row.arm === arm));
+  chart(article, "Mean share that the judge sees, over the dose, beside the share that was asked for", (width) => drawDoseCurve(width, rows, arms));
+  article.append(legend([["asked for", "#999999", "-"], ...arms.map(([, ...entry]) => entry)]),
+    element("p", { class: "quiet" }, "Mean share of attention on the product as the judge sees it. On the grey line, what was asked for is what was achieved."));
+}
+
+function showEquivalence(article, tests, bound) {
+  const colours = { placebo: "#cc79a7", sham: "#000000" };
+  const rows = Object.entries(tests).map(([name, test]) => ({
+    label: `${name === "sham" ? "sham edit" : name}: ${test.pass ? "equivalent" : "not shown to be equivalent"}`,
+    colour: colours[name] || "#999999", values: test.changes, mean: test.mean, interval: test.interval,
+  }));
+  if (!rows.length) return;
+  chart(article, "Change of the judge's share in each video, with mean, interval and bounds", (width) => drawDots(width, rows, [-bound, bound], "change of the product's share"));
+  article.append(element("p", { class: "quiet" }, "A small dot is a video; below it the mean and its 90 % interval, which must lie inside the green."));
+}
+
+function showControl(article, increases) {
+  const colours = ["#0072b2", "#d55e00"];
+  const rows = Object.entries(increases).map(([label, increase], place) => ({
+    label, colour: colours[place], ...increase,
+  }));
+  chart(article, "Increase of the loss with a wrong heatmap, scene by scene", (width) => drawDots(width, rows, null, "increase of the loss inside the mask"));
+  article.append(element("p", { class: "quiet" }, "A small dot is a scene; below it the figure over all scenes and its 95 % interval."));
+}
+
+function showRefused(refused) {
+  if (!refused) return missing("refused", "The scenes have not been validated yet.");
+  if (!refused.total) return missing("refused", "None: every scene holds the contract.");
+  byId("refused").append(element("p", {}, `${plural(refused.total, "refusal")}. Nothing was dropped silently: ${refused.table} has every one, with the remedy.`));
+  for (const reason of refused.reasons) {
+    const rest = reason.count - reason.shown.length;
+    byId("refused").append(element("details", {},
+      element("summary", {}, element("strong", {}, `${reason.count} × ${spoken(reason.reason)}`), ` – ${reason.remedy}`),
+      element("div", { class: "scroll" }, table([["Video"], ["Scene"], ["File"], ["Found"]],
+        reason.shown.map((row) => [row.video, known(row.scene) ? String(row.scene) : "all", row.file, row.found]))),
+      rest ? element("p", { class: "quiet" }, `and ${rest} more in the table`) : null));
+  }
+}
+
+function showProvenance(provenance) {
+  const list = (title, pairs) => {
+    const terms = element("dl");
+    describe(terms, pairs);
+    return element("div", {}, element("h3", {}, title), terms);
+  };
+  byId("provenance").append(
+    element("div", { class: "columns" },
+      list("This page", [["Made", provenance.made.replace("T", " ").replace("+00:00", " UTC")], ["Commit", provenance.commit || "outside git"]]),
+      list("Model", Object.entries(provenance.model)),
+      list("Data, by content", Object.entries(provenance.data)),
+      list("Software", Object.entries(provenance.software))),
+    element("details", {}, element("summary", {}, "All parameters (params.yaml)"), element("pre", { tabindex: 0 }, provenance.params)));
+}
