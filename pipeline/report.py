@@ -59,6 +59,8 @@ def main(workspace: Workspace) -> None:
     started_s = time.time()
     evaluate = EvaluateParams.load(workspace)
     scenes = read_scenes(workspace.path(SCENES))
+    if scenes.empty:
+        raise InputError(f"{SCENES} has no scenes. Run `dvc repro validate`; it says why.")
     edits = inputs.read_edits(workspace.root)
     variants = inputs.read_variants(workspace.root)
     shown = choose_videos(scenes, edits, ReportParams.load(workspace).max_scenes)

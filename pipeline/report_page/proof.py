@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from pipeline.evaluation.settings import PROOF_OF
+
 PROOFS = {
     "control": (
         "The model reads the heatmap",
@@ -126,17 +128,16 @@ FIGURES = {
 }
 """Figures of the evaluation's metrics.json that the page shows, in order."""
 
-_PROOF_OF_SHOWN = {
+_UNCHECKED = {
     "control_zero_loss_increase": "control",
     "gradient_only_slope": "control",
     "sham_psnr_db": "identity",
     "unreached_fraction": "dose",
-    "guide_judge_correlation": "dose",
     "placebo_mean_change": "placebo",
     "sham_mean_change": "placebo",
     "integrity_texture_ratio_median": "integrity",
 }
-"""Figures without a bound; whatever the gate checks brings its proof along."""
+"""Figures that no gate can check, beside those of `PROOF_OF`."""
 
 
 def proof_section(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,9 +148,7 @@ def proof_section(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[s
         gate: its gate.json.
     """
     checks = {check["metric"]: check for check in gate["checks"]}
-    proof_of = _PROOF_OF_SHOWN | {name: check["proof"] for name, check in checks.items()}
-    # A figure that a user's gate adds, and that has no words here, is shown by its name.
-    known = {**{name: _Figure(name, "number", "") for name in checks}, **FIGURES}
+    proof_of = PROOF_OF | _UNCHECKED
     sections = []
     for proof, (title, meaning) in PROOFS.items():
         figures = [
@@ -162,8 +161,8 @@ def proof_section(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[s
                 "must": checks[name]["must"] if name in checks else None,
                 "pass": checks[name]["pass"] if name in checks else None,
             }
-            for name, figure in known.items()
-            if proof_of.get(name) == proof and name in metrics
+            for name, figure in FIGURES.items()
+            if proof_of[name] == proof and name in metrics
         ]
         sections.append({"proof": proof, "title": title, "meaning": meaning, "figures": figures})
     return {

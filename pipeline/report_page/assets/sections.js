@@ -50,7 +50,7 @@ function figures(rows) {
     if (figure.unit === "percent") return figure.must.replace(/[\d.]+/g, (bound) => `${Number((100 * bound).toFixed(2))} %`);
     return figure.unit === "db" ? `${figure.must} dB` : figure.must;
   };
-  return table([["Figure"], ["Value", "number"], ["Must be", "must"], [""]], rows.map((figure) => [
+  return table([["Figure"], ["Value", "number"], ["Must be", "must"], ["Result"]], rows.map((figure) => [
     element("span", {}, figure.label, element("small", {}, `${figure.meaning}${nothing(figure)}`)),
     element("span", {}, shown(figure.value, figure.unit), interval(figure) ? element("small", {}, interval(figure)) : null),
     must(figure), mark(figure),
@@ -93,7 +93,7 @@ function showRefused(refused) {
     const rest = reason.count - reason.shown.length;
     byId("refused").append(element("details", {},
       element("summary", {}, element("strong", {}, `${reason.count} × ${spoken(reason.reason)}`), ` – ${reason.remedy}`),
-      element("div", { class: "scroll" }, table([["Video"], ["Scene"], ["File"], ["Found"]],
+      element("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": `Refused: ${spoken(reason.reason)}` }, table([["Video"], ["Scene"], ["File"], ["Found"]],
         reason.shown.map((row) => [row.video, known(row.scene) ? String(row.scene) : "all", row.file, row.found]))),
       rest ? element("p", { class: "quiet" }, `and ${rest} more in the table`) : null));
   }
