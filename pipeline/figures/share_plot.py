@@ -27,9 +27,7 @@ def draw_shares(
     figure = Figure(figsize=(8, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    # Lines that lie on one another stay visible: the thin baseline over the others, the dots of the
-    # placebo over the baseline.
-    for variant in sorted(shares, key=("baseline", "placebo").__contains__):
+    for variant in sorted(shares, key=_layer):
         style = style_of(variant)
         values = np.array(shares[variant], np.float64)
         width = 1.0 if variant == "baseline" else 2.2
@@ -61,3 +59,12 @@ def draw_shares(
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def _layer(variant: str) -> int:
+    """Return what lies over what, so that lines that meet all stay visible.
+
+    Broken lines lie over whole ones, the thin baseline over those, the placebo's dots over all.
+    """
+    on_top = {"baseline": 2, "placebo": 3}
+    return on_top.get(variant, int(style_of(variant).dashes != "-"))

@@ -106,7 +106,7 @@ class LevelMap:
             self.heat, group == _RAISED, group == _LOWERED, total_change, factor, self.pixels
         )
 
-    @property
+    @cached_property
     def share(self) -> float:
         """The map's attention share, NaN where it has no attention."""
         total = weighted_sum(self.heat.astype(np.float64), self.pixels)
@@ -141,13 +141,28 @@ class LevelMap:
         # most variants treat both halves alike, and one lookup does.
         only_raised = (self.counts[_LOWERED] == 0) & (self.counts[_RAISED] > 0)
         tables[_LOWERED, only_raised] = tables[_RAISED, only_raised]
-        picture = cv2.LUT(self.levels, tables[_LOWERED])
+        picture = np.asarray(cv2.LUT(self.levels, tables[_LOWERED]), np.uint8)
         for group in (_KEYWORD, _RAISED):
             differs = (tables[group] != tables[_LOWERED]) & (self.counts[group] > 0)
             if differs.any():
-                chosen = cv2.inRange(self.groups, np.array(group), np.array(group))
-                cv2.copyTo(cv2.LUT(self.levels, tables[group]), chosen, picture)
-        return np.asarray(picture)
+                window, chosen = self._place(group)
+                levels = cv2.LUT(self.levels[window], tables[group])
+                picture[window] = cv2.copyTo(levels, chosen, picture[window])
+        return picture
+
+    def _place(self, group: int) -> tuple[tuple[slice, slice], Pixels]:
+        """Return the window that holds a group, and 255 where the group is in it."""
+        if group not in self._places:
+            inside = cv2.inRange(self.groups, np.array(group), np.array(group))
+            chosen = np.asarray(inside, np.uint8)
+            x, y, width, height = cv2.boundingRect(chosen)
+            window = (slice(y, y + height), slice(x, x + width))
+            self._places[group] = window, chosen[window]
+        return self._places[group]
+
+    @cached_property
+    def _places(self) -> dict[int, tuple[tuple[slice, slice], Pixels]]:
+        return {}
 
 
 def _count(groups: Pixels, num_groups: int, levels: Pixels) -> NDArray[np.float64]:

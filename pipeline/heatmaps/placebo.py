@@ -189,9 +189,9 @@ def random_field(shape: tuple[int, ...], seed: int) -> NDArray[np.uint8]:
     lattice = [max(1, round(_LATTICE * side / longer)) for side in shape]
     noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(lattice)
     smooth = cv2.GaussianBlur(noise, (0, 0), _BLUR, borderType=cv2.BORDER_REFLECT)
-    ranks = smooth.ravel().argsort().argsort().reshape(smooth.shape)
-    levels = (ranks * FIELD_LEVELS // ranks.size).astype(np.uint8)
-    field = cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR)
+    levels = np.empty(smooth.size, np.uint8)
+    levels[smooth.ravel().argsort()] = np.arange(smooth.size) * FIELD_LEVELS // smooth.size
+    field = cv2.resize(levels.reshape(lattice), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(field, np.uint8)
 
 

@@ -35,11 +35,6 @@ class Ask(NamedTuple):
     """NaN where the target share is one that no factor gives."""
     redistributes: bool = False
 
-    @property
-    def asks_for_change(self) -> bool:
-        """Whether anything is to be changed at all."""
-        return self.redistributes or self.alpha != 1
-
 
 def recipes(params: VariantParams, num_scenes: int) -> dict[str, Recipe]:
     """Return {variant: recipe} for a video, in the order of `params.variants`."""

@@ -152,7 +152,7 @@ class _SceneMaps:
     def file(self, request: Ask, change: _Change) -> _File:
         """Encode a request's map and measure what a reader of the file sees."""
         if request not in self._files:
-            levels = self.source.render(change.heat)
+            levels = self.source.render(change.heat) if change.modified else self.source.levels
             content = encode(levels, self.params.format, self.params.quality)
             self._files[request] = _File(content, *measure_levels(reread(content), self.mask))
         return self._files[request]
@@ -168,7 +168,7 @@ def _measured(
         background = request.region == "background"
         requested = _requested(share, request.alpha, background)
         reachable = source.reachable_share(request.alpha, background)
-    no_dose = request.redistributes or request.alpha == 1
+    no_dose = request.alpha == 1  # as every placebo that redistributes
     return Measured(
         alpha=request.alpha,
         region=request.region,

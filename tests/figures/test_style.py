@@ -66,6 +66,24 @@ def test_more_attention_is_lighter() -> None:
     assert (np.diff(luminance[0][::8]) > 0).all()
 
 
+def test_lines_that_lie_on_one_another_are_all_seen(tmp_path) -> None:
+    draw_shares(
+        tmp_path / "shares.png",
+        "A title",
+        [1, 2, 3],
+        {
+            "baseline": [0.2, 0.2, 0.1],
+            "early_boost": [0.3, 0.4, 0.3],
+            "full_boost": [0.3, 0.4, 0.3],
+            "placebo": [0.2, 0.2, 0.1],
+        },
+    )
+    with Image.open(tmp_path / "shares.png") as plot:
+        lines = np.asarray(plot.convert("RGB"))[:, :700]  # without the legend
+    for name in ("early_boost", "full_boost", "placebo"):
+        assert (lines == rgb(style_of(name).colour)).all(-1).sum() > 50
+
+
 def test_pictures_are_drawn(tmp_path) -> None:
     draw_shares(tmp_path / "shares.png", "A title", [1, 2], {"baseline": [0.2, float("nan")]})
     image = np.full((60, 40, 3), 100, np.uint8)
