@@ -1,5 +1,7 @@
 """MLflow, and the only module that imports it: every run of a stage is a run in one store.
 
+(But for the script that MLflow itself executes to serve the editor.)
+
 The store is that of the main workspace, also for experiments that DVC runs in a copy of it;
 `MLFLOW_TRACKING_URI` wins where it is set.
 """
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pipeline.errors import InputError
 from pipeline.storage.files import file_digest, write_text
 from pipeline.storage.workspace import Workspace
 
@@ -169,6 +172,30 @@ class TrackedModel:
     """Hash of the weights: the registered version's tag `weights`."""
     description: str
     alias: str = "candidate"
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model from code, which MLflow can serve; nothing of it is pickled."""
+
+    registered_name: str
+    script: Path
+    """Sets the model: `mlflow.models.set_model`."""
+    artifacts: Mapping[str, Path]
+    """Folders that it loads, by the names it knows them by."""
+    code: Sequence[Path]
+    """Packages that it imports."""
+    requirements: Sequence[str]
+    """Packages of others that it imports, with their versions."""
+    inputs: Mapping[str, str]
+    """MLflow's types of a request's fields."""
+    outputs: Mapping[str, str]
+    """… and of an answer's."""
+    example: Mapping[str, Any]
+    """A request."""
+    digest: str
+    """Hash of all that an answer depends on: the registered version's tag `weights`."""
+    description: str
 
 
 @contextmanager
@@ -330,9 +357,15 @@ def _log_model(client: MlflowClient, uri: str, run_id: str, model: TrackedModel)
         model=model,
     )
     version = str(logged.registered_model_version)
-    client.update_registered_model(model.registered_name, model.description)
-    client.set_model_version_tag(model.registered_name, version, "weights", model.digest)
+    _describe(client, model.registered_name, version, model.digest, model.description)
     client.set_registered_model_alias(model.registered_name, model.alias, version)
+
+
+def _describe(
+    client: MlflowClient, registered_name: str, version: str, weights: str, description: str
+) -> None:
+    client.update_registered_model(registered_name, description)
+    client.set_model_version_tag(registered_name, version, "weights", weights)
 
 
 def _shown_name(run: TrackedRun) -> str:
@@ -348,6 +381,47 @@ def commit(workspace: Workspace) -> str:
     except FileNotFoundError:
         return ""
     return answer.stdout.strip()
+
+
+def register_served(workspace: Workspace, model: ServedModel) -> None:
+    """Register a model that `mlflow models serve` can serve, from any folder.
+
+    Raises:
+        InputError: the store cannot be reached or written.
+    """
+    _quiet()
+    import mlflow.pyfunc
+    import pandas as pd
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    inputs, outputs = (
+        Schema([ColSpec(kind, name) for name, kind in fields.items()])
+        for fields in (model.inputs, model.outputs)
+    )
+    uri = tracking_uri(workspace)
+    try:
+        client, _ = _store(workspace)
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_experiment(EXPERIMENT)
+        logged = mlflow.pyfunc.log_model(
+            name=model.registered_name,
+            registered_model_name=model.registered_name,
+            python_model=str(model.script),
+            artifacts={name: str(folder) for name, folder in model.artifacts.items()},
+            code_paths=[str(folder) for folder in model.code],
+            pip_requirements=list(model.requirements),
+            signature=ModelSignature(inputs, outputs),
+            input_example=pd.DataFrame([model.example]),
+        )
+        version = str(logged.registered_model_version)
+        _describe(client, model.registered_name, version, model.digest, model.description)
+    except (MlflowException, OSError) as error:
+        raise InputError(
+            f"{model.registered_name} could not be registered in {uri}: {error}. Make the store "
+            "writable, or set MLFLOW_TRACKING_URI to another, and run the command again."
+        ) from error
 
 
 def promote(workspace: Workspace, registered_name: str, weights: str, alias: str) -> str | None:

@@ -1,27 +1,43 @@
-"""`gazeshift promote`: the ControlNet whose edits passed the proof becomes MLflow's `champion`."""
+"""`gazeshift promote`: the ControlNet whose edits passed the proof becomes MLflow's `champion`.
+
+So does the editor around it, which `mlflow models serve` answers with (docs/serving.md).
+"""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pipeline import tracking
 from pipeline.commands.gate import read_gate
 from pipeline.errors import InputError
+from pipeline.params import load_image_size
+from pipeline.serving.edit_requests import FIELDS, example_row
+from pipeline.serving.pack import CODE, SCRIPT, pack_editor, requirements
+from pipeline.serving.served_editor import ANSWER_FIELDS
+from pipeline.storage.files import make_folder
 from pipeline.storage.workspace import Workspace
 from pipeline.train import REGISTERED
 
 ALIAS = "champion"
+EDITOR = "gazeshift-editor"
+_ABOUT = (
+    "Redraws a scene so that attention on the product follows alpha; docs/serving.md of the "
+    "repository says what to send and what comes back."
+)
 
 
 def main(workspace: Workspace) -> int:
-    """Move the alias to the version with the evaluated weights, on a pass only.
+    """Move the aliases to the versions with the evaluated weights, on a pass only.
 
     What DVC restores from its cache logs nothing in MLflow; so this goes by the hash of the
     weights, and doing it again changes nothing. A fail leaves the champion and is no error here:
     `gazeshift gate` is for that.
 
     Raises:
-        InputError: nothing was evaluated, or MLflow does not know these weights.
+        InputError: nothing was evaluated, MLflow does not know these weights, or a model that the
+            editor needs is missing.
     """
     gate = read_gate(workspace)
     if not gate["pass"]:
@@ -36,4 +52,33 @@ def main(workspace: Workspace) -> int:
             "`dvc repro -f train`, or set MLFLOW_TRACKING_URI to that store."
         )
     sys.stdout.write(f"{REGISTERED} version {version} is the {ALIAS}.\n")
+    sys.stdout.write(f"{EDITOR} version {_promote_editor(workspace)} is the {ALIAS}.\n")
     return 0
+
+
+def _promote_editor(workspace: Workspace) -> str | None:
+    """Give the alias to the editor as it is here, registered if it is not yet; return its version.
+
+    It is told from others by its models, its params and our code.
+    """
+    make_folder(workspace.state)
+    with TemporaryDirectory(dir=workspace.state) as name:
+        folder = Path(name) / "editor"
+        digest = pack_editor(workspace, folder)
+        version = tracking.promote(workspace, EDITOR, digest, ALIAS)
+        if version is not None:
+            return version
+        model = tracking.ServedModel(
+            registered_name=EDITOR,
+            script=SCRIPT,
+            artifacts={"editor": folder},
+            code=CODE,
+            requirements=requirements(),
+            inputs=FIELDS,
+            outputs=ANSWER_FIELDS,
+            example=example_row(load_image_size(workspace)),
+            digest=digest,
+            description=_ABOUT,
+        )
+        tracking.register_served(workspace, model)
+    return tracking.promote(workspace, EDITOR, digest, ALIAS)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-_INDEX = "model_index.json"
+INDEX = "model_index.json"
 _PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
 # Weights as safetensors alone: loading a pickle runs whatever its maker put into it. The hub also
 # holds other precisions of the same weights ("….fp16.safetensors"), which nobody needs twice.
@@ -138,10 +138,10 @@ def backbone_folder(location: str, root: Path) -> Path:
     folder = root / location
     if not folder.is_dir():
         folder = _from_hub(location)
-    index = folder / _INDEX
+    index = folder / INDEX
     if not index.is_file():
         raise InputError(
-            f"model.backbone: {folder} has no {_INDEX}, so it is no diffusers folder. For the "
+            f"model.backbone: {folder} has no {INDEX}, so it is no diffusers folder. For the "
             "demo's, run `dvc pull models/demo_backbone.dvc`."
         )
     parts = json.loads(index.read_text())
@@ -161,21 +161,26 @@ def backbone_folder(location: str, root: Path) -> Path:
 
 def backbone_digest(folder: Path) -> str:
     """Return the hash of the parts' weights, configurations and vocabularies."""
-    paths = sorted(
+    paths = backbone_files(folder)
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return digest(*names, *map(file_digest, paths))
+
+
+def backbone_files(folder: Path) -> list[Path]:
+    """Return the weights, configurations and vocabularies of the parts: no pickle is among them."""
+    return sorted(
         path
         for part in _PARTS
         for pattern in _FILES
         for path in (folder / part).glob(pattern)
         if not any(path.match(variant) for variant in _VARIANTS)
     )
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    return digest(*names, *map(file_digest, paths))
 
 
 def _from_hub(location: str) -> Path:
     from huggingface_hub import snapshot_download
 
-    wanted = [_INDEX, *(f"{part}/{pattern}" for part in _PARTS for pattern in _FILES)]
+    wanted = [INDEX, *(f"{part}/{pattern}" for part in _PARTS for pattern in _FILES)]
     try:
         return Path(
             snapshot_download(location, allow_patterns=wanted, ignore_patterns=list(_VARIANTS))

@@ -1,63 +1,79 @@
-import json
-
 import pytest
+from tiny_editor import write_controlnet, write_tiny_editor
 
 from pipeline.commands import promote
 from pipeline.errors import InputError
-from pipeline.evaluate import GATE
 from pipeline.evaluation.control import CONTROLNET, WEIGHTS
-from pipeline.storage.files import file_digest, write_bytes, write_text
+from pipeline.storage.files import write_bytes
 from pipeline.storage.workspace import Workspace
 from pipeline.tracking import tracking_uri
 from pipeline.train import REGISTERED
 
 
-def write_gate(workspace: Workspace, weights: bytes, passed: bool = True) -> str:
-    """Pretend that these weights were trained and evaluated; return their hash."""
-    path = workspace.path(CONTROLNET) / WEIGHTS
-    write_bytes(path, weights)
-    gate = {"pass": passed, "model": file_digest(path), "failed": [] if passed else ["dose"]}
-    write_text(workspace.path(GATE), json.dumps(gate))
-    return file_digest(path)
+@pytest.fixture
+def trained(workspace: Workspace) -> Workspace:
+    write_tiny_editor(workspace)
+    return workspace
 
 
-def test_the_champion_moves_on_a_pass_only_and_goes_by_the_weights(workspace, capsys) -> None:
+def test_the_champions_move_on_a_pass_only_and_go_by_the_weights(trained, capsys) -> None:
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri(workspace))
+    client = MlflowClient(tracking_uri(trained))
     client.create_registered_model(REGISTERED)
 
     def register(weights: str) -> str:
         tags = {"weights": weights}
         return str(client.create_model_version(REGISTERED, "file:///nowhere", tags=tags).version)
 
-    def champion() -> str:
-        return str(client.get_model_version_by_alias(REGISTERED, promote.ALIAS).version)
+    def champions() -> tuple[str, str]:
+        controlnet, editor = (
+            str(client.get_model_version_by_alias(name, promote.ALIAS).version)
+            for name in (REGISTERED, promote.EDITOR)
+        )
+        return controlnet, editor
 
-    first = register(write_gate(workspace, b"first"))
-    assert promote.main(workspace) == 0
-    assert champion() == first
-    assert promote.main(workspace) == 0
-    assert champion() == first
+    register(write_controlnet(trained, 1))
+    for _ in range(2):
+        assert promote.main(trained) == 0
+        assert champions() == ("1", "1")
 
-    second = register(write_gate(workspace, b"second", passed=False))
-    assert promote.main(workspace) == 0
-    assert champion() == first
+    register(write_controlnet(trained, 2, failed=("dose",)))
+    assert promote.main(trained) == 0
+    assert champions() == ("1", "1")
     assert "Not promoted: these proofs failed: dose" in capsys.readouterr().out
 
-    write_gate(workspace, b"second")
-    assert promote.main(workspace) == 0
-    assert champion() == second
+    write_controlnet(trained, 2)
+    assert promote.main(trained) == 0
+    assert champions() == ("2", "2")
 
-    write_gate(workspace, b"nobody registered these")
+    write_controlnet(trained, 1)
+    assert promote.main(trained) == 0
+    assert champions() == ("1", "1")
+
+    write_controlnet(trained, 3)
     with pytest.raises(InputError, match=r"no version of gazeshift-controlnet"):
-        promote.main(workspace)
+        promote.main(trained)
+
+
+def test_other_params_make_another_editor(trained) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri(trained))
+    client.create_registered_model(REGISTERED)
+    tags = {"weights": write_controlnet(trained, 1)}
+    client.create_model_version(REGISTERED, "file:///nowhere", tags=tags)
+    promote.main(trained)
+    params = trained.path("params.yaml")
+    params.write_text(params.read_text().replace("steps: 4", "steps: 5"))
+    promote.main(trained)
+    assert len(client.search_model_versions(f"name = '{promote.EDITOR}'")) == 2
 
 
 def test_a_gate_of_other_weights_and_none_are_named(workspace) -> None:
     with pytest.raises(InputError, match="dvc repro evaluate"):
         promote.main(workspace)
-    write_gate(workspace, b"first")
+    write_tiny_editor(workspace)
     write_bytes(workspace.path(CONTROLNET) / WEIGHTS, b"trained since")
     with pytest.raises(InputError, match="another ControlNet"):
         promote.main(workspace)

@@ -1,0 +1,1 @@
+"""The editor behind MLflow's HTTP server: one scene in, the edited scene out."""

@@ -1,0 +1,48 @@
+"""The served editor as MLflow runs it: a model from code, of which nothing is pickled.
+
+MLflow executes this file when it logs the model and when it serves it; nothing of ours imports it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from pipeline.errors import InputError
+from pipeline.serving.edit_requests import as_text, read_requests
+from pipeline.serving.served_editor import ServedEditor
+from pipeline.storage.workspace import Workspace
+
+
+class EditorModel(PythonModel):
+    """Redraws scenes so that attention on the product follows alpha."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the models of the artifact `editor`, a data root that `pack_editor` wrote."""
+        self._editor = ServedEditor(Workspace(Path(context.artifacts["editor"])))
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return one answer for each row (docs/serving.md names the fields of both).
+
+        Raises:
+            MlflowException: a field breaks a rule; the server answers with status 400.
+        """
+        try:
+            requests = read_requests(model_input.to_dict("records"), self._editor.image_size)
+        except InputError as error:
+            raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
+        answers = [answer._asdict() for answer in self._editor.edit(requests)]
+        return [answer | {"edited_image": as_text(answer["edited_image"])} for answer in answers]
+
+
+mlflow.models.set_model(EditorModel())

@@ -1,0 +1,94 @@
+"""All that the served editor needs, gathered in one folder."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+
+import yaml
+
+import pipeline
+import schemas
+from pipeline.attention.predictor import CONFIG, WEIGHTS
+from pipeline.diffusion.backbone import INDEX, backbone_files, backbone_folder
+from pipeline.editing.loading import CONTROLNET
+from pipeline.editing.settings import EditParams
+from pipeline.params import ModelParams, load_image_size
+from pipeline.storage.files import digest, file_digest, link_or_copy, write_text
+from pipeline.storage.workspace import MARKER, Workspace
+from pipeline.variants.settings import VariantParams
+
+CODE = tuple(Path(package.__path__[0]) for package in (pipeline, schemas))
+"""The packages that travel with the model, so that it is served from any folder."""
+
+SCRIPT = Path(__file__).with_name("editor_model.py")
+"""What MLflow executes to have the model."""
+
+_BACKBONE, _GUIDE = "models/backbone", "models/guide"
+_DISTRIBUTIONS = (
+    "accelerate",
+    "diffusers",
+    "mlflow",
+    "numpy",
+    "opencv-contrib-python-headless",
+    "pandas",
+    "pillow",
+    "pydantic",
+    "pyyaml",
+    "safetensors",
+    "scipy",
+    "torch",
+    "tqdm",
+    "transformers",
+)
+
+
+def pack_editor(workspace: Workspace, folder: Path) -> str:
+    """Make `folder` a data root of its own: ControlNet, backbone, guide and their params.
+
+    Its files are links where the file system allows: treat them as read-only.
+
+    Returns:
+        A digest of the files and of our code, by which equal editors are known.
+
+    Raises:
+        InputError: a model is missing.
+    """
+    edit, backbone = EditParams.load(workspace), ModelParams.load(workspace).backbone
+    controlnet, source = workspace.path(CONTROLNET), backbone_folder(backbone, workspace.root)
+    files = {
+        path: f"{CONTROLNET}/{path.name}"
+        for path in controlnet.iterdir()
+        if path.suffix in (".json", ".safetensors")
+    }
+    for path in (source / INDEX, *backbone_files(source)):
+        files[path] = f"{_BACKBONE}/{path.relative_to(source).as_posix()}"
+    guide = workspace.path(edit.guide)
+    if guide.is_dir():
+        files |= {guide / name: f"{_GUIDE}/{name}" for name in (CONFIG, WEIGHTS)}
+        edit = edit.model_copy(update={"guide": _GUIDE})
+    for path, place in files.items():
+        # The hub's files are symbolic links, which a hard link would not follow.
+        link_or_copy(path.resolve(), folder / place)
+    params = {
+        "image_size": list(load_image_size(workspace)),
+        "model": {"backbone": _BACKBONE},
+        "edit": edit.model_dump(mode="json"),
+        "variant": VariantParams.load(workspace).model_dump(mode="json"),
+    }
+    write_text(folder / MARKER, yaml.safe_dump(params, sort_keys=False))
+    return digest(*(_tree_digest(each) for each in (folder, *CODE)))
+
+
+def requirements() -> list[str]:
+    """Return the packages that the served editor imports, as they are installed here."""
+    # A build's own suffix ("2.13.0+cpu") is no version that a package index has.
+    return [f"{d}=={importlib.metadata.version(d).partition('+')[0]}" for d in _DISTRIBUTIONS]
+
+
+def _tree_digest(folder: Path) -> str:
+    paths = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"
+    )
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return digest(*names, *map(file_digest, paths))

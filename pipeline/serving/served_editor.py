@@ -1,0 +1,170 @@
+"""The editor of single scenes: what the stages `variant` and `edit` do, on files of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import NamedTuple
+
+import torch
+
+from pipeline.attention.pictures import tensor_of
+from pipeline.editing.cache import TensorCache
+from pipeline.editing.denoiser import Denoiser
+from pipeline.editing.editor import SceneEditor
+from pipeline.editing.loading import load_models
+from pipeline.editing.prepare import chunks
+from pipeline.editing.scene_edits import SceneTask, Wish, edit_scenes
+from pipeline.editing.settings import EditParams
+from pipeline.params import load_image_size
+from pipeline.serving.edit_requests import EditRequest
+from pipeline.storage.files import digest, write_bytes
+from pipeline.storage.images import read_mask, read_rgb, resize
+from pipeline.storage.workspace import Workspace
+from pipeline.variants import plan
+from pipeline.variants.render import Measured, Scene, render_scene
+from pipeline.variants.settings import VariantParams
+
+ANSWER_FIELDS = {
+    "edited_image": "string",
+    "requested_share": "double",
+    "planned_share": "double",
+    "guide_share_before": "double",
+    "guide_share_after": "double",
+    "reached": "boolean",
+    "feasible": "boolean",
+}
+"""The fields of `EditAnswer` and MLflow's types for them."""
+
+_BOOST, _UNCHANGED = "full_boost", "baseline"
+# For the scene that is asked for again at another alpha: its inversion need not be made again.
+_CACHE_GB = 1.0
+
+
+class EditAnswer(NamedTuple):
+    """What became of a request; shares are of attention on the product, in [0, 1].
+
+    Attributes:
+        edited_image: a PNG of the image's own size.
+        requested_share: what alpha asks of the heatmap.
+        planned_share: what the modified heatmap has.
+        guide_share_before: what the guide sees in the image; None where it sees no attention.
+        guide_share_after: … and in the edited image, as edits are made: at `image_size`.
+        reached: whether the guide sees its own dose, within 5 % of the share.
+        feasible: whether the modified heatmap has the share, near enough (DESIGN's 10 %).
+    """
+
+    edited_image: bytes
+    requested_share: float
+    planned_share: float
+    guide_share_before: float | None
+    guide_share_after: float | None
+    reached: bool
+    feasible: bool
+
+
+class ServedEditor:
+    """Edits scenes, one call at a time, however many threads call.
+
+    Args:
+        workspace: a data root with models and params, as `pack_editor` writes it; only read.
+
+    Raises:
+        InputError: a model is missing or unreadable.
+        ParamsError: the params are no params of ours.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        params = EditParams.load(workspace)
+        self.image_size = load_image_size(workspace)
+        self._variants = VariantParams.load(workspace)
+        self._scratch = TemporaryDirectory(prefix="gazeshift-editor-")
+        models = load_models(workspace, params)
+        self._editor = SceneEditor(
+            Denoiser(models.backbone, models.controlnet, params.half_precision),
+            models.guide,
+            params,
+            models.digest,
+            TensorCache(Path(self._scratch.name), _CACHE_GB),
+        )
+        self._one_at_a_time = Lock()
+
+    def edit(self, requests: Sequence[EditRequest]) -> list[EditAnswer]:
+        """Edit scenes; a batch of them at once."""
+        answers: list[EditAnswer] = []
+        size = self._editor.params.batch_size
+        with self._one_at_a_time:
+            for numbers in chunks(range(len(requests)), size):
+                with TemporaryDirectory(prefix="gazeshift-edit-") as folder:
+                    answers += self._edit([requests[n] for n in numbers], Path(folder))
+            self._editor.cache.prune()
+        return answers
+
+    def _edit(self, requests: Sequence[EditRequest], folder: Path) -> list[EditAnswer]:
+        tasks, doses = [], []
+        for number, request in enumerate(requests):
+            task, dose = self._planned(request, folder / f"request_{number}", number)
+            tasks.append(task)
+            doses.append(dose)
+        records = edit_scenes(tasks, self._editor, self.image_size, folder)
+        answers = []
+        for task, dose, (record,) in zip(tasks, doses, records, strict=True):
+            share = None if dose.modified else self._guide_share(task)
+            answers.append(
+                EditAnswer(
+                    (folder / _BOOST / task.video_id / f"{task.stem}.png").read_bytes(),
+                    dose.requested_share,
+                    dose.planned_share,
+                    record.get("guide_share", share),
+                    record.get("guide_achieved", share),
+                    record.get("reached", dose.alpha == 1),
+                    dose.feasible,
+                )
+            )
+        return answers
+
+    def _planned(
+        self, request: EditRequest, folder: Path, number: int
+    ) -> tuple[SceneTask, Measured]:
+        """Write a request's files and its modified heatmap: it is a video of one scene."""
+        files = {name: folder / name for name in ("image", "mask", "heatmap")}
+        for name, path in files.items():
+            write_bytes(path, getattr(request, name))
+        asked = {"alpha": request.alpha, "target_share": None}
+        variants = self._variants.model_copy(update=asked)
+        targets = {name: folder / f"{name}.{variants.format}" for name in (_BOOST, _UNCHANGED)}
+        recipes = {name: plan.recipes(variants, 1)[name] for name in targets}
+        scene = Scene("request", number, files["heatmap"], (files["mask"],))
+        dose = render_scene(scene, 0, recipes, targets, variants, self.image_size)[_BOOST]
+        wish = Wish(
+            _BOOST,
+            targets[_BOOST],
+            "keyword",
+            self._editor.params.region,
+            request.alpha,
+            dose.modified,
+        )
+        task = SceneTask(
+            video_id="request",
+            scene_number=number,
+            stem=f"request_{number}",
+            image=files["image"],
+            masks=(files["mask"],),
+            heatmap=targets[_UNCHANGED],
+            keyword=request.keyword,
+            digest=digest(request.image, request.mask),
+            wishes=(wish,),
+        )
+        return task, dose
+
+    @torch.no_grad()
+    def _guide_share(self, task: SceneTask) -> float | None:
+        """Return the share that the guide sees in a scene which is not edited."""
+        image = resize(read_rgb(task.image), self.image_size)
+        mask = torch.from_numpy(read_mask(task.masks[0], self.image_size))
+        device = next(self._editor.denoiser.backbone.unet.parameters()).device
+        attention = self._editor.guide.maps(tensor_of(image[None]).to(device))[0].double().cpu()
+        total = attention.sum().item()
+        return attention[mask].sum().item() / total if total else None

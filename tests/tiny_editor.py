@@ -1,0 +1,51 @@
+"""All models of the editor with random weights, saved where the stages would leave them."""
+
+from __future__ import annotations
+
+import json
+
+import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
+from tiny_backbone import save_tiny_backbone
+
+from pipeline.attention.network import AttentionNetwork
+from pipeline.attention.predictor import save_predictor
+from pipeline.attention.settings import NetworkConfig
+from pipeline.editing.loading import CONTROLNET
+from pipeline.evaluate import GATE
+from pipeline.evaluation.control import WEIGHTS
+from pipeline.storage.files import file_digest, write_text
+from pipeline.storage.workspace import Workspace
+
+PARAMS = """
+image_size: [48, 32]
+model: {backbone: models/tiny}
+variant: {on_clip: solve}
+edit: {steps: 4, half_precision: false}
+"""
+
+
+def write_tiny_editor(workspace: Workspace) -> None:
+    """Write params, backbone, guide and the ControlNet of seed 1."""
+    workspace.path("params.yaml").write_text(PARAMS)
+    save_tiny_backbone(workspace.path("models/tiny"))
+    torch.manual_seed(0)
+    network = AttentionNetwork(NetworkConfig(area_px=256, scales=2, width=4))
+    save_predictor(network, workspace.path("outputs/attention_model"))
+    write_controlnet(workspace, seed=1)
+
+
+def write_controlnet(workspace: Workspace, seed: int, failed: tuple[str, ...] = ()) -> str:
+    """Write a ControlNet whose residuals are not zero, and its gate; return its hash."""
+    torch.manual_seed(seed)
+    unet = UNet2DConditionModel.from_pretrained(workspace.path("models/tiny/unet"))
+    controlnet = ControlNetModel.from_unet(
+        unet, conditioning_channels=2, conditioning_embedding_out_channels=(4, 8)
+    )
+    for block in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
+        torch.nn.init.normal_(block.weight, std=0.05)
+    controlnet.save_pretrained(workspace.path(CONTROLNET))
+    weights = file_digest(workspace.path(CONTROLNET) / WEIGHTS)
+    gate = {"pass": not failed, "model": weights, "failed": list(failed)}
+    write_text(workspace.path(GATE), json.dumps(gate))
+    return weights
