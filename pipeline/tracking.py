@@ -1,6 +1,6 @@
-"""MLflow, and the only module that imports it: every run of a stage is a run in one store.
+"""MLflow: every run of a stage is a run in one store.
 
-(But for the script that MLflow itself executes to serve the editor.)
+No other module imports it, but for the script that MLflow itself executes to serve the editor.
 
 The store is that of the main workspace, also for experiments that DVC runs in a copy of it;
 `MLFLOW_TRACKING_URI` wins where it is set.
@@ -230,9 +230,10 @@ def data_version(workspace: Workspace, scenes: Path) -> dict[str, str]:
 
 
 def _quiet() -> None:
-    """Before MLflow is imported: no phone-home, and no minutes of waiting for a dead server."""
+    """Before MLflow is imported: no phone-home, no minutes of waiting for a dead server, no bar."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Alembic tells of each step by which it makes a new database.
     logging.getLogger("alembic").setLevel(logging.WARNING)
 

@@ -15,7 +15,7 @@ from pipeline.errors import InputError
 from pipeline.params import load_image_size
 from pipeline.serving.edit_requests import FIELDS, example_row
 from pipeline.serving.pack import CODE, SCRIPT, pack_editor, requirements
-from pipeline.serving.served_editor import ANSWER_FIELDS
+from pipeline.serving.served_editor import ANSWER_FIELDS, ServedEditor
 from pipeline.storage.files import make_folder
 from pipeline.storage.workspace import Workspace
 from pipeline.train import REGISTERED
@@ -37,7 +37,8 @@ def main(workspace: Workspace) -> int:
 
     Raises:
         InputError: nothing was evaluated, MLflow does not know these weights, or a model that the
-            editor needs is missing.
+            editor needs is missing or unreadable.
+        ParamsError: the editor's params cannot work.
     """
     gate = read_gate(workspace)
     if not gate["pass"]:
@@ -68,6 +69,8 @@ def _promote_editor(workspace: Workspace) -> str | None:
         version = tracking.promote(workspace, EDITOR, digest, ALIAS)
         if version is not None:
             return version
+        # MLflow would register an editor that cannot be loaded with no more than a warning.
+        ServedEditor(Workspace(folder))
         model = tracking.ServedModel(
             registered_name=EDITOR,
             script=SCRIPT,

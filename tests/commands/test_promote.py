@@ -70,6 +70,19 @@ def test_other_params_make_another_editor(trained) -> None:
     assert len(client.search_model_versions(f"name = '{promote.EDITOR}'")) == 2
 
 
+def test_an_editor_that_cannot_be_loaded_is_not_registered(trained) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri(trained))
+    client.create_registered_model(REGISTERED)
+    tags = {"weights": write_controlnet(trained, 1)}
+    client.create_model_version(REGISTERED, "file:///nowhere", tags=tags)
+    write_bytes(trained.path("outputs/attention_model/model.safetensors"), b"damaged")
+    with pytest.raises(InputError, match="no attention model that can be read"):
+        promote.main(trained)
+    assert not client.search_model_versions(f"name = '{promote.EDITOR}'")
+
+
 def test_a_gate_of_other_weights_and_none_are_named(workspace) -> None:
     with pytest.raises(InputError, match="dvc repro evaluate"):
         promote.main(workspace)
