@@ -11,7 +11,6 @@ from typing import NamedTuple
 import torch
 
 from pipeline.attention.pictures import tensor_of
-from pipeline.editing.cache import TensorCache
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import SceneEditor
 from pipeline.editing.loading import load_models
@@ -20,6 +19,7 @@ from pipeline.editing.scene_edits import SceneTask, Wish, edit_scenes
 from pipeline.editing.settings import EditParams
 from pipeline.params import load_image_size
 from pipeline.serving.edit_requests import EditRequest
+from pipeline.serving.memory_cache import MemoryCache
 from pipeline.storage.files import digest, write_bytes
 from pipeline.storage.images import read_mask, read_rgb, resize
 from pipeline.storage.workspace import Workspace
@@ -80,14 +80,13 @@ class ServedEditor:
         params = EditParams.load(workspace)
         self.image_size = load_image_size(workspace)
         self._variants = VariantParams.load(workspace)
-        self._scratch = TemporaryDirectory(prefix="gazeshift-editor-")
         models = load_models(workspace, params)
         self._editor = SceneEditor(
             Denoiser(models.backbone, models.controlnet, params.half_precision),
             models.guide,
             params,
             models.digest,
-            TensorCache(Path(self._scratch.name), _CACHE_GB),
+            MemoryCache(_CACHE_GB),
         )
         self._one_at_a_time = Lock()
 
