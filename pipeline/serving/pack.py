@@ -36,9 +36,7 @@ _DISTRIBUTIONS = (
     "pydantic",
     "pyyaml",
     "safetensors",
-    "scipy",
     "torch",
-    "tqdm",
     "transformers",
 )
 
