@@ -2,54 +2,76 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from ingest_inputs import write_video
+from ingest_inputs import tree
+from stage_inputs import INPUTS, PARAMS
 
 from pipeline import cli
+from pipeline.storage.files import write_text
+from pipeline.storage.workspace import Workspace
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB with a video on it; where one may not mount, the test is skipped."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(tmp_path)]
+def small_disk(workspace: Workspace) -> Iterator[Workspace]:
+    """A file system of 24 MB as data root; where one may not mount, the test is skipped."""
+    root = str(workspace.root)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", root]
     try:
         subprocess.run(mount, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("mounting a small file system needs root")
     try:
-        (tmp_path / "params.yaml").write_text("compute: {n_jobs: 1}\n")
-        (tmp_path / "data/videos").mkdir(parents=True)
-        write_video(tmp_path / "data/videos/7000.mp4", shots=[20, 20])
-        yield tmp_path
+        write_text(workspace.path("params.yaml"), PARAMS)
+        yield workspace
     finally:
-        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+        subprocess.run(["umount", "--lazy", root], check=True)
 
 
-def test_a_full_disk_is_said_in_one_line_and_the_stage_goes_on_later(
-    small_disk: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fill = small_disk / "fill"
-    with pytest.raises(OSError, match="No space left"):
-        fill.write_bytes(bytes(4_000_000))
-    assert cli.main(["scene_cuts", "--root", str(small_disk)]) == 1
+def run(stage: str, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Return the exit status, and the one line of the error if there is one."""
+    capsys.readouterr()
+    status = cli.main([stage, "--root", str(workspace.root)])
     errors = [line for line in capsys.readouterr().err.splitlines() if "gazeshift" in line]
-    assert len(errors) == 1
-    assert "full" in errors[0] or "No space left" in errors[0]
-    assert "Free some space" in errors[0]
-    fill.unlink()
-    assert cli.main(["scene_cuts", "--root", str(small_disk)]) == 0
-    assert len(list(small_disk.glob("data/video_scene_cuts/7000/*.jpg"))) == 2
+    assert len(errors) == status
+    return status, "".join(errors)
 
 
-def test_a_read_only_folder_is_said_in_one_line(
-    small_disk: Path, capsys: pytest.CaptureFixture[str]
+def outs(stage: str, workspace: Workspace) -> dict[str, bytes]:
+    folder = workspace.path(importlib.import_module(f"pipeline.{stage}").OUTS[0])
+    return tree(folder) if folder.is_dir() else {folder.name: folder.read_bytes()}
+
+
+@pytest.mark.parametrize("stage", INPUTS)
+@pytest.mark.parametrize("free_bytes", [0, 200_000])
+def test_a_full_disk_is_said_in_one_line_and_the_stage_goes_on_later(
+    small_disk: Workspace, stage: str, free_bytes: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    assert cli.main(["scene_cuts", "--root", str(small_disk)]) == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "Read-only file system" in error
+    INPUTS[stage](small_disk, 6)
+    spare, fill = small_disk.path("spare"), small_disk.path("fill")
+    spare.write_bytes(bytes(free_bytes))
+    with pytest.raises(OSError, match="No space left"):
+        fill.write_bytes(bytes(30_000_000))
+    spare.unlink()
+    status, error = run(stage, small_disk, capsys)
+    assert status == 1
+    assert "No space left" in error or "full" in error
+    assert "Free some space" in error
+    fill.unlink()
+    assert run(stage, small_disk, capsys) == (0, "")
+    assert outs(stage, small_disk)
+
+
+@pytest.mark.parametrize("stage", INPUTS)
+def test_a_read_only_folder_is_said_in_one_line(
+    small_disk: Workspace, stage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    INPUTS[stage](small_disk, 2)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk.root)], check=True)
+    status, error = run(stage, small_disk, capsys)
+    assert status == 1
+    assert "Read-only file system" in error or "readonly" in error
+    assert "make the folder writable" in error
