@@ -16,7 +16,7 @@ from pipeline.splits import TEST, TRAIN, VAL
 from pipeline.storage.files import digest, file_digest, write_text
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
-from pipeline.variants.tables import read_scenes
+from pipeline.variants.tables import read_validated_scenes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,7 @@ def recorded_scenes(workspace: Workspace) -> pd.DataFrame:
     Raises:
         InputError: none of them belongs to the split `train`.
     """
-    table = read_scenes(workspace.path(SCENES))
+    table = read_validated_scenes(workspace.path(SCENES))
     recorded = table[table["heatmap_source"] == "recorded"]
     if not (recorded["split"] == TRAIN).any():
         raise InputError(

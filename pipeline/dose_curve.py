@@ -32,7 +32,7 @@ from pipeline.storage.workspace import Workspace
 from pipeline.variants.plan import Recipe
 from pipeline.variants.render import Measured, render_scene
 from pipeline.variants.settings import VariantParams
-from pipeline.variants.tables import read_scenes, scenes_of
+from pipeline.variants.tables import read_validated_scenes, scenes_of
 
 LOG = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def _tasks(
 ) -> Iterator[tuple[str, SceneTask, dict[str, Measured]]]:
     """Write the maps of every dose below `maps`; yield each arm's scenes and what was planned."""
     variants = VariantParams.load(workspace).model_copy(update={"target_share": None})
-    scenes = read_scenes(workspace.path(SCENES))
+    scenes = read_validated_scenes(workspace.path(SCENES))
     videos = chosen_videos(scenes, edit)
     table = scenes[scenes["video_id"].isin(videos)]
     alphas = sorted({alpha for grid in grids.values() for alpha in grid})

@@ -21,7 +21,7 @@ from pipeline.storage.files import digest
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
 from pipeline.variants.settings import VariantParams
-from pipeline.variants.tables import read_scenes
+from pipeline.variants.tables import read_validated_scenes
 
 LOG = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def main(workspace: Workspace) -> None:
     params = EditParams.load(workspace)
     variants = VariantParams.load(workspace)
     image_size = load_image_size(workspace)
-    videos = chosen_videos(read_scenes(workspace.path(SCENES)), params)
+    videos = chosen_videos(read_validated_scenes(workspace.path(SCENES)), params)
     tasks = {
         f"scene {task.stem}": task
         for video in videos

@@ -53,11 +53,11 @@ def main(workspace: Workspace) -> None:
     from pipeline.diffusion.backbone import load_backbone
     from pipeline.encoding.shards import NO_KEYWORD, text_buckets
     from pipeline.variants.corpus import Corpus
-    from pipeline.variants.tables import read_scenes
+    from pipeline.variants.tables import read_validated_scenes
 
     params = EncodeParams.load(workspace)
     size = load_image_size(workspace)
-    scenes = read_scenes(workspace.path(SCENES))
+    scenes = read_validated_scenes(workspace.path(SCENES))
     corpus = Corpus(scenes)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone = load_backbone(ModelParams.load(workspace).backbone, workspace.root, device=device)

@@ -20,7 +20,7 @@ from pipeline.storage.workspace import Workspace
 from pipeline.variants.manifest import write_manifest
 from pipeline.variants.settings import VariantParams
 from pipeline.variants.statistics import POSITIONS, CorpusSummary
-from pipeline.variants.tables import read_scenes
+from pipeline.variants.tables import read_validated_scenes
 from pipeline.variants.video import (
     SceneFailed,
     VideoTask,
@@ -56,7 +56,7 @@ def main(workspace: Workspace) -> None:
     params = VariantParams.load(workspace)
     image_size = load_image_size(workspace)
     compute = ComputeParams.load(workspace)
-    corpus = Corpus(read_scenes(workspace.path(SCENES)))
+    corpus = Corpus(read_validated_scenes(workspace.path(SCENES)))
     data_version = file_digest(workspace.path(SCENES))
     keys = corpus.keys(params, image_size, CODE_VERSION)
     plan = {f"video {video}": key for video, key in keys.items()}

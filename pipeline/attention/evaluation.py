@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,11 @@ from numpy.typing import NDArray
 from pipeline.attention import metrics
 from pipeline.attention.models import AttentionModel
 from pipeline.attention.training import RecordedScenes
+from pipeline.ingest.contract import ContractBroken, read_checked
+from pipeline.ingest.scene_table import read_scenes
+from schemas.fixations import DTYPES, FIXATIONS_TABLE
+
+LOG = logging.getLogger(__name__)
 
 CENTRE_BIAS = "centre_bias"
 SHARE_METRICS = ("share", "recorded_share")
@@ -42,22 +48,32 @@ def read_fixations(table: pd.DataFrame, folder: Path, cuts: Path) -> dict[int, F
         table: the scene table, its index 0, 1, ….
         folder: of {video_id}.csv; it need not exist.
         cuts: scenes.csv, with the scenes' times.
+
+    Raises:
+        InputError: `cuts` breaks its contract. A file of fixations that does is left out: validate
+            has refused its scenes unless their heatmaps were imported.
     """
     if not (folder.is_dir() and cuts.is_file()):
         return {}
-    scenes = pd.read_csv(cuts, dtype={"video_id": str}).set_index(["video_id", "scene_number"])
+    spans = {scene[:2]: (scene.start_s, scene.end_s) for scene in read_scenes(cuts)}
     found: dict[int, Fixations] = {}
     for video, rows in table.groupby("video_id"):
         file = folder / f"{video}.csv"
         if not file.is_file():
             continue
-        gaze = pd.read_csv(file)
+        try:
+            gaze = read_checked(file, DTYPES, FIXATIONS_TABLE)
+        except ContractBroken as error:
+            LOG.warning("not scored by fixations, as %s is unreadable: %s", file, error)
+            continue
         for index, row in rows.iterrows():
-            times = scenes.loc[(video, row["scene_number"])]
+            start_s, end_s = spans.get((str(video), row["scene_number"]), (None, None))
+            if start_s is None or end_s is None:
+                continue
             middle = gaze["onset_s"] + gaze["duration_s"] / 2
             x, y = gaze["x_px"] / row["width"], gaze["y_px"] / row["height"]
             inside = (x >= 0) & (x < 1) & (y >= 0) & (y < 1)
-            chosen = inside & (middle >= times["start_s"]) & (middle < times["end_s"])
+            chosen = inside & (middle >= start_s) & (middle < end_s)
             if chosen.any():
                 found[int(str(index))] = Fixations(x[chosen].to_numpy(), y[chosen].to_numpy())
     return found

@@ -17,7 +17,7 @@ from pipeline.evaluation.settings import EvaluateParams
 from pipeline.evaluation.statistics import dose, relative_error
 from pipeline.storage.tables import read_table
 from pipeline.storage.workspace import Workspace
-from pipeline.variants.tables import Keywords, chosen_masks, read_scenes
+from pipeline.variants.tables import Keywords, chosen_masks, read_validated_scenes
 
 SCENES = "data/valid_scenes.csv"
 EDITED = "outputs/edited_scenes"
@@ -62,7 +62,7 @@ def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords)
     Raises:
         InputError: a table is missing, or has no scene of the chosen part.
     """
-    scenes = read_scenes(workspace.path(SCENES))
+    scenes = read_validated_scenes(workspace.path(SCENES))
     if params.videos != "all":
         scenes = scenes[scenes["split"] == params.videos]
     extra = scenes.get("extra_mask_paths", pd.Series("[]", scenes.index))

@@ -56,26 +56,52 @@ def read_scenes(path: Path, columns: Sequence[str] | None = None) -> pd.DataFram
         columns: to read, as far as the table has them; all by default.
 
     Raises:
-        InputError: there is no such file, a column is missing, or an id may not become a path.
+        InputError: there is no such file, it is no table, a column is missing, a cell of the first
+            seven is blank, or an id may not become a path.
     """
     from pipeline.storage.tables import read_table
     from schemas.valid_scenes import FIRST_COLUMNS
 
     if not path.is_file():
         raise InputError(f"{path}: there is no such scene table. Run `gazeshift validate` first.")
-    table = read_table(path, _DTYPES, columns)
-    missing = [name for name in FIRST_COLUMNS if name not in table]
-    if missing:
-        raise InputError(
-            f"{path}: the column {missing[0]!r} is missing; a scene table begins with "
-            f"{', '.join(FIRST_COLUMNS)}. Run `gazeshift validate` again."
-        )
+    try:
+        table = read_table(path, _DTYPES, columns)
+    except (ValueError, StopIteration) as error:
+        why = str(error) or "the file is empty"
+        raise InputError(f"{path} is no scene table: {why}. Run `gazeshift validate`.") from error
+    _require(table, FIRST_COLUMNS, path)
+    for name in FIRST_COLUMNS:
+        if (blank := table[name].isna()).any():
+            line = int(blank.to_numpy().argmax()) + 2
+            raise InputError(f"{path}: {name} is blank in line {line}. Run `gazeshift validate`.")
     ids, numbers = table["video_id"].to_numpy(object), table["scene_number"].to_numpy()
     for video_id in dict.fromkeys(ids):
         check_video_id(video_id)
     if _in_order(ids, numbers):
         return table
     return table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
+
+
+def read_validated_scenes(path: Path) -> pd.DataFrame:
+    """Read the table that the validate stage wrote: the stages after it need all its columns.
+
+    Raises:
+        InputError: as in `read_scenes`, and where any of validate's columns is missing.
+    """
+    from schemas.valid_scenes import COLUMNS
+
+    table = read_scenes(path)
+    _require(table, COLUMNS, path)
+    return table
+
+
+def _require(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise InputError(
+            f"{path}: the column {missing[0]!r} is missing; needed here are {', '.join(columns)}. "
+            "Run `gazeshift validate`: it writes them all."
+        )
 
 
 def _in_order(ids: NDArray[Any], numbers: NDArray[Any]) -> bool:

@@ -4,11 +4,15 @@ import pytest
 from scene_trees import write_scene_tree
 
 from pipeline.errors import InputError
-from pipeline.variants.tables import chosen_masks, read_scenes, scenes_of
+from pipeline.variants.tables import chosen_masks, read_scenes, read_validated_scenes, scenes_of
 
 FIRST = "keyword_masks/7/7-Scene-001-01.png"
 SECOND = "keyword_masks/7/7-Scene-001-01.k1.png"
 THIRD = "keyword_masks/7/7-Scene-001-01.k2.png"
+HEADER = (
+    "video_id,scene_number,keyword,scene_image_path,keyword_mask_path,attention_heatmap_path,"
+    "filename\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -49,16 +53,26 @@ def test_scenes_sort_by_number_not_by_text(tmp_path: Path) -> None:
     [
         (None, "there is no such scene table"),
         ("video_id,scene_number\n7,1\n", "column 'keyword' is missing"),
-        (
-            "video_id,scene_number,keyword,scene_image_path,keyword_mask_path,"
-            "attention_heatmap_path,filename\n../7,1,a,b,c,d,e.jpg\n",
-            "'../7' is not allowed",
-        ),
+        ("", "no scene table: the file is empty"),
+        (f"{HEADER}7,1\n", "no scene table: .*Expected 7 columns, got 2"),
+        (f"{HEADER}7,one,a,b,c,d,e.jpg\n", "no scene table: .*'one'"),
+        (f"{HEADER}7,1,\ud800,b,c,d,e.jpg\n", "no scene table"),
+        (f"{HEADER}7,1,a,b,c,d,e.jpg\n,2,a,b,c,d,e.jpg\n", "video_id is blank in line 3"),
+        (f"{HEADER}../7,1,a,b,c,d,e.jpg\n", "'../7' is not allowed"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_named(tmp_path: Path, text, found) -> None:
     path = tmp_path / "scenes.csv"
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text.encode(errors="surrogatepass"))
     with pytest.raises(InputError, match=found):
         read_scenes(path)
+
+
+def test_the_stages_want_all_columns_that_validate_writes(tmp_path: Path) -> None:
+    path = tmp_path / "data/valid_scenes.csv"
+    table = write_scene_tree(tmp_path, {"7": 2})
+    assert len(read_validated_scenes(path)) == 2
+    table.drop(columns="digest").to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"'digest' is missing.*gazeshift validate"):
+        read_validated_scenes(path)
