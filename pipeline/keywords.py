@@ -106,6 +106,8 @@ def _rows(path: Path) -> Iterator[tuple[int, str, tuple[str, ...]]]:
     """Yield (line number, video id, keywords) of all rows that are not blank throughout."""
     csv.field_size_limit(_LONGEST_CELL)
     text = _text(path)
+    if "\0" in text:
+        raise InputError(f"{path} is no text: it holds NUL characters. Export it as CSV, UTF-8.")
     delimiter, columns = _columns(path, text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -167,7 +169,8 @@ def _text(path: Path) -> str:
         raise InputError(f"{path} is a folder; expected a CSV file.") from error
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return content.decode("utf-16", errors="replace")
-    if b"\0" in content[:200]:
+    # Every second byte of UTF-16 is zero, as long as the letters are Latin.
+    if content[:200].count(0) > len(content[:200]) // 4:
         little = content[1:2] == b"\0"
         return content.decode("utf-16-le" if little else "utf-16-be", errors="replace")
     for encoding in ("utf-8-sig", "cp1252"):

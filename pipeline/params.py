@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import ParamsError
 from pipeline.storage.workspace import Workspace
@@ -64,6 +64,13 @@ class ComputeParams(Section):
     n_jobs: int = Field(-1, ge=-1)
     """Workers; -1 is one per core."""
 
+    @field_validator("n_jobs")
+    @classmethod
+    def _some_worker(cls, value: int) -> int:
+        if value == 0:
+            raise ValueError("must be -1 (one per core) or at least 1")
+        return value
+
 
 class ModelParams(Section):
     """Section `model` of params.yaml."""
@@ -82,6 +89,8 @@ def read_params(workspace: Workspace) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return {}
+    except (IsADirectoryError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} must be a text file in UTF-8: {error}. Save it so.") from error
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -39,7 +39,7 @@ class Annotation(BaseModel):
     """All outlines of one video."""
 
     video_id: str
-    frame_width: int = Field(gt=0)
+    frame_width: int = Field(gt=0, le=100_000)
     """Width of the frame as displayed (after rotation), in pixels."""
-    frame_height: int = Field(gt=0)
+    frame_height: int = Field(gt=0, le=100_000)
     tracks: list[Track]

@@ -100,8 +100,9 @@ def test_recorded_maps_say_so(workspace: Workspace) -> None:
         (HEADER.encode() + b"P1,0,1,2,3\nP2,0,1,left,3\n", "x_px: .*left in line 3"),
         (HEADER.encode() + b"P1,0,1,2,3\nP2,0,1,,3\n", "x_px: .*line 3"),
         (HEADER.encode() + b"P1,0,1,inf,3\n", "x_px: must be finite"),
+        (HEADER.encode() + b"P1,1,0,1,2,3\n", "more cells than the header"),
     ],
-    ids=["empty", "binary", "no column", "durations", "text", "blank", "infinite"],
+    ids=["empty", "binary", "no column", "durations", "text", "blank", "infinite", "cell too many"],
 )
 def test_a_bad_file_refuses_its_scenes_and_the_rest_go_on(
     workspace: Workspace, content: bytes, found: str

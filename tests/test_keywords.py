@@ -149,9 +149,18 @@ def test_a_table_with_a_header_only_is_empty(file: Path) -> None:
         (f"_id,word\n{ID},mug\n", r"keyword_list\[0\] or keyword"),
         (f'_id,keyword\n{ID},"mug\n', "near line 2.*Close every quotation mark"),
         (f'_id,keyword\n{ID},"mug"s\n', "near line 2"),
+        (f"_id,keyword\n{ID},m\0ug\n", "NUL characters"),
         ('"_id,keyword\n' + f"{ID},mug\n" * 10_000, "needs a column"),
     ],
-    ids=["empty", "no columns", "one column", "open quote", "stray quote", "open quote in header"],
+    ids=[
+        "empty",
+        "no columns",
+        "one column",
+        "open quote",
+        "stray quote",
+        "NUL",
+        "open quote in header",
+    ],
 )
 def test_what_is_no_keyword_table_is_an_error_that_helps(file: Path, text: str, says: str) -> None:
     with pytest.raises(InputError, match=says) as error:

@@ -12,7 +12,7 @@ from pipeline.storage.workspace import Workspace
 
 
 def workspace(folder: Path, params: str) -> Workspace:
-    (folder / "params.yaml").write_text(params)
+    (folder / "params.yaml").write_text(params, errors="surrogateescape")
     return Workspace.find(folder)
 
 
@@ -28,6 +28,8 @@ def test_one_number_is_a_square_image_size(tmp_path: Path) -> None:
         ("compute: {backends: loky}", r"compute\.backends: no such parameter; known are: backend"),
         ("compute: {backend: spark}", r"compute\.backend: .*'spark'"),
         ("compute: {n_jobs: -2}", r"compute\.n_jobs: .*-2"),
+        ("compute: {n_jobs: 0}", r"compute\.n_jobs: .*at least 1.*found 0"),
+        ("\udcff", "must be a text file in UTF-8"),
         ("compute: [", "not valid YAML"),
         ("- compute", "mapping of sections"),
     ],

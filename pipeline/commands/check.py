@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from pipeline.attention_heatmap import AttentionHeatmapParams
 from pipeline.cli import STAGES
-from pipeline.errors import GazeshiftError
+from pipeline.errors import GazeshiftError, ParamsError
 from pipeline.ingest.inputs import IngestParams, input_path
 from pipeline.keyword_masks import KeywordMasksParams
 from pipeline.keywords import read_keywords
-from pipeline.params import ComputeParams, Section, load_image_size
+from pipeline.params import ComputeParams, Section, load_image_size, read_params
 from pipeline.scene_cuts import SceneCutsParams
 from pipeline.splits import TEST, TRAIN, VAL, split_of
 from pipeline.storage.workspace import Workspace
@@ -56,7 +56,7 @@ class Finding(NamedTuple):
         if not self.offenders:
             yield f"✓ {self.title}"
             return
-        yield f"{'✗' if self.fatal else '⚠'} {self.title}: {len(self.offenders)} offending"
+        yield f"{'✗' if self.fatal else '⚠'} {self.title}: not so, {len(self.offenders)} offending"
         yield from (f"    {offender}" for offender in self.offenders[:_SHOWN])
         yield f"    → {self.remedy}"
 
@@ -106,10 +106,17 @@ def _guarded(title: str, read: Callable[[], object]) -> Finding:
 def _load_params(workspace: Workspace) -> None:
     load_image_size(workspace)
     ComputeParams.load(workspace)
+    known = {"image_size", ComputeParams.name}
     for command in STAGES.values():
         for value in vars(importlib.import_module(command.module)).values():
             if isinstance(value, type) and issubclass(value, Section) and hasattr(value, "name"):
                 value.load(workspace)
+                known.add(value.name)
+    if unknown := sorted(map(str, set(read_params(workspace)) - known)):
+        raise ParamsError(
+            f"params.yaml: {unknown[0]}: no stage reads such a section; known are: "
+            f"{', '.join(sorted(known))}"
+        )
 
 
 def _inputs(workspace: Workspace) -> Finding:

@@ -42,6 +42,9 @@ def read_checked(path: Path, dtypes: Mapping[str, str], schema: pa.DataFrameSche
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ContractBroken(f"not a readable UTF-8 CSV file: {error}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        # pandas would take the first cells for names of the rows, and shift all others.
+        raise ContractBroken("the rows have more cells than the header: is a column not named?")
     table.columns = table.columns.str.strip()
     return check_table(table, schema)
 

@@ -40,8 +40,9 @@ def test_a_sound_tree_is_ready(workspace: Workspace, capsys: pytest.CaptureFixtu
     assert "Ready" in capsys.readouterr().out
 
 
-def test_params_that_do_not_read_end_the_list(workspace: Workspace) -> None:
-    workspace.path("params.yaml").write_text("variant: {alpah: 2}")
+@pytest.mark.parametrize("params", ["variant: {alpah: 2}", "vairant: {alpha: 2}"])
+def test_params_that_do_not_read_end_the_list(workspace: Workspace, params: str) -> None:
+    workspace.path("params.yaml").write_text(params)
     assert marks(workspace) == {"params.yaml reads,": "✗"}
 
 
