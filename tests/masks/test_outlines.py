@@ -97,6 +97,7 @@ def test_tracks_of_one_keyword_add_up_and_keywords_stay_apart() -> None:
     ("change", "found"),
     [
         ({"video_id": "other"}, "its video_id is 'other'"),
+        ({"frame_width": 10**400}, "frame_width: "),
         ({"frame_width": 0}, "frame_width: Input should be greater than 0"),
         ({"tracks": None}, "tracks: Input should be a valid array"),
         ({"tracks": [{"keyword_index": 0, "keyframes": []}]}, "keyframes: .*at least 1"),
