@@ -15,6 +15,7 @@ from schemas.rejected_scenes import REMEDIES, Reason
 
 _GATE = "reports/evaluation/gate.json"
 _NEXT = (
+    ("reports/index.html", "scenes, variants, edits, proof and provenance, as one page"),
     ("reports/evaluation/figures", "the proof of the edits, as plots"),
     ("outputs/edited_scenes", "the redrawn scenes, by variant"),
     (REFUSED, "every refusal, with the file, what was found and the remedy"),

@@ -38,11 +38,13 @@ def test_the_proof_is_told_figure_by_figure(root: Path, capsys: pytest.CaptureFi
         {"pass": False, "words": "dose_logit_slope is 0.5, must be 0.85 to 1.15"},
     ]
     (root / "reports/evaluation").mkdir()
+    (root / "reports/index.html").touch()
     (root / "reports/evaluation/gate.json").write_text(json.dumps({"checks": checks}))
     assert cli.main(["summary", "--root", str(root)]) == 0
     out = capsys.readouterr().out
     assert "  pass  identity_psnr_db is 55" in out
     assert "  FAIL  dose_logit_slope is 0.5" in out
+    assert "reports/index.html" in out
 
 
 def test_a_summary_of_nothing_names_the_remedy(
