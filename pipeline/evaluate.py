@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import tracking
+from pipeline.diffusion.controlnet import weights_digest
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
-from pipeline.evaluation.control import check_control, control_check, weights_digest
+from pipeline.evaluation.control import check_control, control_check
 from pipeline.evaluation.gate import verdict
 from pipeline.evaluation.judge import load_judge, refuse_guide
 from pipeline.evaluation.measure import Picture, measure

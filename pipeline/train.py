@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import tracking
+from pipeline.diffusion.controlnet import CONTROLNET, weights_digest
 from pipeline.params import ModelParams, load_image_size
 from pipeline.storage.files import digest, file_digest, link_or_copy, write_text
 from pipeline.storage.outs import StageOuts
@@ -29,7 +30,6 @@ ENCODED = "outputs/encoded"
 TRAINING = "outputs/training_v3"
 METRICS = "reports/train/metrics.json"
 CURVE = "reports/train/curve.csv"
-WEIGHTS = "diffusion_pytorch_model.safetensors"
 REGISTERED = "gazeshift-controlnet"
 OUTS = (TRAINING, METRICS, CURVE)
 _ITEM = "training"
@@ -90,7 +90,7 @@ def _write(staging: Path, trained: Trained) -> list[str]:
 
     from pipeline.storage.tables import write_table
 
-    trained.controlnet.save_pretrained(staging / TRAINING / "controlnet")
+    trained.controlnet.save_pretrained(staging / CONTROLNET)
     for picture in trained.samples:
         link_or_copy(picture, staging / TRAINING / "samples" / picture.name)
     write_text(staging / METRICS, json.dumps(trained.metrics, indent=1) + "\n")
@@ -128,10 +128,9 @@ def _finished(
 def _model(workspace: Workspace, trained: Trained) -> tracking.TrackedModel:
     """Return the ControlNet as a model to register."""
     controlnet = trained.controlnet
-    folder = workspace.path(TRAINING) / "controlnet"
     text_width = controlnet.config.cross_attention_dim
     return tracking.TrackedModel(
-        folder=folder,
+        folder=workspace.path(CONTROLNET),
         registered_name=REGISTERED,
         loader="diffusers.ControlNetModel",
         inputs={
@@ -141,7 +140,7 @@ def _model(workspace: Workspace, trained: Trained) -> tracking.TrackedModel:
             "controlnet_cond": (-1, 2, -1, -1),
         },
         outputs={"mid_block_res_sample": (-1, controlnet.config.block_out_channels[-1], -1, -1)},
-        digest=file_digest(folder / WEIGHTS),
+        digest=weights_digest(workspace),
         description="ControlNets that read `[keyword mask, attention heatmap]`. `candidate` is the "
         "last one trained; `champion` the last one whose edits passed the proof.",
     )

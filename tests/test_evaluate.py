@@ -9,8 +9,9 @@ from scene_trees import write_scene_tree
 
 from pipeline import evaluate
 from pipeline.commands import gate
+from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
 from pipeline.errors import InputError, ParamsError
-from pipeline.evaluation.control import CONTROLNET, WEIGHTS, ControlCheck
+from pipeline.evaluation.control import ControlCheck
 from pipeline.splits import split_of
 from pipeline.storage.files import file_digest, write_bytes
 from pipeline.storage.workspace import Workspace

@@ -19,6 +19,7 @@ from tiny_backbone import save_tiny_backbone
 from torch.utils.data import default_collate
 
 from pipeline import encode, tracking, train
+from pipeline.diffusion import controlnet
 from pipeline.diffusion.backbone import load_backbone
 from pipeline.diffusion.controlled import controlled
 from pipeline.errors import InputError, ParamsError
@@ -31,7 +32,7 @@ from pipeline.training.run import Run, encoded_scenes
 from pipeline.training.settings import TrainParams
 
 ROOT = Path(__file__).parents[1]
-WEIGHTS = f"{train.TRAINING}/controlnet/{train.WEIGHTS}"
+WEIGHTS = f"{controlnet.CONTROLNET}/{controlnet.WEIGHTS}"
 STARVED = {
     "steps": 6,
     "batch_size": 2,

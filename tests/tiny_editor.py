@@ -11,9 +11,8 @@ from tiny_backbone import save_tiny_backbone
 from pipeline.attention.network import AttentionNetwork
 from pipeline.attention.predictor import save_predictor
 from pipeline.attention.settings import NetworkConfig
-from pipeline.editing.loading import CONTROLNET
+from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
 from pipeline.evaluate import GATE
-from pipeline.evaluation.control import WEIGHTS
 from pipeline.storage.files import file_digest, write_text
 from pipeline.storage.workspace import Workspace
 

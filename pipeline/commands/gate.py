@@ -6,9 +6,9 @@ import json
 import sys
 from typing import Any
 
+from pipeline.diffusion.controlnet import weights_digest
 from pipeline.errors import InputError
 from pipeline.evaluate import GATE
-from pipeline.evaluation.control import weights_digest
 from pipeline.storage.workspace import Workspace
 
 

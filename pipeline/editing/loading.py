@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.diffusion.controlnet import CONTROLNET, weights_digest
 from pipeline.editing.cache import TensorCache
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import SceneEditor
 from pipeline.editing.models import Guide, LatentModel
 from pipeline.editing.settings import EditParams
-from pipeline.errors import InputError, ParamsError
+from pipeline.errors import ParamsError
 from pipeline.params import ModelParams
-from pipeline.storage.files import digest, file_digest
+from pipeline.storage.files import digest
 from pipeline.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
-
-CONTROLNET = "outputs/training_v3/controlnet"
 
 
 class EditModels(NamedTuple):
@@ -42,22 +41,20 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
     from pipeline.attention.models import load_attention_model
     from pipeline.diffusion.backbone import load_backbone
 
-    folder = workspace.path(CONTROLNET)
-    weights = folder / "diffusion_pytorch_model.safetensors"
-    if not weights.is_file():
-        raise InputError(f"{folder}: there is no trained ControlNet. Run `dvc repro train`.")
+    weights = weights_digest(workspace)
     torch.manual_seed(params.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     location = ModelParams.load(workspace).backbone
     backbone = load_backbone(location, workspace.root, device=device)
-    controlnet = ControlNetModel.from_pretrained(folder).to(device).eval().requires_grad_(False)
+    controlnet = ControlNetModel.from_pretrained(workspace.path(CONTROLNET))
+    controlnet = controlnet.to(device).eval().requires_grad_(False)
     guide = load_attention_model(params.guide, workspace.root, device=device)
     if params.gradient_strength and not guide.differentiable:
         raise ParamsError(
             f"edit.guide: {params.guide} has no gradient, but edit.gradient_strength is "
             f"{params.gradient_strength:g}. Set it to 0, or choose a differentiable guide."
         )
-    version = digest(backbone.digest, file_digest(weights), guide.digest)
+    version = digest(backbone.digest, weights, guide.digest)
     return EditModels(backbone, controlnet, guide, version)
 
 

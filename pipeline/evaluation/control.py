@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.diffusion.controlnet import CONTROLNET, weights_digest
 from pipeline.errors import InputError
 from pipeline.evaluation.settings import EvaluateParams
 from pipeline.params import ModelParams
-from pipeline.storage.files import digest, file_digest
+from pipeline.storage.files import digest
 from pipeline.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.encoding.reader import EncodedScenes
 
 CODE_VERSION = "1"
-CONTROLNET = "outputs/training_v3/controlnet"
-WEIGHTS = "diffusion_pytorch_model.safetensors"
 ENCODED = "outputs/encoded"
 
 
@@ -31,18 +30,6 @@ class ControlCheck(NamedTuple):
     """Where it is: a folder or a hub's name."""
     draws: int
     seed: int
-
-
-def weights_digest(workspace: Workspace) -> str:
-    """Return the hash of the trained ControlNet, by which MLflow knows it too.
-
-    Raises:
-        InputError: there is none.
-    """
-    weights = workspace.path(CONTROLNET) / WEIGHTS
-    if not weights.is_file():
-        raise InputError(f"{weights}: there is no trained ControlNet. Run `dvc repro train`.")
-    return file_digest(weights)
 
 
 def control_check(workspace: Workspace, params: EvaluateParams) -> ControlCheck:

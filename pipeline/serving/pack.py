@@ -11,7 +11,7 @@ import pipeline
 import schemas
 from pipeline.attention.predictor import CONFIG, WEIGHTS
 from pipeline.diffusion.backbone import INDEX, backbone_files, backbone_folder
-from pipeline.editing.loading import CONTROLNET
+from pipeline.diffusion.controlnet import CONTROLNET
 from pipeline.editing.settings import EditParams
 from pipeline.params import ModelParams, load_image_size
 from pipeline.storage.files import digest, file_digest, link_or_copy, write_text

@@ -2,8 +2,8 @@ import pytest
 from tiny_editor import write_controlnet, write_tiny_editor
 
 from pipeline.commands import promote
+from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
 from pipeline.errors import InputError
-from pipeline.evaluation.control import CONTROLNET, WEIGHTS
 from pipeline.storage.files import write_bytes
 from pipeline.storage.workspace import Workspace
 from pipeline.tracking import tracking_uri

@@ -1,7 +1,7 @@
 import pytest
 
+from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS, weights_digest
 from pipeline.errors import InputError
-from pipeline.evaluation.control import CONTROLNET, WEIGHTS, weights_digest
 from pipeline.storage.files import file_digest, write_bytes
 
 

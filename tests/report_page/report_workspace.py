@@ -12,7 +12,8 @@ from evaluation.pretended_edits import write_edits
 from scene_trees import SCENES, write_scene_tree
 
 from pipeline import evaluate, report, tracking, variant
-from pipeline.evaluation.control import CONTROLNET, WEIGHTS, ControlCheck
+from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
+from pipeline.evaluation.control import ControlCheck
 from pipeline.splits import split_of
 from pipeline.storage.files import write_bytes, write_text
 from pipeline.storage.tables import write_rejections, write_table
