@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import InputError
-from pipeline.storage.files import digest, file_digest
+from pipeline.storage.files import tree_digest
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
@@ -161,9 +161,7 @@ def backbone_folder(location: str, root: Path) -> Path:
 
 def backbone_digest(folder: Path) -> str:
     """Return the hash of the parts' weights, configurations and vocabularies."""
-    paths = backbone_files(folder)
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    return digest(*names, *map(file_digest, paths))
+    return tree_digest(folder, backbone_files(folder))
 
 
 def backbone_files(folder: Path) -> list[Path]:

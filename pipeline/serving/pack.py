@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -14,7 +15,7 @@ from pipeline.diffusion.backbone import INDEX, backbone_files, backbone_folder
 from pipeline.diffusion.controlnet import CONTROLNET
 from pipeline.editing.settings import EditParams
 from pipeline.params import ModelParams, load_image_size
-from pipeline.storage.files import digest, file_digest, link_or_copy, write_text
+from pipeline.storage.files import digest, link_or_copy, tree_digest, write_text
 from pipeline.storage.workspace import MARKER, Workspace
 from pipeline.variants.settings import VariantParams
 
@@ -75,7 +76,7 @@ def pack_editor(workspace: Workspace, folder: Path) -> str:
         "variant": VariantParams.load(workspace).model_dump(mode="json"),
     }
     write_text(folder / MARKER, yaml.safe_dump(params, sort_keys=False))
-    return digest(*(_tree_digest(each) for each in (folder, *CODE)))
+    return digest(*(tree_digest(each, _files(each)) for each in (folder, *CODE)))
 
 
 def requirements() -> list[str]:
@@ -84,9 +85,7 @@ def requirements() -> list[str]:
     return [f"{d}=={importlib.metadata.version(d).partition('+')[0]}" for d in _DISTRIBUTIONS]
 
 
-def _tree_digest(folder: Path) -> str:
-    paths = sorted(
-        path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"
-    )
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    return digest(*names, *map(file_digest, paths))
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if path.is_file() and path.parent.name != "__pycache__":
+            yield path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +49,13 @@ def file_digest(path: Path) -> str:
     """Return the hash of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def tree_digest(folder: Path, paths: Iterable[Path]) -> str:
+    """Return the hash of files below a folder: their names, relative to it, and their contents."""
+    ordered = sorted(paths)
+    names = [path.relative_to(folder).as_posix() for path in ordered]
+    return digest(*names, *map(file_digest, ordered))
 
 
 def link_or_copy(source: Path, target: Path) -> None:
