@@ -14,12 +14,10 @@ from pipeline.errors import InputError
 from pipeline.storage.images import (
     ImageRefused,
     Pixels,
-    decode,
     encode,
     grey_pixels,
-    open_image,
     resize,
-    to_rgb,
+    rgb_pixels,
 )
 from schemas.keywords import refusal
 from schemas.rejected_scenes import REMEDIES, Reason
@@ -99,17 +97,13 @@ def _read(
     problems: dict[str, str] = {}
     files: dict[str, bytes] = {}
     pixels: dict[str, Pixels] = {}
-    readers: dict[str, Callable[[bytes], Pixels]] = {
-        "image": lambda file: to_rgb(decode(open_image(file))),
-        "mask": grey_pixels,
-        "heatmap": grey_pixels,
-    }
-    for field, read in readers.items():
+    for field, read in _READERS.items():
         try:
             files[field] = _file(row[field])
             pixels[field] = read(files[field])
             _check_size(pixels[field], pixels.get("image"))
-            _CHECKS.get(field, lambda levels: None)(resize(pixels[field], image_size))
+            if field in _CHECKS:
+                _CHECKS[field](resize(pixels[field], image_size))
         except ImageRefused as error:
             problems[field] = f"{error}. {REMEDIES[error.reason]}"
         except ValueError as error:
@@ -166,4 +160,9 @@ def _check_heatmap(levels: Pixels) -> None:
         raise ImageRefused(Reason.HEATMAP_CONSTANT, f"every pixel is {levels.flat[0]}")
 
 
+_READERS: dict[str, Callable[[bytes], Pixels]] = {
+    "image": rgb_pixels,
+    "mask": grey_pixels,
+    "heatmap": grey_pixels,
+}
 _CHECKS: dict[str, Callable[[Pixels], None]] = {"mask": _check_mask, "heatmap": _check_heatmap}

@@ -82,7 +82,16 @@ def read_rgb(path: Path) -> Pixels:
         ImageRefused: unreadable, truncated, too large, or a mode that has no exact RGB form.
         FileNotFoundError: there is no such file.
     """
-    return to_rgb(decode(open_image(path.read_bytes())))
+    return rgb_pixels(path.read_bytes())
+
+
+def rgb_pixels(content: bytes) -> Pixels:
+    """Return a scene as H×W×3 uint8 RGB from the bytes of its file, as `read_rgb` does.
+
+    Raises:
+        ImageRefused: as in `read_rgb`.
+    """
+    return to_rgb(decode(open_image(content)))
 
 
 def read_rgb_at(path: Path, size: tuple[int, int]) -> Pixels:
@@ -162,7 +171,7 @@ def probe_rgb(content: bytes) -> tuple[int, int]:
     if layout is None:
         height, width = to_rgb(decode(image)).shape[:2]
         return height, width
-    to_rgb(decode(open_image(first_rows(content, layout))))
+    rgb_pixels(first_rows(content, layout))
     return displayed_size(image)
 
 

@@ -25,7 +25,7 @@ from pipeline.commands import promote
 from pipeline.heatmaps.algebra import requested_share
 from pipeline.serving.edit_requests import as_text, example_row
 from pipeline.serving.served_editor import ANSWER_FIELDS, EditAnswer
-from pipeline.storage.images import decode, encode, open_image, to_rgb
+from pipeline.storage.images import encode, rgb_pixels
 from pipeline.storage.workspace import Workspace
 from pipeline.tracking import tracking_uri
 from pipeline.train import REGISTERED
@@ -67,7 +67,7 @@ def request(**changes: Any) -> dict[str, Any]:
 
 
 def pixels(text: str) -> np.ndarray:
-    return to_rgb(decode(open_image(b64decode(text))))
+    return rgb_pixels(b64decode(text))
 
 
 def grey(level: int, size: tuple[int, int] = SIZE) -> str:
