@@ -6,6 +6,7 @@ import json
 
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
+from mlflow import MlflowClient
 from tiny_backbone import save_tiny_backbone
 
 from pipeline.attention.network import AttentionNetwork
@@ -15,6 +16,8 @@ from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
 from pipeline.evaluate import GATE
 from pipeline.storage.files import file_digest, write_text
 from pipeline.storage.workspace import Workspace
+from pipeline.tracking import tracking_uri
+from pipeline.train import REGISTERED
 
 PARAMS = """
 image_size: [48, 32]
@@ -32,6 +35,14 @@ def write_tiny_editor(workspace: Workspace) -> None:
     network = AttentionNetwork(NetworkConfig(area_px=256, scales=2, width=4))
     save_predictor(network, workspace.path("outputs/attention_model"))
     write_controlnet(workspace, seed=1)
+
+
+def register_controlnet(workspace: Workspace, weights: str) -> None:
+    """Register a version by the hash of its weights, as training does."""
+    client = MlflowClient(tracking_uri(workspace))
+    if not client.search_registered_models(f"name = '{REGISTERED}'"):
+        client.create_registered_model(REGISTERED)
+    client.create_model_version(REGISTERED, "file:///nowhere", tags={"weights": weights})
 
 
 def write_controlnet(workspace: Workspace, seed: int, failed: tuple[str, ...] = ()) -> str:

@@ -1,5 +1,5 @@
 import pytest
-from tiny_editor import write_controlnet, write_tiny_editor
+from tiny_editor import register_controlnet, write_controlnet, write_tiny_editor
 
 from pipeline.commands import promote
 from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
@@ -20,11 +20,6 @@ def test_the_champions_move_on_a_pass_only_and_go_by_the_weights(trained, capsys
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri(trained))
-    client.create_registered_model(REGISTERED)
-
-    def register(weights: str) -> str:
-        tags = {"weights": weights}
-        return str(client.create_model_version(REGISTERED, "file:///nowhere", tags=tags).version)
 
     def champions() -> tuple[str, str]:
         controlnet, editor = (
@@ -33,12 +28,12 @@ def test_the_champions_move_on_a_pass_only_and_go_by_the_weights(trained, capsys
         )
         return controlnet, editor
 
-    register(write_controlnet(trained, 1))
+    register_controlnet(trained, write_controlnet(trained, 1))
     for _ in range(2):
         assert promote.main(trained) == 0
         assert champions() == ("1", "1")
 
-    register(write_controlnet(trained, 2, failed=("dose",)))
+    register_controlnet(trained, write_controlnet(trained, 2, failed=("dose",)))
     assert promote.main(trained) == 0
     assert champions() == ("1", "1")
     assert "Not promoted: these proofs failed: dose" in capsys.readouterr().out
@@ -60,9 +55,7 @@ def test_other_params_make_another_editor(trained) -> None:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri(trained))
-    client.create_registered_model(REGISTERED)
-    tags = {"weights": write_controlnet(trained, 1)}
-    client.create_model_version(REGISTERED, "file:///nowhere", tags=tags)
+    register_controlnet(trained, write_controlnet(trained, 1))
     promote.main(trained)
     params = trained.path("params.yaml")
     params.write_text(params.read_text().replace("steps: 4", "steps: 5"))
@@ -74,9 +67,7 @@ def test_an_editor_that_cannot_be_loaded_is_not_registered(trained) -> None:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri(trained))
-    client.create_registered_model(REGISTERED)
-    tags = {"weights": write_controlnet(trained, 1)}
-    client.create_model_version(REGISTERED, "file:///nowhere", tags=tags)
+    register_controlnet(trained, write_controlnet(trained, 1))
     write_bytes(trained.path("outputs/attention_model/model.safetensors"), b"damaged")
     with pytest.raises(InputError, match="no attention model that can be read"):
         promote.main(trained)

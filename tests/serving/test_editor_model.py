@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_editor import write_controlnet, write_tiny_editor
+from tiny_editor import register_controlnet, write_controlnet, write_tiny_editor
 
 from pipeline.commands import promote
 from pipeline.heatmaps.algebra import requested_share
@@ -27,8 +27,6 @@ from pipeline.serving.edit_requests import as_text, example_row
 from pipeline.serving.served_editor import ANSWER_FIELDS, EditAnswer
 from pipeline.storage.images import encode, rgb_pixels
 from pipeline.storage.workspace import Workspace
-from pipeline.tracking import tracking_uri
-from pipeline.train import REGISTERED
 
 SIZE = (64, 40)
 CHAMPION = f"models:/{promote.EDITOR}@{promote.ALIAS}"
@@ -37,8 +35,6 @@ CHAMPION = f"models:/{promote.EDITOR}@{promote.ALIAS}"
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data root whose editor of random weights has been promoted."""
-    from mlflow import MlflowClient
-
     root = tmp_path_factory.mktemp("serving")
     workspace = Workspace(root)
     with pytest.MonkeyPatch.context() as environment:
@@ -46,10 +42,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             environment.delenv(name, raising=False)
         environment.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root}/mlruns/mlflow.db")
         write_tiny_editor(workspace)
-        client = MlflowClient(tracking_uri(workspace))
-        client.create_registered_model(REGISTERED)
-        tags = {"weights": write_controlnet(workspace, 1)}
-        client.create_model_version(REGISTERED, "file:///nowhere", tags=tags)
+        register_controlnet(workspace, write_controlnet(workspace, 1))
         promote.main(workspace)
         yield root
 
