@@ -66,11 +66,11 @@ def read_fixations(table: pd.DataFrame, folder: Path, cuts: Path) -> dict[int, F
         except ContractBroken as error:
             LOG.warning("not scored by fixations, as %s is unreadable: %s", file, error)
             continue
+        middle = gaze["onset_s"] + gaze["duration_s"] / 2
         for index, row in rows.iterrows():
             start_s, end_s = spans.get((str(video), row["scene_number"]), (None, None))
             if start_s is None or end_s is None:
                 continue
-            middle = gaze["onset_s"] + gaze["duration_s"] / 2
             x, y = gaze["x_px"] / row["width"], gaze["y_px"] / row["height"]
             inside = (x >= 0) & (x < 1) & (y >= 0) & (y < 1)
             chosen = inside & (middle >= start_s) & (middle < end_s)
