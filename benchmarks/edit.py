@@ -21,9 +21,8 @@ from pathlib import Path
 from statistics import median
 
 from pipeline.editing.cache import TensorCache
-from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import SceneEditor
-from pipeline.editing.loading import EditModels, load_models
+from pipeline.editing.loading import EditModels, load_models, make_editor
 from pipeline.editing.scene_edits import SceneTask, edit_scenes
 from pipeline.editing.settings import EditParams
 from pipeline.editing.tasks import SCENES, chosen_videos, variant_tasks
@@ -68,9 +67,7 @@ def main() -> None:
 
 def _editor(models: EditModels, params: EditParams, folder: Path) -> SceneEditor:
     """Return an editor with an empty cache."""
-    denoiser = Denoiser(models.backbone, models.controlnet, params.half_precision)
-    cache = TensorCache(folder / "cache", params.cache_gb)
-    return SceneEditor(denoiser, models.guide, params, models.digest, cache)
+    return make_editor(models, params, TensorCache(folder / "cache", params.cache_gb))
 
 
 def _single_tasks(tasks: Sequence[SceneTask]) -> list[SceneTask]:

@@ -20,7 +20,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from pipeline.editing.loading import load_models, make_editor
+from pipeline.editing.loading import load_models, make_editor, shared_cache
 from pipeline.editing.scene_edits import SceneTask, Wish
 from pipeline.editing.settings import EditParams, Part
 from pipeline.editing.stage import edited, item_key, pictures, write_records
@@ -71,15 +71,15 @@ def main(workspace: Workspace) -> None:
     params = DoseCurveParams.load(workspace)
     edit = EditParams.load(workspace).model_copy(update={"videos": params.videos})
     image_size = load_image_size(workspace)
-    models = load_models(workspace, edit)
+    models, cache = load_models(workspace, edit), shared_cache(workspace, edit)
     alone = {"gradient_strength": 0.0, "strength": params.control_only_strength}
     editors = {
-        "full": make_editor(workspace, models, edit),
+        "full": make_editor(models, edit, cache),
         "control_only": make_editor(
-            workspace, models, edit.model_copy(update={**alone, "calibrate": False})
+            models, edit.model_copy(update={**alone, "calibrate": False}), cache
         ),
         "gradient_only": make_editor(
-            workspace, models, edit.model_copy(update={"calibrate": False}), uses_control=False
+            models, edit.model_copy(update={"calibrate": False}), cache, uses_control=False
         ),
     }
     grids = {"full": params.alphas, "control_only": params.ablation_alphas}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 
-from pipeline.editing.loading import load_models, make_editor
+from pipeline.editing.loading import load_models, make_editor, shared_cache
 from pipeline.editing.settings import EditParams
 from pipeline.editing.stage import edited, item_key, pictures, write_records
 from pipeline.editing.tasks import SCENES, chosen_videos, variant_tasks
@@ -48,7 +48,7 @@ def main(workspace: Workspace) -> None:
         for task in variant_tasks(workspace, video, variants, params)
     }
     models = load_models(workspace, params)
-    editor = make_editor(workspace, models, params)
+    editor = make_editor(models, params, shared_cache(workspace, params))
     plan = {item: item_key(task, editor, image_size) for item, task in tasks.items()}
     plan[_SUMMARY] = digest(*plan.values())
     with StageOuts(workspace, "edit", OUTS) as outs:

@@ -5,12 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.storage.files import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+class Cache(Protocol):
+    """What an editor keeps its work in; what was not used for longest may be gone."""
+
+    def get(self, key: str) -> dict[str, Tensor] | None:
+        """Return what was put there, None if it is not (or no longer) there."""
+        ...
+
+    def put(self, key: str, tensors: Mapping[str, Tensor]) -> None:
+        """Keep tensors."""
+        ...
+
+    def prune(self) -> None:
+        """Forget what was not used for longest until the rest has room."""
+        ...
 
 
 class TensorCache:

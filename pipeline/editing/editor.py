@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.attention.pictures import pixels_of
-from pipeline.editing.cache import TensorCache
+from pipeline.editing.cache import Cache
 from pipeline.editing.calibration import StrengthSearch
 from pipeline.editing.ddim import psnr_db
 from pipeline.editing.denoiser import Denoiser
@@ -98,7 +98,7 @@ class SceneEditor:
         guide: Guide,
         params: EditParams,
         models: str,
-        cache: TensorCache,
+        cache: Cache,
     ) -> None:
         self.denoiser = denoiser
         self.guide = guide

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.diffusion.controlnet import CONTROLNET, weights_digest
-from pipeline.editing.cache import TensorCache
+from pipeline.editing.cache import Cache, TensorCache
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import SceneEditor
 from pipeline.editing.models import Guide, LatentModel
@@ -59,9 +59,13 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
 
 
 def make_editor(
-    workspace: Workspace, models: EditModels, params: EditParams, uses_control: bool = True
+    models: EditModels, params: EditParams, cache: Cache, uses_control: bool = True
 ) -> SceneEditor:
-    """Return an editor whose inversions and edits are shared by all runs of the repository."""
-    cache = TensorCache(workspace.shared_root / ".gazeshift/cache/edits", params.cache_gb)
+    """Return an editor that keeps inversions and edits in `cache`."""
     denoiser = Denoiser(models.backbone, models.controlnet, params.half_precision, uses_control)
     return SceneEditor(denoiser, models.guide, params, models.digest, cache)
+
+
+def shared_cache(workspace: Workspace, params: EditParams) -> TensorCache:
+    """Return the cache of inversions and edits that all runs of the repository share."""
+    return TensorCache(workspace.shared_root / ".gazeshift/cache/edits", params.cache_gb)

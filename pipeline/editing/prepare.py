@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.editing.cache import TensorCache
+from pipeline.editing.cache import Cache
 from pipeline.editing.ddim import noise_levels
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.inversion import Inversion, invert
@@ -75,9 +75,7 @@ class Preparation:
         cache: of inversions.
     """
 
-    def __init__(
-        self, denoiser: Denoiser, params: EditParams, models: str, cache: TensorCache
-    ) -> None:
+    def __init__(self, denoiser: Denoiser, params: EditParams, models: str, cache: Cache) -> None:
         self.denoiser = denoiser
         self.params = params
         self.cache = cache

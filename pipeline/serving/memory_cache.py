@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pipeline.editing.cache import TensorCache
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class MemoryCache(TensorCache):
+class MemoryCache:
     """Named tensors, of which those used last are kept.
 
     Args:
@@ -20,7 +17,7 @@ class MemoryCache(TensorCache):
     """
 
     def __init__(self, room_gb: float) -> None:
-        super().__init__(Path(), room_gb)
+        self.room_gb = room_gb
         # In the order of their last use.
         self._kept: dict[str, dict[str, Tensor]] = {}
 

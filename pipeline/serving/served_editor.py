@@ -11,9 +11,7 @@ from typing import NamedTuple
 import torch
 
 from pipeline.attention.pictures import tensor_of
-from pipeline.editing.denoiser import Denoiser
-from pipeline.editing.editor import SceneEditor
-from pipeline.editing.loading import load_models
+from pipeline.editing.loading import load_models, make_editor
 from pipeline.editing.prepare import chunks
 from pipeline.editing.scene_edits import SceneTask, Wish, edit_scenes
 from pipeline.editing.settings import EditParams
@@ -81,13 +79,7 @@ class ServedEditor:
         self.image_size = load_image_size(workspace)
         self._variants = VariantParams.load(workspace)
         models = load_models(workspace, params)
-        self._editor = SceneEditor(
-            Denoiser(models.backbone, models.controlnet, params.half_precision),
-            models.guide,
-            params,
-            models.digest,
-            MemoryCache(_CACHE_GB),
-        )
+        self._editor = make_editor(models, params, MemoryCache(_CACHE_GB))
         self._one_at_a_time = Lock()
 
     def edit(self, requests: Sequence[EditRequest]) -> list[EditAnswer]:
