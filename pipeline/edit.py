@@ -1,11 +1,11 @@
 """Stage `edit`: the scenes, redrawn so that attention follows their variants' heatmaps.
 
 `edits.csv` has one row per scene and variant: `video_id, scene_number, filename, variant, alpha,
-region, redrawn, modified, mean_abs_change` (grey levels over the whole frame); where the scene is
-modified also `strength, strength_limit, evaluations, outside_psnr_db, whole_psnr_db` (before
-compositing, against the autoencoder's round trip); where a dose was asked for also `guide_share,
-guide_dose, guide_achieved, reached`; of a placebo `fade`, by which its change was brought down to
-its twin's.
+region, redrawn, modified, mean_abs_change` (grey levels over the whole frame), `editor` (the key of
+the models and params it was made with); where the scene is modified also `strength, strength_limit,
+evaluations, outside_psnr_db, whole_psnr_db` (before compositing, against the autoencoder's round
+trip); where a dose was asked for also `guide_share, guide_dose, guide_achieved, reached`; of a
+placebo `fade`, by which its change was brought down to its twin's.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from pipeline.evaluation.control import check_control, control_check
 from pipeline.evaluation.gate import verdict
 from pipeline.evaluation.judge import load_judge, refuse_guide
 from pipeline.evaluation.measure import Picture, measure
+from pipeline.evaluation.proofs import VARIANTS_ARM
 from pipeline.evaluation.scene_table import SCENES, pictures, read_edits, with_measurements
 from pipeline.evaluation.settings import EvaluateParams
 from pipeline.parallel import each
@@ -158,6 +159,7 @@ class _Summary:
         notes = {f"{name}_tost_pass": test.verdict for name, test in self.tests.items()}
         self.gate = {
             "model": weights_digest(workspace),
+            "editor": table.loc[table["arm"] == VARIANTS_ARM, "editor"].iloc[0],
             **verdict(self.figures, params.gate, notes),
         }
         self.words = self.gate["verdict"]

@@ -10,6 +10,7 @@ from scene_trees import write_scene_tree
 from pipeline import evaluate
 from pipeline.commands import gate
 from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
+from pipeline.editing import loading
 from pipeline.errors import InputError, ParamsError
 from pipeline.evaluation.control import ControlCheck
 from pipeline.splits import split_of
@@ -110,11 +111,14 @@ def test_a_pixel_outside_the_region_is_found(edited) -> None:
     assert "specificity" in verdict["failed"]
 
 
-def test_the_gate_says_which_proof_failed_and_the_stage_ends_well(edited, capsys) -> None:
+def test_the_gate_says_which_proof_failed_and_the_stage_ends_well(
+    edited, capsys, monkeypatch
+) -> None:
     run(edited, "gate: {dose_logit_slope: {min: 30}, feasible_fraction: {min: 0.5}}")
     verdict = json.loads(edited.path(evaluate.GATE).read_text())
     assert verdict["failed"] == ["dose"]
     assert verdict["model"] == file_digest(edited.path(CONTROLNET) / WEIGHTS)
+    monkeypatch.setattr(loading, "current_editor_key", lambda workspace: verdict["editor"])
     assert gate.main(edited) == 1
     assert "dose_logit_slope is" in capsys.readouterr().out
     run(edited, "gate: {feasible_fraction: {min: 0.5}}")
@@ -148,6 +152,13 @@ def test_a_judge_who_is_the_guide_is_refused(edited) -> None:
 def test_what_is_missing_is_named_with_a_remedy(edited, missing, words) -> None:
     edited.path(missing).unlink()
     with pytest.raises(InputError, match=words):
+        run(edited)
+
+
+def test_a_dose_curve_by_another_editor_is_refused(edited) -> None:
+    path = edited.path("outputs/dose_curve/doses.csv")
+    path.write_text(path.read_text().replace("one editor", "another"))
+    with pytest.raises(InputError, match="dvc repro edit dose_curve"):
         run(edited)
 
 

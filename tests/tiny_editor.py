@@ -9,10 +9,12 @@ from diffusers import ControlNetModel, UNet2DConditionModel
 from mlflow import MlflowClient
 from tiny_backbone import save_tiny_backbone
 
+from pipeline.attention.models import load_attention_model
 from pipeline.attention.network import AttentionNetwork
 from pipeline.attention.predictor import save_predictor
 from pipeline.attention.settings import NetworkConfig
-from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
+from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS, weights_digest
+from pipeline.editing.loading import current_editor_key
 from pipeline.evaluate import GATE
 from pipeline.storage.files import file_digest, write_text
 from pipeline.storage.workspace import Workspace
@@ -56,6 +58,17 @@ def write_controlnet(workspace: Workspace, seed: int, failed: tuple[str, ...] = 
         torch.nn.init.normal_(block.weight, std=0.05)
     controlnet.save_pretrained(workspace.path(CONTROLNET))
     weights = file_digest(workspace.path(CONTROLNET) / WEIGHTS)
-    gate = {"pass": not failed, "model": weights, "failed": list(failed)}
-    write_text(workspace.path(GATE), json.dumps(gate))
+    write_gate(workspace, failed)
     return weights
+
+
+def write_gate(workspace: Workspace, failed: tuple[str, ...] = ()) -> None:
+    """Write what the stage evaluate would say of the editor that is there."""
+    load_attention_model.cache_clear()
+    gate = {
+        "pass": not failed,
+        "model": weights_digest(workspace),
+        "editor": current_editor_key(workspace),
+        "failed": list(failed),
+    }
+    write_text(workspace.path(GATE), json.dumps(gate))

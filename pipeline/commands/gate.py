@@ -16,7 +16,7 @@ def main(workspace: Workspace) -> int:
     """Print the verdict, figure by figure; return 0 for a pass and 1 for a fail.
 
     Raises:
-        InputError: there is no evaluation of the ControlNet that is there now.
+        InputError: there is no evaluation of what is there now.
     """
     gate = read_gate(workspace)
     marks = {True: "pass", False: "FAIL"}
@@ -29,8 +29,10 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
     """Return `gate.json` of the last evaluation.
 
     Raises:
-        InputError: there is none, or it is about another ControlNet than the one that is there now.
+        InputError: there is none, or it is about another editor than models and params make now.
     """
+    from pipeline.editing.loading import current_editor_key
+
     path = workspace.path(GATE)
     if not path.is_file():
         raise InputError(f"{path}: nothing has been evaluated. Run `dvc repro evaluate`.")
@@ -39,5 +41,10 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
         raise InputError(
             f"{path} is about another ControlNet than outputs/training_v3 holds now. Run "
             "`dvc repro evaluate`."
+        )
+    if gate["editor"] != current_editor_key(workspace):
+        raise InputError(
+            f"{path} is about edits by other models or params: the backbone, the guide or section "
+            "`edit` of params.yaml changed since. Run `dvc repro evaluate`."
         )
     return gate

@@ -119,8 +119,7 @@ class SceneEditor:
 
     def key(self) -> str:
         """Return a digest of the models and of all params that an edit depends on."""
-        used = self.params.model_dump_json(exclude={"videos", "batch_size", "cache_gb"})
-        return digest(self._preparation.key, used, CODE_VERSION)
+        return editor_key(self._preparation.key, self.params)
 
     def prepare(self, scenes: Sequence[Scene]) -> Prepared:
         """Encode and invert scenes; inversions come from the cache where it has them."""
@@ -252,6 +251,17 @@ class SceneEditor:
             raised=self._preparation.tensor(np.stack([ask.raised for ask in asks])),
             lowered=self._preparation.tensor(np.stack([ask.lowered for ask in asks])),
         )
+
+
+def editor_key(preparation: str, params: EditParams) -> str:
+    """Return a digest of all that an edit depends on besides its scene and what is asked.
+
+    Args:
+        preparation: `preparation_key`.
+        params: section `edit`.
+    """
+    used = params.model_dump_json(exclude={"videos", "batch_size", "cache_gb"})
+    return digest(preparation, used, CODE_VERSION)
 
 
 def _packed(edited: Edited) -> dict[str, Tensor]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.diffusion.controlnet import CONTROLNET, weights_digest
 from pipeline.editing.cache import Cache, TensorCache
 from pipeline.editing.denoiser import Denoiser
-from pipeline.editing.editor import SceneEditor
+from pipeline.editing.editor import SceneEditor, editor_key
 from pipeline.editing.models import Guide, LatentModel
+from pipeline.editing.prepare import preparation_key
 from pipeline.editing.settings import EditParams
 from pipeline.errors import ParamsError
 from pipeline.params import ModelParams
@@ -56,6 +57,24 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
         )
     version = digest(backbone.digest, weights, guide.digest)
     return EditModels(backbone, controlnet, guide, version)
+
+
+def current_editor_key(workspace: Workspace) -> str:
+    """Return the key of the editor that models and params make now, without loading the backbone.
+
+    Edits and their proof carry the key of the editor that made them (`SceneEditor.key`).
+
+    Raises:
+        InputError: the ControlNet or the guide has not been trained, or there is no backbone.
+    """
+    from pipeline.attention.models import load_attention_model
+    from pipeline.diffusion.backbone import backbone_digest, backbone_folder
+
+    params = EditParams.load(workspace)
+    folder = backbone_folder(ModelParams.load(workspace).backbone, workspace.root)
+    guide = load_attention_model(params.guide, workspace.root)
+    models = digest(backbone_digest(folder), weights_digest(workspace), guide.digest)
+    return editor_key(preparation_key(models, params, uses_control=True), params)
 
 
 def make_editor(

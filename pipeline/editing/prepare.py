@@ -82,8 +82,7 @@ class Preparation:
         self.device = next(denoiser.backbone.unet.parameters()).device
         schedule = denoiser.backbone.noise_scheduler().alphas_cumprod
         self.levels = noise_levels(schedule, params.depth, params.steps)
-        used = params.model_dump_json(include={"depth", "steps", "refinements", "half_precision"})
-        self.key = digest(models, used, str(denoiser.uses_control), CODE_VERSION)
+        self.key = preparation_key(models, params, denoiser.uses_control)
 
     @torch.no_grad()
     def prepare(self, scenes: Sequence[Scene]) -> Prepared:
@@ -137,6 +136,12 @@ class Preparation:
 
     def _split(self, tensor: Tensor) -> tuple[Tensor, ...]:
         return tensor.split(self.params.batch_size)
+
+
+def preparation_key(models: str, params: EditParams, uses_control: bool) -> str:
+    """Return a digest of all that an inversion depends on besides its scene."""
+    used = params.model_dump_json(include={"depth", "steps", "refinements", "half_precision"})
+    return digest(models, used, str(uses_control), CODE_VERSION)
 
 
 def chunks(places: Sequence[int], size: int) -> Iterator[list[int]]:

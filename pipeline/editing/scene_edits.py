@@ -244,6 +244,7 @@ def _record(
         "redrawn": wish.redrawn,
         "modified": wish.modified,
         "mean_abs_change": change,
+        "editor": editor.key(),
     }
     if edited is None:
         return record

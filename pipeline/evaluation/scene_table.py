@@ -60,7 +60,8 @@ def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords)
     chosen keyword are left out.
 
     Raises:
-        InputError: a table is missing, or has no scene of the chosen part.
+        InputError: a table is missing, has no scene of the chosen part, or comes from another
+            editor than the other.
     """
     scenes = read_validated_scenes(workspace.path(SCENES))
     if params.videos != "all":
@@ -83,6 +84,11 @@ def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords)
                 f"evaluate.videos is {params.videos!r}, but {stage}.videos left out all of these "
                 "scenes. Set both to the same part of the split."
             )
+    if table.loc[table["arm"].isin(["full", VARIANTS_ARM]), "editor"].nunique() > 1:
+        raise InputError(
+            "edits.csv and doses.csv come from different models or params, so one cannot prove the "
+            "other. Run `dvc repro edit dose_curve`."
+        )
     table["edited_path"] = [_place(row) for row in table.to_dict("records")]
     table["unreached"] = ~table["reached"]
     return table

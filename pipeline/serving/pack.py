@@ -31,7 +31,6 @@ _DISTRIBUTIONS = (
     "diffusers",
     "mlflow",
     "numpy",
-    "opencv-contrib-python-headless",
     "pandas",
     "pillow",
     "pydantic",
@@ -81,8 +80,11 @@ def pack_editor(workspace: Workspace, folder: Path) -> str:
 
 def requirements() -> list[str]:
     """Return the packages that the served editor imports, as they are installed here."""
+    # OpenCV comes under several names; whichever is here is the one the editor ran with.
+    opencv = min(importlib.metadata.packages_distributions()["cv2"])
+    distributions = sorted((*_DISTRIBUTIONS, opencv))
     # A build's own suffix ("2.13.0+cpu") is no version that a package index has.
-    return [f"{d}=={importlib.metadata.version(d).partition('+')[0]}" for d in _DISTRIBUTIONS]
+    return [f"{d}=={importlib.metadata.version(d).partition('+')[0]}" for d in distributions]
 
 
 def _files(folder: Path) -> Iterator[Path]:

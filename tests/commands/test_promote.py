@@ -1,5 +1,5 @@
 import pytest
-from tiny_editor import register_controlnet, write_controlnet, write_tiny_editor
+from tiny_editor import register_controlnet, write_controlnet, write_gate, write_tiny_editor
 
 from pipeline.commands import promote
 from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
@@ -59,6 +59,9 @@ def test_other_params_make_another_editor(trained) -> None:
     promote.main(trained)
     params = trained.path("params.yaml")
     params.write_text(params.read_text().replace("steps: 4", "steps: 5"))
+    with pytest.raises(InputError, match="edits by other models or params"):
+        promote.main(trained)
+    write_gate(trained)
     promote.main(trained)
     assert len(client.search_model_versions(f"name = '{promote.EDITOR}'")) == 2
 

@@ -63,6 +63,7 @@ def _edit(
         "redrawn": region,
         "modified": gain != 1,
         "mean_abs_change": 0.0,
+        "editor": "one editor",
         "strength": 1.0,
         "outside_psnr_db": 36.0,
         "whole_psnr_db": 47.0,
