@@ -238,13 +238,11 @@ def _track(
         for name, value in summary.figures.items()
         if isinstance(value, bool | int | float)
     }
-    simulated = params.judge.startswith("demo/")
     tracking.log_run(
         workspace,
         tracking.TrackedRun(
             stage="evaluate",
-            name=f"evaluate {'demo, simulated viewers, ' if simulated else ''}"
-            f"{'pass' if summary.gate['pass'] else 'fail'}",
+            name=f"evaluate, {'pass' if summary.gate['pass'] else 'fail'}",
             started_s=started_s,
             params={**params.model_dump(mode="json", exclude={"gate"})},
             metrics={**numbers, "gate_pass": float(summary.gate["pass"])},
@@ -256,7 +254,6 @@ def _track(
                 "": [workspace.path(path) for path in (METRICS, GATE, *TABLES)],
                 "figures": sorted(workspace.path(FIGURES).glob("*.png")),
             },
-            description=("**Demo**: the judge is simulated viewers.\n\n" if simulated else "")
-            + summary.words,
+            description=summary.words,
         ),
     )

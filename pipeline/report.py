@@ -75,7 +75,7 @@ def main(workspace: Workspace) -> None:
         "variants": variants,
         "colours": colour_tables(),
         "counts": {"videos": int(scenes["video_id"].nunique()), "scenes": len(scenes)},
-        "demo": workspace.path(inputs.CORPUS).is_file(),
+        "demo": workspace.holds_demo,
         "proof": inputs.read_proof(workspace.root, evaluate.equivalence_bound),
         "refused": inputs.read_refused(workspace.root),
         "provenance": _provenance(workspace, started_s),
@@ -171,12 +171,11 @@ def _provenance(workspace: Workspace, started_s: float) -> dict[str, Any]:
 
 
 def _track(workspace: Workspace, data: dict[str, Any], started_s: float) -> None:
-    demo = "demo, drawn ads and simulated viewers" if data["demo"] else ""
     tracking.log_run(
         workspace,
         tracking.TrackedRun(
             stage="report",
-            name=" ".join(("report", demo)).strip(),
+            name="report",
             started_s=started_s,
             metrics={"scenes": data["counts"]["scenes"], "videos": data["counts"]["videos"]},
             tags=tracking.data_version(workspace, workspace.path(SCENES)),

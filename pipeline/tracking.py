@@ -34,6 +34,12 @@ Metrics: TypeAlias = float | Sequence[float | None] | None
 
 STORE = "mlruns"
 EXPERIMENT = "gazeshift"
+_ABOUT = (
+    "Every run of a stage of [dvc.yaml](https://dvc.org/doc/user-guide/pipelines), newest first. "
+    "`train` has loss curves and samples, `variant` contact sheets of the heatmaps, `evaluate` the "
+    "proof of the edits, `report` the page to begin with. The tag `dvc.exp` names the experiment."
+)
+_DEMO = "**Demo**: drawn ads, simulated viewers; nothing here is about real people."
 _SQLITE = "sqlite:///"
 _LOCK_WAIT_S = 120
 
@@ -171,6 +177,9 @@ class TrackedModel:
     digest: str
     """Hash of the weights: the registered version's tag `weights`."""
     description: str
+    """Of the model in general."""
+    words: str
+    """About this version."""
     alias: str = "candidate"
 
 
@@ -196,6 +205,9 @@ class ServedModel:
     digest: str
     """Hash of all that an answer depends on: the registered version's tag `weights`."""
     description: str
+    """Of the model in general."""
+    words: str
+    """About this version."""
 
 
 @contextmanager
@@ -273,24 +285,30 @@ def _experiment(client: MlflowClient, uri: str) -> str:
         return str(known.experiment_id)
     database = _database(uri)
     location = (database.parent / "artifacts").resolve().as_uri() if database else None
-    return str(client.create_experiment(EXPERIMENT, artifact_location=location))
+    # MLflow's pages for prompts and traces, which it shows otherwise, are not for this.
+    tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": _ABOUT}
+    return str(client.create_experiment(EXPERIMENT, artifact_location=location, tags=tags))
 
 
 def _begin(client: MlflowClient, experiment: str, workspace: Workspace, run: TrackedRun) -> str:
     """Create the run with what is known before the work: name, params, tags."""
     from mlflow.entities import Param, RunTag
 
+    demo = workspace.holds_demo
     tags = {
         "stage": run.stage,
+        "demo": "drawn ads, simulated viewers" if demo else "",
         "git.commit": commit(workspace),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": f"python -m pipeline {run.stage}",
         "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
         "dvc.stage": os.environ.get("DVC_STAGE", ""),
         "mlflow.parentRunId": os.environ.get("MLFLOW_RUN_ID", ""),
-        "mlflow.note.content": run.description,
+        "mlflow.note.content": f"{_DEMO}\n\n{run.description}" if demo else run.description,
         **run.tags,
     }
     created = client.create_run(
-        experiment, start_time=int(run.started_s * 1000), run_name=_shown_name(run)
+        experiment, start_time=int(run.started_s * 1000), run_name=_shown_name(run, demo)
     )
     run_id = str(created.info.run_id)
     client.log_batch(
@@ -358,20 +376,21 @@ def _log_model(client: MlflowClient, uri: str, run_id: str, model: TrackedModel)
         model=model,
     )
     version = str(logged.registered_model_version)
-    _describe(client, model.registered_name, version, model.digest, model.description)
+    _describe(client, model, version)
     client.set_registered_model_alias(model.registered_name, model.alias, version)
 
 
-def _describe(
-    client: MlflowClient, registered_name: str, version: str, weights: str, description: str
-) -> None:
-    client.update_registered_model(registered_name, description)
-    client.set_model_version_tag(registered_name, version, "weights", weights)
+def _describe(client: MlflowClient, model: TrackedModel | ServedModel, version: str) -> None:
+    name = model.registered_name
+    client.update_registered_model(name, model.description)
+    client.update_model_version(name, version, model.words)
+    client.set_model_version_tag(name, version, "weights", model.digest)
 
 
-def _shown_name(run: TrackedRun) -> str:
+def _shown_name(run: TrackedRun, demo: bool) -> str:
     experiment = os.environ.get("DVC_EXP_NAME")
-    return f"{run.name} ({experiment})" if experiment else run.name
+    name = f"demo: {run.name}" if demo else run.name
+    return f"{name} ({experiment})" if experiment else name
 
 
 def commit(workspace: Workspace) -> str:
@@ -417,7 +436,7 @@ def register_served(workspace: Workspace, model: ServedModel) -> None:
             input_example=pd.DataFrame([model.example]),
         )
         version = str(logged.registered_model_version)
-        _describe(client, model.registered_name, version, model.digest, model.description)
+        _describe(client, model, version)
     except (MlflowException, OSError) as error:
         raise InputError(
             f"{model.registered_name} could not be registered in {uri}: {error}. Make the store "

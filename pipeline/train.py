@@ -35,7 +35,6 @@ OUTS = (TRAINING, METRICS, CURVE)
 _ITEM = "training"
 # What changes how fast training goes, not where it leads.
 _NO_RESULT = {"num_workers", "gradient_checkpointing"}
-_DEMO = "**Demo**: trained on drawn scenes; the heatmaps are of simulated viewers. On a CPU.\n\n"
 
 
 def main(workspace: Workspace) -> None:
@@ -101,17 +100,15 @@ def _write(staging: Path, trained: Trained) -> list[str]:
 def _described(workspace: Workspace, params: TrainParams, started_s: float) -> tracking.TrackedRun:
     """Return what MLflow is told before the training."""
     location = ModelParams.load(workspace).backbone
-    demo = location == ModelParams().backbone
     return tracking.TrackedRun(
         stage="train",
-        name=f"train {'demo ' if demo else ''}ControlNet, {params.steps} steps",
+        name=f"train ControlNet, {params.steps} steps",
         started_s=started_s,
         params={**params.model_dump(mode="json"), "backbone": location},
         tags=tracking.data_version(workspace, workspace.path(SCENES)),
-        description=(_DEMO if demo else "")
-        + "A ControlNet that reads keyword mask and attention heatmap, on a frozen backbone. "
-        "`samples/` shows fixed validation scenes, their control (heatmap, mask outlined), and "
-        "what the model draws from 80 % noise.",
+        description="A ControlNet that reads keyword mask and attention heatmap, on a frozen "
+        "backbone. `samples/` shows fixed validation scenes, their control (heatmap, mask "
+        "outlined), and what the model draws from 80 % noise.",
     )
 
 
@@ -141,6 +138,7 @@ def _model(workspace: Workspace, trained: Trained) -> tracking.TrackedModel:
         },
         outputs={"mid_block_res_sample": (-1, controlnet.config.block_out_channels[-1], -1, -1)},
         digest=weights_digest(workspace),
+        words=", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items()),
         description="ControlNets that read `[keyword mask, attention heatmap]`. `candidate` is the "
         "last one trained; `champion` the last one whose edits passed the proof.",
     )

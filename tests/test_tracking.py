@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import CORPUS, Workspace
 from pipeline.tracking import EXPERIMENT, TrackedRun, data_version, log_run, tracking_uri
 
 
@@ -112,3 +112,14 @@ def test_the_data_version_names_both_hashes(workspace: Workspace) -> None:
     changed = data_version(workspace, scenes)
     assert changed["data.valid_scenes"] != versions["data.valid_scenes"]
     assert changed["data.dvc"] == versions["data.dvc"]
+
+
+def test_runs_on_the_demo_say_so(store: Workspace) -> None:
+    assert client(store).get_run(log_run(store, tracked())).info.run_name == "variant alpha=2"
+    store.path("data").mkdir()
+    store.path(CORPUS).write_text("# Drawn")
+    run = client(store).get_run(log_run(store, tracked(description="Maps.")))
+    assert run.info.run_name == "demo: variant alpha=2"
+    assert run.data.tags["demo"] == "drawn ads, simulated viewers"
+    assert run.data.tags["mlflow.note.content"].startswith("**Demo**")
+    assert run.data.tags["mlflow.note.content"].endswith("Maps.")

@@ -70,5 +70,6 @@ def write_gate(workspace: Workspace, failed: tuple[str, ...] = ()) -> None:
         "model": weights_digest(workspace),
         "editor": current_editor_key(workspace),
         "failed": list(failed),
+        "verdict": "FAIL." if failed else "PASS.",
     }
     write_text(workspace.path(GATE), json.dumps(gate))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from pipeline import tracking
 from pipeline.commands.gate import read_gate
@@ -53,11 +54,11 @@ def main(workspace: Workspace) -> int:
             "`dvc repro -f train`, or set MLFLOW_TRACKING_URI to that store."
         )
     sys.stdout.write(f"{REGISTERED} version {version} is the {ALIAS}.\n")
-    sys.stdout.write(f"{EDITOR} version {_promote_editor(workspace)} is the {ALIAS}.\n")
+    sys.stdout.write(f"{EDITOR} version {_promote_editor(workspace, gate)} is the {ALIAS}.\n")
     return 0
 
 
-def _promote_editor(workspace: Workspace) -> str | None:
+def _promote_editor(workspace: Workspace, gate: dict[str, Any]) -> str | None:
     """Give the alias to the editor as it is here, registered if it is not yet; return its version.
 
     It is told from others by its models, its params and our code.
@@ -81,6 +82,7 @@ def _promote_editor(workspace: Workspace) -> str | None:
             outputs=ANSWER_FIELDS,
             example=example_row(load_image_size(workspace)),
             digest=digest,
+            words=gate["verdict"],
             description=_ABOUT,
         )
         tracking.register_served(workspace, model)

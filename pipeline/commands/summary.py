@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import InputError
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import CORPUS, Workspace
 from pipeline.validate import REFUSED, SUMMARY
 from pipeline.variant import METRICS
 from schemas.rejected_scenes import REMEDIES, Reason
@@ -21,7 +21,7 @@ _NEXT = (
     (REFUSED, "every refusal, with the file, what was found and the remedy"),
     ("reports/validation/data_docs/index.html", "the checks of the whole batch, as a page"),
     ("reports/variant/figures", "pictures of the variants"),
-    ("data/CORPUS.md", "what the demo's data are: drawn ads, simulated viewers"),
+    (CORPUS, "what the demo's data are: drawn ads, simulated viewers"),
 )
 
 

@@ -23,7 +23,6 @@ EDITS = "outputs/edited_scenes/edits.csv"
 CUTS = "data/video_scene_cuts/scenes.csv"
 TRAINING = "reports/train/metrics.json"
 MANIFEST = "outputs/variants_v3/manifest.json"
-CORPUS = "data/CORPUS.md"
 MAX_REFUSED = 400
 """Refusals on the page; the table on disk has them all."""
 

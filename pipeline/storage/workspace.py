@@ -9,6 +9,8 @@ from pathlib import Path
 from pipeline.errors import InputError
 
 MARKER = "params.yaml"
+CORPUS = "data/CORPUS.md"
+"""The note that comes with the demo's data alone."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Workspace:
     def relative(self, path: Path) -> str:
         """Return `path` relative to the root, with forward slashes, as tables hold it."""
         return path.relative_to(self.root).as_posix()
+
+    @property
+    def holds_demo(self) -> bool:
+        """Whether the data are the demo's: drawn ads, watched by simulated viewers."""
+        return self.path(CORPUS).is_file()
 
     @property
     def state(self) -> Path:
