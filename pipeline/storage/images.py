@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pipeline.storage.jpeg import Layout, damage, first_rows, read_layout
-from pipeline.storage.png import is_whole_png
+from pipeline.storage.png import Chunk, inflated, read_chunks
 from schemas.rejected_scenes import Reason
 
 Pixels = NDArray[np.uint8]
@@ -25,12 +27,9 @@ MAX_PIXELS = 64_000_000
 """Larger images are refused unread: 8000x8000 is far above any ad, far below a memory problem."""
 
 
-# A reduced decode, and the least factor by which a picture shrinks to be decoded so: twice the
-# reduction, so that the two ways to reduce average out.
-_REDUCED = (
-    (cv2.IMREAD_REDUCED_COLOR_4, 8),
-    (cv2.IMREAD_REDUCED_COLOR_2, 4),
-)
+# By what a JPEG may be reduced in decoding, largest first. A picture must shrink by twice that, so
+# that the two ways to reduce average out.
+_REDUCTIONS = (4, 2)
 
 
 class ImageRefused(Exception):
@@ -45,6 +44,51 @@ class ImageRefused(Exception):
         return type(self), (self.reason, self.found)
 
 
+class _Opened(NamedTuple):
+    """A file whose header is read and whose pixels are not decoded yet."""
+
+    image: Image.Image
+    content: bytes
+    layout: Layout | None
+    """Of a sequential JPEG."""
+    chunks: list[Chunk]
+    """Of a PNG."""
+
+    def is_plain_jpeg(self, mode: str) -> bool:
+        """Whether it is a sequential JPEG of that mode which lies as it is shown."""
+        # Asked last: it makes Pillow decode a PNG.
+        return (
+            self.layout is not None
+            and self.image.mode == mode
+            and ExifTags.Base.Orientation not in self.image.getexif()
+        )
+
+    def decode(self) -> Image.Image:
+        """Decode all pixels and apply the EXIF orientation.
+
+        Raises:
+            ImageRefused: the data end early or are damaged.
+        """
+        stored = inflated(self.chunks) if self.chunks else None
+        return decode(Image.open(BytesIO(stored)) if stored else self.image)
+
+    def jpeg_pixels(self, colours: str, reduction: int = 1) -> Pixels | None:
+        """Decode a JPEG without Pillow's copies; None where the decoder has a doubt."""
+        height, width = self.image.height, self.image.width
+        try:
+            return np.asarray(
+                simplejpeg.decode_jpeg(
+                    self.content,
+                    colours,
+                    min_height=-(-height // reduction),
+                    min_width=-(-width // reduction),
+                    min_factor=reduction,
+                )
+            )
+        except ValueError:
+            return None
+
+
 def open_image(content: bytes) -> Image.Image:
     """Return the image with its header read and its pixels not yet decoded.
 
@@ -52,10 +96,10 @@ def open_image(content: bytes) -> Image.Image:
         ImageRefused: empty, no image, a format other than JPEG or PNG, too many pixels, or a
             truncated or damaged file, as far as that shows without decoding.
     """
-    return _open(content)[0]
+    return _open(content).image
 
 
-def _open(content: bytes) -> tuple[Image.Image, Layout | None]:
+def _open(content: bytes) -> _Opened:
     if not content:
         raise ImageRefused(Reason.UNREADABLE_IMAGE, "the file is empty")
     try:
@@ -70,9 +114,10 @@ def _open(content: bytes) -> tuple[Image.Image, Layout | None]:
     layout = read_layout(content) if image.format == "JPEG" else None
     if layout and (found := damage(content, layout)):
         raise ImageRefused(Reason.UNREADABLE_IMAGE, f"damaged or truncated: {found}")
-    if image.format == "PNG" and not is_whole_png(content):
+    chunks = read_chunks(content) if image.format == "PNG" else []
+    if chunks is None:
         raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: a checksum is wrong")
-    return image, layout
+    return _Opened(image, content, layout, chunks)
 
 
 def read_rgb(path: Path) -> Pixels:
@@ -91,7 +136,9 @@ def rgb_pixels(content: bytes) -> Pixels:
     Raises:
         ImageRefused: as in `read_rgb`.
     """
-    return to_rgb(decode(open_image(content)))
+    opened = _open(content)
+    pixels = opened.jpeg_pixels("RGB") if opened.is_plain_jpeg("RGB") else None
+    return to_rgb(opened.decode()) if pixels is None else pixels
 
 
 def read_rgb_at(path: Path, size: tuple[int, int]) -> Pixels:
@@ -105,16 +152,15 @@ def read_rgb_at(path: Path, size: tuple[int, int]) -> Pixels:
         ImageRefused: as in `read_rgb`.
         FileNotFoundError: there is no such file.
     """
-    content = path.read_bytes()
-    image, layout = _open(content)
-    if layout and image.mode == "RGB" and ExifTags.Base.Orientation not in image.getexif():
-        smallest = min(image.height / size[0], image.width / size[1])
-        flag = next((flag for flag, least in _REDUCED if least <= smallest), cv2.IMREAD_COLOR)
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-        if pixels is not None:
-            small = np.asarray(resize(np.asarray(pixels), size), np.uint8)
-            return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8)
-    return np.asarray(resize(to_rgb(decode(image)), size), np.uint8)
+    opened = _open(path.read_bytes())
+    pixels = None
+    if opened.is_plain_jpeg("RGB"):
+        smallest = min(opened.image.height / size[0], opened.image.width / size[1])
+        reduction = next((each for each in _REDUCTIONS if 2 * each <= smallest), 1)
+        pixels = opened.jpeg_pixels("RGB", reduction)
+    if pixels is None:
+        pixels = to_rgb(opened.decode())
+    return np.asarray(resize(pixels, size), np.uint8)
 
 
 def read_grey(path: Path) -> Pixels:
@@ -139,18 +185,13 @@ def grey_pixels(content: bytes) -> Pixels:
 def grey_and_comment(content: bytes) -> tuple[Pixels, bytes | None]:
     """Return the grey levels as `grey_pixels` does, and the comment that a JPEG may hold.
 
-    A grey JPEG is decoded by OpenCV: it is the same library below, without Pillow's two copies.
-
     Raises:
         ImageRefused: as in `read_grey`.
     """
-    image, layout = _open(content)
-    comment = image.info.get("comment")
-    if layout and image.mode == "L" and ExifTags.Base.Orientation not in image.getexif():
-        levels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
-        if levels is not None:
-            return np.asarray(levels, np.uint8), comment
-    return to_grey(decode(image)), comment
+    opened = _open(content)
+    levels = opened.jpeg_pixels("GRAY") if opened.is_plain_jpeg("L") else None
+    levels = to_grey(opened.decode()) if levels is None else levels[..., 0]
+    return levels, opened.image.info.get("comment")
 
 
 def reread(content: bytes) -> Pixels:
@@ -167,12 +208,12 @@ def probe_rgb(content: bytes) -> tuple[int, int]:
     Raises:
         ImageRefused: as in `read_rgb`.
     """
-    image, layout = _open(content)
-    if layout is None:
-        height, width = to_rgb(decode(image)).shape[:2]
+    opened = _open(content)
+    if opened.layout is None:
+        height, width = to_rgb(opened.decode()).shape[:2]
         return height, width
-    rgb_pixels(first_rows(content, layout))
-    return displayed_size(image)
+    rgb_pixels(first_rows(content, opened.layout))
+    return displayed_size(opened.image)
 
 
 def displayed_size(image: Image.Image) -> tuple[int, int]:
@@ -312,6 +353,9 @@ def encode(pixels: Pixels, suffix: str, quality: int = 95, comment: str = "") ->
 
     JPEGs are written without chroma subsampling; only they take a `comment`.
     """
+    if suffix == "jpg" and pixels.ndim == 2 and not comment:
+        # The same bytes as Pillow's, without its copies.
+        return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
     file = BytesIO()
     image = Image.fromarray(pixels)
     if suffix == "png":

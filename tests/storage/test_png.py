@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from pipeline.storage.images import ImageRefused, encode, grey_pixels
+from pipeline.storage.png import inflated, read_chunks
 from schemas.rejected_scenes import Reason
 
 HEIGHT, WIDTH = 21, 34
@@ -49,6 +50,35 @@ def accepted(content: bytes) -> bool:
 @pytest.mark.parametrize("levels", [FLAT, RAMP, NOISE], ids=["flat", "ramp", "noise"])
 def test_what_pillow_writes_reads_the_same(levels: np.ndarray) -> None:
     np.testing.assert_array_equal(grey_pixels(encode(levels, "png")), levels)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_what_is_inflated_beforehand_is_the_same_picture(mode: str) -> None:
+    pixels = np.tile(NOISE, (40, 60))
+    image = Image.fromarray(pixels.astype(np.uint16) if mode == "I;16" else pixels)
+    file = BytesIO()
+    image.convert(mode).save(file, "PNG", pnginfo=_note())
+    stored = inflated(read_chunks(file.getvalue()) or [])
+    assert stored
+    assert len(stored) > pixels.size // 8
+    np.testing.assert_array_equal(by_pillow(stored), by_pillow(file.getvalue()))
+    with Image.open(BytesIO(stored)) as read:
+        read.load()
+        assert (read.mode, read.info["said"]) == (mode, "at the end")
+
+
+def _note() -> PngImagePlugin.PngInfo:
+    notes = PngImagePlugin.PngInfo()
+    notes.add(b"tEXt", b"said\0at the end", after_idat=True)
+    return notes
+
+
+@pytest.mark.parametrize("rows", [HEIGHT * (WIDTH + 1) - 1, 10_000_000], ids=["less", "bomb"])
+def test_other_data_than_the_header_announces_are_not_taken_in(rows: int) -> None:
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 0, 0, 0, 0)
+    data = chunk(b"IDAT", zlib.compress(b"\0" * rows))
+    content = SIGNATURE + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
+    assert inflated(read_chunks(content) or []) is None
 
 
 @pytest.mark.parametrize("levels", [FLAT, NOISE], ids=["flat", "noise"])
