@@ -20,6 +20,7 @@ from pipeline.encoding.shards import (
     text_buckets,
     texts_name,
 )
+from pipeline.splits import TRAIN
 from pipeline.storage.files import digest
 from pipeline.storage.tables import read_table
 
@@ -37,33 +38,38 @@ class EncodedScenes(Dataset[dict[str, Any]]):
     Args:
         folder: what the stage encode wrote.
         split: `train`, `val` or `test`; all scenes by default.
+        flipped: of the split `train`, give every scene twice where `encode.flip` encoded it so: as
+            it is, and, after all of these, flipped left to right.
 
     Raises:
         InputError: nothing was encoded, or a file is not what was written (checked when it is
             first opened).
     """
 
-    def __init__(self, folder: Path, split: str | None = None) -> None:
+    def __init__(self, folder: Path, split: str | None = None, flipped: bool = False) -> None:
         self.folder = folder
         self.manifest = read_manifest(folder)
         self._check(INDEX)
         index = read_table(folder / INDEX, {"scene_number": "int64", "row": "int64"})
         self.table = index[index["split"] == split].reset_index(drop=True) if split else index
         self._rows = self.table.to_dict("records")
+        self._times = 2 if flipped and split == TRAIN and self.manifest["flipped"] else 1
         self._texts = self._read_texts()
         self._shards: OrderedDict[str, Any] = OrderedDict()
         self._checked: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) * self._times
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         """Return one sample, see above."""
-        row = self._rows[position]
+        flipped, place = divmod(range(len(self))[position], len(self._rows))
+        row = self._rows[place]
         shard = self._shard(shard_name(row["video_id"]))
+        control = shard.get_slice("controls")[row["row"]].float() / 255
         return {
-            "latents": shard.get_slice("latents")[row["row"]].float(),
-            "control": shard.get_slice("controls")[row["row"]].float() / 255,
+            "latents": shard.get_slice("flipped" if flipped else "latents")[row["row"]].float(),
+            "control": control.flip(-1) if flipped else control,
             "text": self.text(row["keyword"]),
             "keyword": row["keyword"],
             "video_id": row["video_id"],

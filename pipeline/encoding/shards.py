@@ -2,9 +2,10 @@
 
 `scenes/{video_id}.safetensors` holds `latents` (n×C×h×w, 16 bits) and `controls` (n×2×H×W uint8:
 mask 0 or 255, attention levels as the heatmap's file has them, not scaled), a row per scene in
-scene order. `texts/{xx}.safetensors` holds the embeddings of the distinct keywords, and of "",
-whose hash begins with `xx`: a new keyword leaves almost all of them as they are. `index.csv` has a
-row per scene, and `manifest.json` what all this was made with, and the hash of each file.
+scene order; where asked for, `flipped` has the latents of the pictures flipped left to right.
+`texts/{xx}.safetensors` holds the embeddings of the distinct keywords, and of "", whose hash begins
+with `xx`: a new keyword leaves almost all of them as they are. `index.csv` has a row per scene, and
+`manifest.json` what all this was made with, and the hash of each file.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch import Tensor
 from pipeline.errors import InputError
 from pipeline.storage.files import digest, file_digest
 
-FORMAT = 1
+FORMAT = 2
 INDEX = "index.csv"
 MANIFEST = "manifest.json"
 NO_KEYWORD = ""
@@ -32,10 +33,15 @@ def shard_name(video_id: str) -> str:
     return f"scenes/{video_id}.safetensors"
 
 
-def write_shard(path: Path, latents: Tensor, controls: Tensor) -> None:
+def write_shard(
+    path: Path, latents: Tensor, controls: Tensor, flipped: Tensor | None = None
+) -> None:
     """Write the rows of one video."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"latents": latents.contiguous(), "controls": controls.contiguous()}, path)
+    tensors = {"latents": latents, "controls": controls}
+    if flipped is not None:
+        tensors["flipped"] = flipped
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
 
 
 def text_buckets(texts: Iterable[str]) -> dict[str, list[str]]:

@@ -211,7 +211,7 @@ def encoded_scenes(folder: Path, backbone: Backbone, size: tuple[int, int]) -> S
     Raises:
         InputError: there are none, or of another backbone or size.
     """
-    train, val = EncodedScenes(folder, TRAIN), EncodedScenes(folder, VAL)
+    train, val = EncodedScenes(folder, TRAIN, flipped=True), EncodedScenes(folder, VAL)
     if (train.backbone, train.manifest["image_size"]) != (backbone.digest, list(size)):
         raise InputError(
             f"{folder} was encoded by another backbone or at another image_size. Run "

@@ -16,6 +16,7 @@ from pipeline import encode
 from pipeline.diffusion.backbone import load_backbone
 from pipeline.encoding.reader import EncodedScenes
 from pipeline.errors import InputError
+from pipeline.splits import TEST, TRAIN, VAL
 from pipeline.storage.images import read_heatmap, read_mask
 from pipeline.storage.workspace import Workspace
 
@@ -98,6 +99,36 @@ def test_splits_are_the_tables(workspace: Workspace) -> None:
     assert sum(sizes) == 5
     for split in ("train", "val", "test"):
         assert set(EncodedScenes(folder, split).table["split"]) <= {split}
+
+
+def test_the_training_scenes_are_there_flipped_too_where_asked_for(workspace: Workspace) -> None:
+    from pipeline.training.decode import read_scene
+
+    write_scene_tree(workspace.root, {f"700000000000000000{n}": 2 for n in (1, 4, 6)})
+    plain = run(workspace)
+    params = workspace.path("params.yaml")
+    params.write_text(params.read_text().replace("batch_size: 2", "batch_size: 2, flip: true"))
+    train = plain.table[plain.table["split"] == TRAIN].index.tolist()
+    first = plain[train[0]]
+    assert len(train) == 2
+    assert len(run(workspace)) == 6
+    folder = workspace.path(encode.ENCODED)
+    assert len(EncodedScenes(folder, TRAIN)) == len(train)
+    for part in (VAL, TEST):
+        alone = EncodedScenes(folder, part)
+        assert len(EncodedScenes(folder, part, flipped=True)) == len(alone)
+    both = EncodedScenes(folder, TRAIN, flipped=True)
+    samples = list(both)
+    assert len(samples) == len(both) == 2 * len(train)
+    as_it_is, turned = samples[0], samples[len(train)]
+    torch.testing.assert_close(as_it_is["latents"], first["latents"])
+    assert torch.equal(turned["control"], as_it_is["control"].flip(-1))
+    assert turned["scene_number"] == as_it_is["scene_number"]
+    image = read_scene(encode_rows(workspace)[train[0]], workspace.root, SIZE).image[:, ::-1]
+    pixels = torch.from_numpy(image.copy()).movedim(-1, 0)[None].float() / 127.5 - 1
+    with torch.no_grad():
+        latents = load_backbone("models/tiny", workspace.root).encode_images(pixels)[0]
+    torch.testing.assert_close(turned["latents"], latents, atol=2e-3, rtol=2e-3)
 
 
 def test_nothing_changed_encodes_nothing_and_a_new_video_only_itself(workspace: Workspace) -> None:
