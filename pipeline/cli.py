@@ -103,10 +103,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in {**STAGES, **COMMANDS}.items():
         sub = commands.add_parser(name, help=command.help, description=command.help)
-        sub.add_argument("--root", help="data root (default: the repository you stand in)")
+        sub.add_argument(
+            "--root", metavar="DIR", help="data root (default: the repository you stand in)"
+        )
         if name == "adopt":
-            sub.add_argument("stage", choices=tuple(STAGES), help="whose out folder")
+            sub.add_argument(
+                "stage", metavar="STAGE", choices=tuple(STAGES), help="whose out folder"
+            )
         if name == "migrate":
-            sub.add_argument("--from", dest="old", required=True, help="root of the V2 project")
+            sub.add_argument(
+                "--from", dest="old", metavar="OLD", required=True, help="root of the V2 project"
+            )
             sub.add_argument("--apply", action="store_true", help="copy; without it, only list")
     return parser

@@ -47,7 +47,7 @@ Alpha = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 
 
 class DoseCurveParams(Section):
-    """Section `dose_curve` of params.yaml; how edits are made is in section `edit`."""
+    """Which doses prove the edit; how edits are made is in section `edit`."""
 
     name: ClassVar[str] = "dose_curve"
 

@@ -35,7 +35,7 @@ _SUMMARY = "summary"
 
 
 class EncodeParams(Section):
-    """Section `encode` of params.yaml."""
+    """How the frozen models are called."""
 
     name: ClassVar[str] = "encode"
 

@@ -7,7 +7,7 @@ a changed field reruns that stage alone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -43,15 +43,18 @@ Side = Annotated[int, Field(ge=8, le=8192)]
 ImageSize = Annotated[tuple[Side, Side], BeforeValidator(_pair)]
 
 
-class _Shared(BaseModel):
+class SharedParams(BaseModel):
+    """What stands in params.yaml above the sections."""
+
     image_size: ImageSize = (512, 512)
+    """Height and width, in pixels, that tables and models work at; one number is a square."""
 
 
 def load_image_size(workspace: Workspace) -> tuple[int, int]:
     """Return `image_size` as (height, width) in pixels: the size that models and tables work at."""
     values = read_params(workspace)
     given = {"image_size": values["image_size"]} if "image_size" in values else {}
-    return _validated(_Shared, given, "").image_size
+    return _validated(SharedParams, given, "").image_size
 
 
 class ComputeParams(Section):
@@ -59,8 +62,8 @@ class ComputeParams(Section):
 
     name: ClassVar[str] = "compute"
 
-    backend: str = Field("loky", pattern="^(loky|threading|ray|dask)$")
-    """Engine behind joblib: `loky` (processes), `threading`, a running `ray` or `dask` cluster."""
+    backend: Literal["loky", "threading", "ray", "dask"] = "loky"
+    """Engine behind joblib: processes, threads, a running Ray or Dask cluster."""
     n_jobs: int = Field(-1, ge=-1)
     """Workers; -1 is one per core."""
 
@@ -73,7 +76,7 @@ class ComputeParams(Section):
 
 
 class ModelParams(Section):
-    """Section `model` of params.yaml."""
+    """The frozen latent-diffusion model."""
 
     name: ClassVar[str] = "model"
 

@@ -41,7 +41,7 @@ _SOFTWARE = ("torch", "diffusers", "lightning", "numpy", "pandas", "dvc", "mlflo
 
 
 class ReportParams(Section):
-    """Section `report` of params.yaml."""
+    """What the page shows."""
 
     name: ClassVar[str] = "report"
 

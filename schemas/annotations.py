@@ -18,7 +18,7 @@ class Keyframe(BaseModel):
     time_s: float = Field(ge=0, allow_inf_nan=False)
     """Seconds of the video."""
     polygons: list[Polygon] = Field(min_length=1)
-    """Vertices (x, y) in pixels of the frame as displayed; its top left corner is (0, 0)."""
+    """Each a list of vertices [x, y], in pixels of the frame as displayed, from its top left."""
 
 
 class Track(BaseModel):
@@ -27,6 +27,8 @@ class Track(BaseModel):
     keyword_index: int = Field(ge=0)
     """Which of the video's keywords it shows: 0 is the first."""
     keyframes: list[Keyframe] = Field(min_length=1)
+    """In order of time. Between two with equal numbers of vertices the outline moves linearly, else
+    the earlier one holds."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -39,7 +41,10 @@ class Annotation(BaseModel):
     """All outlines of one video."""
 
     video_id: str
+    """As the file is named."""
     frame_width: int = Field(gt=0, le=100_000)
     """Width of the frame as displayed (after rotation), in pixels."""
     frame_height: int = Field(gt=0, le=100_000)
+    """Its height."""
     tracks: list[Track]
+    """One per appearance of a product; none where the video shows none."""

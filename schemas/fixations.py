@@ -12,16 +12,30 @@ _FINITE = pa.Check(np.isfinite, error="must be finite")
 
 FIXATIONS_TABLE = pa.DataFrameSchema(
     {
-        "viewer": pa.Column("str", pa.Check.str_length(min_value=1, error="must name the viewer")),
-        "onset_s": pa.Column(float, pa.Check.in_range(0, 1e6, error="must be 0 or more")),
-        "duration_s": pa.Column(
-            float, pa.Check.in_range(0, 1e6, include_min=False, error="must be more than 0")
+        "viewer": pa.Column(
+            "str",
+            pa.Check.str_length(min_value=1, error="must name the viewer"),
+            description="Who looked.",
         ),
-        "x_px": pa.Column(float, _FINITE),
-        "y_px": pa.Column(float, _FINITE),
+        "onset_s": pa.Column(
+            float,
+            pa.Check.in_range(0, 1e6, error="must be 0 or more"),
+            description="When the fixation began, in seconds of the video.",
+        ),
+        "duration_s": pa.Column(
+            float,
+            pa.Check.in_range(0, 1e6, include_min=False, error="must be more than 0"),
+            description="How long it lasted, in seconds.",
+        ),
+        "x_px": pa.Column(
+            float,
+            _FINITE,
+            description="Where: pixels from the left edge of the frame as displayed.",
+        ),
+        "y_px": pa.Column(float, _FINITE, description="Pixels from its top edge."),
     },
     coerce=True,
     name="fixations",
 )
-"""Times in seconds of the video; positions in pixels of the frame as displayed, from its top left
-corner. Positions outside the frame are allowed: viewers look away."""
+"""One row per fixation. Positions outside the frame are allowed, and do not count: viewers look
+away."""

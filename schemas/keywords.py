@@ -12,10 +12,10 @@ import unicodedata
 from schemas.rejected_scenes import Reason
 
 ID_COLUMNS = ("_id", "video_id")
-"""Accepted names of the id; the first that is there wins."""
+"""The video; the first of these names that is there wins."""
 
 KEYWORD_COLUMNS = ("keyword_list[0]", "keyword")
-"""Accepted names of the keyword; the first that is there wins."""
+"""The advertised product, a thing that one can see; the first name that is there wins."""
 
 
 def further_column(number: int) -> str:

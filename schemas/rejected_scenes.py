@@ -63,13 +63,18 @@ REMEDIES: dict[Reason, str] = {
 
 
 class Rejection(NamedTuple):
-    """One refusal; `scene_number` is None where a whole video is meant."""
+    """One refusal."""
 
     video_id: str
+    """The video, or what stands in its place in the file's name."""
     scene_number: int | None
+    """The scene; blank where a whole video is meant."""
     file: str
+    """The file that is at fault, relative to the data root."""
     reason: Reason
+    """Why: one of a fixed list."""
     found: str
+    """What was found instead of what is asked for."""
 
     @property
     def remedy(self) -> str:

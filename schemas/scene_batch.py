@@ -44,6 +44,7 @@ class BatchLimits(NamedTuple):
     """What a batch may be."""
 
     min_scenes: int
+    """That come in."""
     max_refused_share: float
     """Of all scenes, for any one reason."""
     max_drift: float

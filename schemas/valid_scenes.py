@@ -8,15 +8,17 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 
-FIRST_COLUMNS = (
-    "video_id",
-    "scene_number",
-    "keyword",
-    "scene_image_path",
-    "keyword_mask_path",
-    "attention_heatmap_path",
-    "filename",
-)
+_FIRST = {
+    "video_id": "The video; text, whatever it looks like.",
+    "scene_number": "The scene, as in its files' names.",
+    "keyword": "The advertised product: the video's first keyword.",
+    "scene_image_path": "The scene's image, RGB.",
+    "keyword_mask_path": "Where the product is: grey, over half is product.",
+    "attention_heatmap_path": "Where viewers look: grey, 0 nowhere, 255 most.",
+    "filename": "The image's file name.",
+}
+
+FIRST_COLUMNS = tuple(_FIRST)
 """The columns that every scene table begins with; the others may be absent."""
 
 COLUMNS = (
@@ -92,11 +94,14 @@ def _length(text: str) -> int:
 
 
 def _schema(complete: bool) -> pa.DataFrameSchema:
-    def column(dtype: str, check: pa.Check, nullable: bool = False) -> pa.Column:
-        return pa.Column(dtype, check, coerce=True, required=complete, nullable=nullable)
+    def column(dtype: str, check: pa.Check, meaning: str, nullable: bool = False) -> pa.Column:
+        return pa.Column(
+            dtype, check, coerce=True, required=complete, nullable=nullable, description=meaning
+        )
 
-    def one_of(*values: str) -> pa.Column:
-        return column("str", pa.Check.isin(values, error=f"must be one of {', '.join(values)}"))
+    def one_of(*values: str, meaning: str) -> pa.Column:
+        check = pa.Check.isin(values, error=f"must be one of {', '.join(values)}")
+        return column("str", check, meaning)
 
     not_blank = pa.Check(lambda text: text.str.strip() != "", error="must not be blank")
     pixels = pa.Check.gt(0, error="must be a number of pixels")
@@ -106,20 +111,41 @@ def _schema(complete: bool) -> pa.DataFrameSchema:
     in_order = [pa.Check(_sorted, error="rows must be sorted by video and scene number")]
     return pa.DataFrameSchema(
         {
-            **{name: pa.Column("str", not_blank) for name in FIRST_COLUMNS},
+            **{
+                name: pa.Column("str", not_blank, description=meaning)
+                for name, meaning in _FIRST.items()
+            },
             "scene_number": pa.Column(
-                "int64", pa.Check.ge(0, error="must be 0 or more"), coerce=True
+                "int64",
+                pa.Check.ge(0, error="must be 0 or more"),
+                coerce=True,
+                description=_FIRST["scene_number"],
             ),
-            "width": column("int64", pixels),
-            "height": column("int64", pixels),
-            "mask_coverage": column("float64", inside),
-            "alignment_score": column("float64", fraction),
-            "attention_share": column("float64", fraction, nullable=True),
-            "split": one_of("train", "val", "test"),
-            "heatmap_source": one_of("recorded", "predicted", "imported"),
-            "extra_keywords": column("str", array),
-            "extra_mask_paths": column("str", array),
-            "digest": column("str", not_blank),
+            "width": column("int64", pixels, "Width of the image, in pixels."),
+            "height": column("int64", pixels, "Height of the image, in pixels."),
+            "mask_coverage": column("float64", inside, "Mean of the mask."),
+            "alignment_score": column("float64", fraction, "Mean of mask × heatmap."),
+            "attention_share": column(
+                "float64",
+                fraction,
+                "Sum of mask × heatmap over sum of heatmap; blank where that is 0.",
+                nullable=True,
+            ),
+            "split": one_of(
+                "train",
+                "val",
+                "test",
+                meaning="The video's part: by a hash of its id, 70 / 10 / 20 %.",
+            ),
+            "heatmap_source": one_of(
+                "recorded",
+                "predicted",
+                "imported",
+                meaning="Who says where viewers look: an eye tracker, a model, or a file of yours.",
+            ),
+            "extra_keywords": column("str", array, "Further products that the scene shows."),
+            "extra_mask_paths": column("str", array, "Their masks, in the same order."),
+            "digest": column("str", not_blank, "Hash of the contents of the scene's files."),
         },
         checks=[
             *(_named_after_its_scene(name) for name in (*_PATHS, "filename")),

@@ -4,6 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scene_trees import write_scene_tree
 from tiny_models import BrightnessGuide, TinyBackbone, tiny_controlnet
@@ -14,6 +15,7 @@ from pipeline.errors import InputError
 from pipeline.storage.images import read_mask, read_rgb
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
+from schemas.edits import DOSES_TABLE, EDITS_TABLE
 
 VIDEO = "7000000000000000001"
 STEM = f"{VIDEO}-Scene-00"
@@ -103,6 +105,15 @@ def test_a_boost_changes_the_product_and_a_placebo_everything_but_it(corpus) -> 
     assert not boosted[:5].any()
     assert placebo[~product].any()
     assert not placebo[product].any()
+
+
+def test_the_tables_are_as_their_schemas_say(corpus) -> None:
+    run(corpus)
+    dose_curve.main(corpus)
+    for path, schema in ((edit.TABLE, EDITS_TABLE), (dose_curve.TABLE, DOSES_TABLE)):
+        table = pd.read_csv(corpus.path(path), dtype={"video_id": "str"})
+        assert set(table) <= set(schema.columns)
+        schema.validate(table, lazy=True)
 
 
 def test_a_placebo_changes_no_more_than_its_twin_does(corpus) -> None:

@@ -15,7 +15,7 @@ Strength = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
 class EditParams(Section):
-    """Section `edit` of params.yaml."""
+    """How scenes are inverted, redrawn and guided."""
 
     name: ClassVar[str] = "edit"
 

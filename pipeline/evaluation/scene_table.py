@@ -18,38 +18,19 @@ from pipeline.evaluation.statistics import dose, relative_error
 from pipeline.storage.tables import read_table
 from pipeline.storage.workspace import Workspace
 from pipeline.variants.tables import Keywords, chosen_masks, read_validated_scenes
+from schemas.edits import DOSES_TABLE, EDITS_TABLE
 
 SCENES = "data/valid_scenes.csv"
 EDITED = "outputs/edited_scenes"
 CURVE = "outputs/dose_curve"
 
 _DTYPES = {
-    "scene_number": "int64",
-    "modified": "bool",
-    "reached": "boolean",
-    "feasible": "boolean",
-    **dict.fromkeys(
-        (
-            "alpha",
-            "mean_abs_change",
-            "strength",
-            "strength_limit",
-            "evaluations",
-            "outside_psnr_db",
-            "whole_psnr_db",
-            "whole_ssim_raw",
-            "guide_share",
-            "guide_dose",
-            "guide_achieved",
-            "requested_share",
-            "planned_share",
-            "reachable_share",
-        ),
-        "float64",
-    ),
+    name: str(column.dtype)
+    for name, column in DOSES_TABLE.columns.items()
+    if not str(column.dtype).startswith("str")
 }
 # What only the dose curve's table has.
-_PLANNED = ("feasible", "requested_share", "planned_share", "reachable_share")
+_PLANNED = [name for name in _DTYPES if name not in EDITS_TABLE.columns]
 
 
 def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords) -> pd.DataFrame:

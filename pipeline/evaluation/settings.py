@@ -18,7 +18,9 @@ class Bounds(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     min: float | None = None
+    """The least that passes."""
     max: float | None = None
+    """The most that passes."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -68,7 +70,7 @@ PROOF_OF = {
 
 
 class EvaluateParams(Section):
-    """Section `evaluate` of params.yaml."""
+    """Who judges the edits, and what they must reach."""
 
     name: ClassVar[str] = "evaluate"
 
@@ -78,8 +80,9 @@ class EvaluateParams(Section):
     videos: Part = "test"
     """Whose scenes prove it; `val` while params are tuned."""
     least_share: Share = 0.02
+    """Scenes on whose product the judge sees less are reported apart."""
     most_share: Share = 0.9
-    """Scenes on whose product the judge sees less, or more, are reported apart."""
+    """Likewise where it sees more."""
     integrity_alphas: tuple[float, float] = (0.5, 1.5)
     """Least and largest dose at which the product must still be itself."""
     equivalence_bound: Share = 0.03

@@ -15,7 +15,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class TrainParams(Section):
-    """Section `train` of params.yaml."""
+    """How the ControlNet is trained; the defaults are for Stable Diffusion 1.5."""
 
     name: ClassVar[str] = "train"
 

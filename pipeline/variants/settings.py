@@ -49,7 +49,7 @@ class ExtraVariant(BaseModel):
 
 
 class VariantParams(Section):
-    """Section `variant` of params.yaml."""
+    """Which variants there are, and how their heatmaps are made."""
 
     name: ClassVar[str] = "variant"
 
