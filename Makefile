@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check contracts bench ui lock
+.PHONY: help demo test check contracts docs bench ui lock
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ contracts: $(VENV)/installed  ## the data contracts alone, as in a pull request'
 	dvc pull --quiet data.dvc
 	dvc repro validate
 	gazeshift check
+
+docs: $(VENV)/installed-dev  ## write the generated parts of docs/ anew: data format, params, API
+	python docs/generate.py
 
 bench: $(VENV)/installed-dev  ## the benchmarks, as ratios against a straightforward loop
 	for benchmark in benchmarks/*.py; do python $$benchmark || exit 1; done

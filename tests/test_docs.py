@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from scene_trees import write_scene_tree
 
 from pipeline import params
 from pipeline.cli import COMMANDS, STAGES
+from pipeline.variants.settings import SEVEN
+from schemas.annotations import Annotation
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -77,6 +81,33 @@ def _fields(section: str) -> set[str]:
 
 def _code(text: str) -> str:
     return "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
+
+
+def test_generated_parts_are_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+    assert spec is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    for path in generate.DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        assert generate.generated(text) == text, f"{path.name} is out of date: make docs"
+
+
+def test_the_outline_file_that_is_shown_is_one() -> None:
+    text = (ROOT / "docs/data_format.md").read_text()
+    (shown,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    assert Annotation.model_validate_json(shown).tracks[0].keyframes[1].time_s == 0.5
+
+
+def test_the_python_that_the_api_reference_shows_runs(workspace, monkeypatch) -> None:
+    write_scene_tree(workspace.root, {"v1": 3})
+    monkeypatch.chdir(workspace.root)
+    text = (ROOT / "docs/api.md").read_text()
+    example = re.search(r"```python\n(from pipeline import .*?)```", text, re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(example[1], shown)
+    assert shown["sample"]["control"].shape == (2, 176, 96)
+    assert set(shown["tables"]) == set(SEVEN)
 
 
 def test_troubleshooting_quotes_messages_that_exist():
