@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check contracts docs bench ui lock
+.PHONY: help demo test check contracts docs bench ui lab lock
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,10 @@ bench: $(VENV)/installed-dev  ## the benchmarks, as ratios against a straightfor
 
 ui: $(VENV)/installed  ## browse runs, models and pictures in MLflow on localhost
 	mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db --host 127.0.0.1 --port 5000
+
+lab: $(VENV)/installed-dev  ## install Jupyter Lab and open the notebooks in it
+	$(PIP) install --constraint requirements.lock --constraint requirements-dev.lock "jupyterlab>=4.3"
+	jupyter lab notebooks
 
 # torch comes first and with its own dependencies: on a GPU machine they hold CUDA. The rest is pinned
 # as a whole and installed as listed: the lock has opencv-contrib-python-headless, which holds all of

@@ -5,6 +5,9 @@ A scene that its variant does not modify is the original: columns about the redr
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pandas as pd
 import pandera.pandas as pa
 
 
@@ -31,6 +34,7 @@ EDITS_TABLE = pa.DataFrameSchema(
         "redrawn": _text("Where the picture may change: `keyword` or `background`."),
         "modified": pa.Column("bool", coerce=True, description="Whether it asks for a change."),
         "mean_abs_change": _number("Mean change of the picture's values, in grey levels of 255."),
+        "editor": _text("Hash of all that the edit was made with: models, params, code."),
         "strength": _number("Strength that it was redrawn with."),
         "strength_limit": _number("Strength at which calibration gives up."),
         "evaluations": _number("Redraws that calibration took."),
@@ -65,3 +69,12 @@ DOSES_TABLE = EDITS_TABLE.add_columns(
     }
 )
 """`doses.csv`: in addition, which arm of the proof a row belongs to, and what was planned."""
+
+
+def read_edits(path: Path | str) -> pd.DataFrame:
+    """Read and check `edits.csv`.
+
+    Raises:
+        pandera.errors.SchemaErrors: it breaks `EDITS_TABLE`; the error lists all failures.
+    """
+    return EDITS_TABLE.validate(pd.read_csv(path, dtype={"video_id": "str"}), lazy=True)

@@ -1,4 +1,4 @@
-"""Strips of scene, mask outline, heatmap and variant heatmaps; a sheet has one strip per scene."""
+"""Strips of scene, mask outline, heatmap and variants; a sheet has one strip per scene."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _MARGIN = 12
 
 
 class Tile(NamedTuple):
-    """One variant of one scene: its map and the line below it."""
+    """One variant of one scene, and the line below it."""
 
-    heatmap: Pixels
-    """H×W uint8."""
+    picture: Pixels
+    """H×W uint8, a heatmap, or H×W×3 uint8 RGB."""
     caption: str
 
 
@@ -78,7 +78,7 @@ def _pictures(strip: Strip) -> list[tuple[Pixels, str]]:
         (strip.image, strip.name),
         (outlined(strip.image, strip.mask), ""),
         (coloured(strip.heatmap), strip.caption),
-        *((coloured(tile.heatmap), tile.caption) for tile in strip.tiles.values()),
+        *((_as_rgb(tile.picture), tile.caption) for tile in strip.tiles.values()),
     ]
 
 
@@ -92,6 +92,10 @@ def outlined(image: Pixels, mask: Mask) -> Pixels:
     cv2.drawContours(drawn, outlines, -1, (0, 0, 0), 2 * thickness)
     cv2.drawContours(drawn, outlines, -1, rgb(MASK_COLOUR), thickness)
     return drawn
+
+
+def _as_rgb(picture: Pixels) -> Pixels:
+    return picture if picture.ndim == 3 else coloured(picture)
 
 
 def coloured(heatmap: Pixels) -> Pixels:
