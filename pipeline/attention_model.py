@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import tracking
 from pipeline.attention.settings import AttentionModelParams
+from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
 from pipeline.params import load_image_size
 from pipeline.splits import TEST, TRAIN, VAL
@@ -35,14 +36,18 @@ SCORES = "reports/attention_model/scenes.csv"
 CURVE = "reports/attention_model/curve.csv"
 OUTS = (PREDICTOR, METRICS, SCORES, CURVE)
 _ITEM = "predictor"
+_UNTRAINED = f"{PREDICTOR}/UNTRAINED.txt"
 _COMPARED = ("centre_surround", "spectral_residual")
 
 
 def main(workspace: Workspace) -> None:
     """Train, unless this predictor is there already; go on where a killed run was.
 
+    Without a recorded heatmap there is nothing to learn from; where the edits are guided by another
+    model, that is no error, and the outs say so.
+
     Raises:
-        InputError: the train split has no scene with a recorded heatmap.
+        InputError: the predictor is to guide, but the train split has no recorded heatmap.
     """
     from pipeline.attention.training import RecordedScenes, train
 
@@ -50,6 +55,9 @@ def main(workspace: Workspace) -> None:
     params = AttentionModelParams.load(workspace)
     size = load_image_size(workspace)
     table = recorded_scenes(workspace)
+    if not (table["split"] == TRAIN).any():
+        _leave_untrained(workspace)
+        return
     key = digest(
         file_digest(workspace.path(SCENES)),
         repr([(file.name, file_digest(file)) for file in _fixation_files(workspace)]),
@@ -76,21 +84,31 @@ def main(workspace: Workspace) -> None:
 
 
 def recorded_scenes(workspace: Workspace) -> pd.DataFrame:
-    """Return the scenes whose heatmaps were recorded: predicted ones teach a model nothing.
+    """Return the scenes whose heatmaps were recorded: predicted ones teach a model nothing."""
+    table = read_validated_scenes(workspace.path(SCENES))
+    return table[table["heatmap_source"] == "recorded"]
+
+
+def _leave_untrained(workspace: Workspace) -> None:
+    """Write outs that hold no predictor, and say so.
 
     Raises:
-        InputError: none of them belongs to the split `train`.
+        InputError: edits are to be guided by the predictor.
     """
-    table = read_validated_scenes(workspace.path(SCENES))
-    recorded = table[table["heatmap_source"] == "recorded"]
-    if not (recorded["split"] == TRAIN).any():
+    why = f"{SCENES} has no scene of the split `train` with a recorded heatmap"
+    if EditParams.load(workspace).guide == PREDICTOR:
         raise InputError(
-            f"attention_model: {SCENES} has no scene of the split `train` with a recorded heatmap, "
-            f"so there is nothing to learn from (of {len(table)} scenes {len(recorded)} are "
-            "recorded). Add recorded gaze, or set edit.guide to a model that needs no training: "
-            f"{', '.join(_COMPARED)}."
+            f"{why}, so there is nothing to learn from. Add recorded gaze, or set edit.guide to a "
+            f"model that needs no training: {', '.join(_COMPARED)}."
         )
-    return recorded
+    with StageOuts(workspace, "attention_model", OUTS) as outs:
+        if outs.begin({_ITEM: digest(_UNTRAINED, CODE_VERSION)}):
+            write_text(outs.staging / _UNTRAINED, f"Nothing was trained: {why}.\n")
+            write_text(outs.staging / METRICS, '{"parameters": 0}\n')
+            write_text(outs.staging / SCORES, "video_id,scene_number\n")
+            write_text(outs.staging / CURVE, "epoch\n")
+            outs.accept(_ITEM, [_UNTRAINED, METRICS, SCORES, CURVE])
+    LOG.info("attention_model: %s; nothing was trained, and edit.guide needs nothing.", why)
 
 
 def _fixation_files(workspace: Workspace) -> list[Any]:

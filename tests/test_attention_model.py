@@ -143,6 +143,16 @@ def test_predicted_heatmaps_teach_nothing(scenes: Workspace) -> None:
         attention_model.main(scenes)
 
 
+def test_where_another_model_guides_nothing_recorded_is_no_error(scenes: Workspace) -> None:
+    attention_model.main(scenes)
+    table = pd.read_csv(scenes.path(TABLE), dtype={"video_id": str})
+    write_table(scenes.path(TABLE), table.assign(heatmap_source="imported"))
+    set_params(scenes, STARVED, "edit: {guide: centre_surround}\n")
+    attention_model.main(scenes)
+    assert [path.name for path in scenes.path(PREDICTOR).iterdir()] == ["UNTRAINED.txt"]
+    assert all(scenes.path(out).exists() for out in OUTS)
+
+
 def test_a_promoted_predictor_maps_videos_that_nobody_watched(scenes: Workspace) -> None:
     attention_model.main(scenes)
     promoted = "models/attention_predictor"

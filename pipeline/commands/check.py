@@ -7,20 +7,18 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
-from pipeline.attention_heatmap import AttentionHeatmapParams
 from pipeline.cli import STAGES
-from pipeline.errors import GazeshiftError, ParamsError
-from pipeline.ingest.inputs import IngestParams, input_path
-from pipeline.keyword_masks import KeywordMasksParams
+from pipeline.commands import check_setup
+from pipeline.commands.check_setup import INGEST
+from pipeline.commands.findings import SHOWN, Finding, guarded
+from pipeline.errors import GazeshiftError
 from pipeline.keywords import read_keywords
-from pipeline.params import ComputeParams, Section, load_image_size, read_params
-from pipeline.scene_cuts import SceneCutsParams
+from pipeline.params import load_image_size
 from pipeline.splits import TEST, TRAIN, VAL, split_of
 from pipeline.storage.workspace import Workspace
-from pipeline.validate import KEYWORDS, ValidateParams
+from pipeline.validate import KEYWORDS, SCENES, ValidateParams
 from pipeline.validation.measure import Refused, Settings, Task, measure_scene
 from pipeline.validation.trees import Role, SceneFiles, SceneKey, SceneTrees, scan_trees
 from schemas.rejected_scenes import REMEDIES, Reason, Rejection
@@ -28,37 +26,12 @@ from schemas.rejected_scenes import REMEDIES, Reason, Rejection
 SAMPLE = 200
 """Scenes whose pixels are looked at; `validate` looks at all."""
 
-_SHOWN = 3
-_INGEST: dict[Role, type[IngestParams]] = {
-    "image": SceneCutsParams,
-    "mask": KeywordMasksParams,
-    "heatmap": AttentionHeatmapParams,
-}
 _GREY = {
     Reason.WRONG_IMAGE_MODE,
     Reason.MASK_EMPTY,
     Reason.MASK_FULL,
     Reason.HEATMAP_CONSTANT,
 }
-
-
-class Finding(NamedTuple):
-    """One line of the checklist; sound if it has no offenders."""
-
-    title: str
-    offenders: Sequence[str] = ()
-    remedy: str = ""
-    fatal: bool = True
-    """Whether it stops the pipeline; else the offenders are refused and the rest go on."""
-
-    def lines(self) -> Iterator[str]:
-        """Yield the text of the finding."""
-        if not self.offenders:
-            yield f"✓ {self.title}"
-            return
-        yield f"{'✗' if self.fatal else '⚠'} {self.title}: not so, {len(self.offenders)} offending"
-        yield from (f"    {offender}" for offender in self.offenders[:_SHOWN])
-        yield f"    → {self.remedy}"
 
 
 def main(workspace: Workspace) -> int:
@@ -77,11 +50,14 @@ def main(workspace: Workspace) -> int:
 
 def check(workspace: Workspace) -> Iterator[Finding]:
     """Yield the findings, cheapest first; without readable parameters there are no others."""
-    params = _guarded("params.yaml reads, section by section", lambda: _load_params(workspace))
+    params = guarded(
+        "params.yaml reads, section by section", lambda: check_setup.load_params(workspace)
+    )
     yield params
     if params.offenders:
         return
-    yield _inputs(workspace)
+    yield check_setup.inputs(workspace)
+    yield from check_setup.repository(workspace)
     yield _keywords(workspace)
     trees = scan_trees(workspace, _folders(workspace))
     if not trees.scenes and not trees.strays:
@@ -93,44 +69,6 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     yield from _pixels(workspace, trees, allowed)
     yield _splits(trees)
     yield _current(workspace)
-
-
-def _guarded(title: str, read: Callable[[], object]) -> Finding:
-    try:
-        read()
-    except GazeshiftError as error:
-        return Finding(title, [str(error)], "Correct what is named above.")
-    return Finding(title)
-
-
-def _load_params(workspace: Workspace) -> None:
-    load_image_size(workspace)
-    ComputeParams.load(workspace)
-    known = {"image_size", ComputeParams.name}
-    for command in STAGES.values():
-        for value in vars(importlib.import_module(command.module)).values():
-            if isinstance(value, type) and issubclass(value, Section) and hasattr(value, "name"):
-                value.load(workspace)
-                known.add(value.name)
-    if unknown := sorted(map(str, set(read_params(workspace)) - known)):
-        raise ParamsError(
-            f"params.yaml: {unknown[0]}: no stage reads such a section; known are: "
-            f"{', '.join(sorted(known))}"
-        )
-
-
-def _inputs(workspace: Workspace) -> Finding:
-    missing = []
-    for params in (section.load(workspace) for section in _INGEST.values()):
-        try:
-            path = input_path(workspace, params)
-        except GazeshiftError as error:
-            missing.append(str(error))
-            continue
-        if path.is_dir() and not any(path.iterdir()):
-            missing.append(f"{params.name}.input: {params.input} is empty")
-    remedy = "Put the files there, or point <stage>.source and <stage>.input at what you have."
-    return Finding("the inputs of the ingest stages are there", missing, remedy)
 
 
 def _keywords(workspace: Workspace) -> Finding:
@@ -153,7 +91,7 @@ def _refusals(title: str, rejections: Sequence[Rejection], fatal: bool) -> Findi
 def _folders(workspace: Workspace) -> dict[Role, str]:
     """Return where the scenes' files are: what was made, or else what is to be taken over."""
     folders: dict[Role, str] = {}
-    for role, section in _INGEST.items():
+    for role, section in INGEST.items():
         params = section.load(workspace)
         out = importlib.import_module(STAGES[params.name].module).OUTS[0]
         taken_over = getattr(params, "source", "") == "folder"
@@ -216,6 +154,8 @@ def _current(workspace: Workspace) -> Finding:
     title = "data/valid_scenes.csv is current"
     if not workspace.path("dvc.yaml").is_file():
         return Finding(f"{title}: not asked, there is no dvc.yaml here")
+    if not workspace.path(SCENES).is_file():
+        return Finding(f"{SCENES} is not there yet: `dvc repro` makes it")
     command = [sys.executable, "-m", "dvc", "status", "--json", "--with-deps", "validate"]
     answer = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True)
     if answer.returncode:
@@ -230,7 +170,7 @@ def in_words(entries: Sequence[str | dict[str, dict[str, object]]]) -> str:
     parts = []
     for entry in entries:
         for what, names in {entry: {}}.items() if isinstance(entry, str) else entry.items():
-            shown = list(names)[:_SHOWN]
+            shown = list(names)[:SHOWN]
             more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
             parts.append(f"{what} {', '.join(shown)}{more}".strip())
     return "; ".join(parts)

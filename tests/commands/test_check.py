@@ -55,6 +55,19 @@ def test_an_input_that_is_missing_is_named(workspace: Workspace) -> None:
     assert "attention_heatmap.input: there is no attention_heatmap" in offenders[0]
 
 
+def test_what_a_first_run_without_an_eye_tracker_lacks_is_named(workspace: Workspace) -> None:
+    workspace.path("dvc.yaml").write_text("stages: {}\n")
+    workspace.path("data.dvc").write_text("outs: [{path: data/videos}, {path: data/keywords.csv}]")
+    saliency = "{source: saliency, input: data/video_scene_cuts/scenes.csv}"
+    params = PARAMS.replace("{source: folder, input: attention_heatmap}", saliency)
+    workspace.path("params.yaml").write_text(params)
+    workspace.path("data/valid_scenes.csv").unlink()
+    found = marks(workspace)
+    assert found["the inputs"] == "✓"  # scene_cuts makes scenes.csv
+    assert found["data.dvc names"] == found["the guide"] == found["evaluate.judge is"] == "✗"
+    assert found["data/valid_scenes.csv is"] == "✓"
+
+
 def test_one_missing_mate_warns_and_many_fail(workspace: Workspace) -> None:
     masks = sorted(workspace.path("keyword_masks").rglob("*.png"))
     masks[0].unlink()

@@ -1,0 +1,114 @@
+"""The first lines of `gazeshift check`: params, inputs, and what the later stages will ask for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+
+import yaml
+
+from pipeline.attention_heatmap import AttentionHeatmapParams
+from pipeline.attention_model import PREDICTOR
+from pipeline.cli import STAGES
+from pipeline.commands.findings import Finding
+from pipeline.editing.settings import EditParams
+from pipeline.errors import GazeshiftError, ParamsError
+from pipeline.evaluation.settings import EvaluateParams
+from pipeline.ingest.inputs import IngestParams, input_path
+from pipeline.keyword_masks import KeywordMasksParams
+from pipeline.params import ComputeParams, Section, load_image_size, read_params
+from pipeline.scene_cuts import SceneCutsParams
+from pipeline.storage.workspace import Workspace
+from pipeline.validation.trees import Role
+
+INGEST: dict[Role, type[IngestParams]] = {
+    "image": SceneCutsParams,
+    "mask": KeywordMasksParams,
+    "heatmap": AttentionHeatmapParams,
+}
+"""What each tree of scenes comes from."""
+
+
+def load_params(workspace: Workspace) -> None:
+    """Read every section.
+
+    Raises:
+        ParamsError: a value breaks a rule, or no stage reads a section.
+    """
+    load_image_size(workspace)
+    ComputeParams.load(workspace)
+    known = {"image_size", ComputeParams.name}
+    for command in STAGES.values():
+        for value in vars(importlib.import_module(command.module)).values():
+            if isinstance(value, type) and issubclass(value, Section) and hasattr(value, "name"):
+                value.load(workspace)
+                known.add(value.name)
+    if unknown := sorted(map(str, set(read_params(workspace)) - known)):
+        raise ParamsError(
+            f"params.yaml: {unknown[0]}: no stage reads such a section; known are: "
+            f"{', '.join(sorted(known))}"
+        )
+
+
+def inputs(workspace: Workspace) -> Finding:
+    """Return whether the ingest stages have what they read."""
+    missing = []
+    for params in (section.load(workspace) for section in INGEST.values()):
+        if _is_made(params.input):
+            continue
+        try:
+            path = input_path(workspace, params)
+        except GazeshiftError as error:
+            missing.append(str(error))
+            continue
+        if path.is_dir() and not any(path.iterdir()):
+            missing.append(f"{params.name}.input: {params.input} is empty")
+    remedy = "Put the files there, or point <stage>.source and <stage>.input at what you have."
+    return Finding("the inputs of the ingest stages are there", missing, remedy)
+
+
+def _is_made(path: str) -> bool:
+    """Return whether a stage makes it, so that it need not be there yet."""
+    outs = importlib.import_module(STAGES["scene_cuts"].module).OUTS
+    return any(path == out or path.startswith(f"{out}/") for out in outs)
+
+
+def repository(workspace: Workspace) -> Iterator[Finding]:
+    """Yield what `dvc repro` needs besides scenes; nothing where no dvc.yaml is."""
+    if workspace.path("dvc.yaml").is_file():
+        yield _tracked(workspace)
+        yield _guide(workspace)
+        yield _judge(workspace)
+
+
+def _tracked(workspace: Workspace) -> Finding:
+    """DVC refuses to commit or run what names an input that is not there."""
+    title = "data.dvc names what is there"
+    if not workspace.path("data.dvc").is_file():
+        return Finding(title)
+    outs = yaml.safe_load(workspace.path("data.dvc").read_text(encoding="utf-8"))["outs"]
+    missing = [out["path"] for out in outs if not workspace.path(out["path"]).exists()]
+    remedy = (
+        "The demo's: `dvc pull data.dvc`. Your own data: delete from data.dvc the entries of what "
+        "you do not have, then `dvc commit -f data.dvc`."
+    )
+    return Finding(title, missing, remedy)
+
+
+def _guide(workspace: Workspace) -> Finding:
+    title = "the guide of the edits can be had"
+    source = AttentionHeatmapParams.load(workspace).source
+    if source == "fixations" or EditParams.load(workspace).guide != PREDICTOR:
+        return Finding(title)
+    found = f"edit.guide is learned from recorded gaze, but attention_heatmap.source is {source}"
+    remedy = "Set edit.guide: centre_surround, or a folder with a predictor from elsewhere."
+    return Finding(title, [found], remedy, fatal=source != "folder")
+
+
+def _judge(workspace: Workspace) -> Finding:
+    title = "evaluate.judge is a Python file that is there"
+    judge = EvaluateParams.load(workspace).judge
+    if judge.endswith(".py") and workspace.path(judge).is_file():
+        return Finding(title)
+    remedy = "Name a file with a function `attention_map(image)`: docs/own_data.md has one."
+    return Finding(title, [f"evaluate.judge: found {judge!r}"], remedy)
