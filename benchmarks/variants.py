@@ -4,7 +4,8 @@ The straightforward way, in Pillow and NumPy with their defaults: for each varia
 and resize heatmap and mask, write the map, then open map and mask again for the statistics. The
 floor: decode each input once, encode each distinct map once, and nothing else. Inputs are 720x1280
 (those of `validate.py`), maps 512x512. Ratios are medians over rounds in which all ways take turns,
-so that a busy machine slows them alike.
+so that a busy machine slows them alike. They are taken in memory (/dev/shm, where there is one) and on
+disk: creating a file on a disk may take longer than all that goes into it, for any way.
 
     python benchmarks/variants.py --rounds 5 --scenes 20000
 """
@@ -65,11 +66,14 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=20_000, help="of the corpus; 0 for none")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        drawn = draw_distinct(Path(folder, "distinct"))
-        naive_ms = compare_ways(Path(folder, "ways"), drawn, arguments.rounds)
-        if arguments.scenes:
-            run_corpus(Path(folder), drawn, arguments.scenes, naive_ms)
+    places = {"in memory": "/dev/shm", "on disk": None} if Path("/dev/shm").is_dir() else {"": None}
+    for place, parent in places.items():
+        with tempfile.TemporaryDirectory(dir=parent) as folder:
+            drawn = draw_distinct(Path(folder, "distinct"))
+            print(f"variants, files {place}".rstrip())
+            naive_ms = compare_ways(Path(folder, "ways"), drawn, arguments.rounds)
+            if arguments.scenes and parent is None:
+                run_corpus(Path(folder), drawn, arguments.scenes, naive_ms)
 
 
 def compare_ways(root: Path, drawn: list[dict[str, Path]], rounds: int) -> float:
@@ -88,7 +92,7 @@ def compare_ways(root: Path, drawn: list[dict[str, Path]], rounds: int) -> float
     for way, _ in ways.values():
         way()
     found = [{name: ms_per_scene(*way, made) for name, way in ways.items()} for _ in range(rounds)]
-    print(f"variants: 720x1280 to 512x512, seven variants a scene, medians of {rounds} rounds")
+    print(f"  720x1280 to 512x512, seven variants a scene, medians of {rounds} rounds")
     for name in ways:
         print(f"  {name:34}{median(row[name] for row in found):.2f} ms a scene")
     for name, target in (("one core", 12), ("two cores", 20), ("floor", None)):
