@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -180,17 +180,23 @@ def plant_encoded(root: Path, table: pd.DataFrame) -> Path:
 
 
 def load_plainly(root: Path, rows: list[dict[str, Any]]) -> None:
-    """Load each sample as one would at first: Pillow opens, converts and resizes."""
+    """Load each sample as one would at first."""
     for row in rows:
-        image = Image.open(root / row["scene_image_path"]).convert("RGB").resize(SIZE[::-1])
-        mask = Image.open(root / row["keyword_mask_path"]).convert("L").resize(SIZE[::-1])
-        heat = Image.open(root / row["attention_heatmap_path"]).convert("L").resize(SIZE[::-1])
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
-        m = (torch.from_numpy(np.array(mask)).float() / 255 > 0.5).float()
-        a = torch.from_numpy(np.array(heat)).float() / 255
-        a = (a - a.min()) / (a.max() - a.min() + 1e-8)
-        control = torch.stack([m, a])
-        _ = {"image": pixels, "control": control, "alignment_score": (m * a).mean().item()}
+        plain_sample(root, row, SIZE)
+
+
+def plain_sample(root: Path, row: Mapping[Any, Any], size: tuple[int, int]) -> dict[str, Any]:
+    """Load a sample as one would at first: Pillow opens, converts and resizes."""
+    image = Image.open(root / row["scene_image_path"]).convert("RGB").resize(size[::-1])
+    mask = Image.open(root / row["keyword_mask_path"]).convert("L").resize(size[::-1])
+    heat = Image.open(root / row["attention_heatmap_path"]).convert("L").resize(size[::-1])
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
+    m = (torch.from_numpy(np.array(mask)).float() / 255 > 0.5).float()
+    a = torch.from_numpy(np.array(heat)).float() / 255
+    a = (a - a.min()) / (a.max() - a.min() + 1e-8)
+    control = torch.stack([m, a])
+    score = (m * a).mean().item()
+    return {"image": pixels, "control": control, "alignment_score": score}
 
 
 def take_all(scenes: Any) -> None:

@@ -4,8 +4,8 @@ The straightforward way, in Pillow and NumPy with their defaults: for each varia
 and resize heatmap and mask, write the map, then open map and mask again for the statistics. The
 floor: decode each input once, encode each distinct map once, and nothing else. Inputs are 720x1280
 (those of `validate.py`), maps 512x512. Ratios are medians over rounds in which all ways take turns,
-so that a busy machine slows them alike. They are taken in memory (/dev/shm, where there is one) and on
-disk: creating a file on a disk may take longer than all that goes into it, for any way.
+so that a busy machine slows them alike. They are taken in memory (/dev/shm, where there is one) and
+on disk: creating a file on a disk may take longer than all that goes into it, for any way.
 
     python benchmarks/variants.py --rounds 5 --scenes 20000
 """
