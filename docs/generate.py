@@ -1,7 +1,8 @@
 """Writes the generated parts of these documents, so that they say what the code says.
 
 A part lies between `<!-- generated: KIND NAME -->` and `<!-- end -->` and is what the function of
-that kind makes of NAME; all else is written by hand. `make docs` rewrites the parts.
+that kind makes of NAME; all else is written by hand. `make docs` rewrites the parts. What is
+measured (the demo's proof) is rewritten where a run of the demo has left its figures.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import importlib
 import io
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import griffe
 import pandera.pandas as pa
@@ -23,13 +24,19 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from demo import results
 from pipeline import cli
 from pipeline.params import Section, SharedParams
 from schemas import edits, keywords
 from schemas.rejected_scenes import REMEDIES
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = tuple(ROOT / "docs" / name for name in ("data_format.md", "params.md", "api.md"))
+DOCUMENTS = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / name for name in ("data_format.md", "params.md", "api.md", "method.md")),
+)
+
+Kinds: TypeAlias = Mapping[str, Callable[[str], Iterable[str]]]
 
 _PART = re.compile(r"(<!-- generated: (\w+) ?(\S*) -->\n).*?(<!-- end -->)", re.DOTALL)
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
@@ -54,18 +61,26 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     for path in DOCUMENTS:
         old = path.read_text(encoding="utf-8")
-        new = generated(old)
+        new = generated(old, MEASURED if results.measured(ROOT) else {})
         if new != old:
             path.write_text(new, encoding="utf-8")
             sys.stderr.write(f"wrote {path.relative_to(ROOT)}\n")
 
 
-def generated(text: str) -> str:
-    """Return a document with its generated parts as they should be now."""
+def generated(text: str, measured: Kinds) -> str:
+    """Return a document with its generated parts as they should be now.
+
+    Args:
+        text: of the document.
+        measured: the parts that are measured, where there are measurements; else they stay.
+    """
+    kinds = {**_KINDS, **measured}
 
     def part(found: re.Match[str]) -> str:
         begin, kind, name, end = found.groups()
-        lines = re.sub(r"\n{3,}", "\n\n", "\n".join(_KINDS[kind](name)).strip())
+        if kind not in kinds:
+            return found[0]
+        lines = re.sub(r"\n{3,}", "\n\n", "\n".join(kinds[kind](name)).strip())
         return f"{begin}\n{lines}\n\n{end}"
 
     return _PART.sub(part, text)
@@ -295,7 +310,7 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-_KINDS = {
+_KINDS: Kinds = {
     "columns": _columns,
     "doses": _doses,
     "record": _record,
@@ -305,6 +320,10 @@ _KINDS = {
     "api": _api,
     "module": _module,
     "commands": _commands,
+}
+MEASURED: Kinds = {
+    "result": lambda _: results.paragraph(ROOT),
+    "proof": lambda _: results.table(ROOT),
 }
 
 if __name__ == "__main__":

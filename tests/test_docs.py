@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+from dvc.cli import parse_args
 from scene_trees import write_scene_tree
 
-from pipeline import params
+from pipeline import cli, params
 from pipeline.cli import COMMANDS, STAGES
+from pipeline.commands.check_setup import load_params
+from pipeline.evaluation.judge import judged_map, load_judge
+from pipeline.storage.workspace import Workspace
 from pipeline.variants.settings import SEVEN
 from schemas.annotations import Annotation
 
@@ -43,7 +50,7 @@ def test_links_lead_somewhere(document):
 
 
 def test_files_that_are_named_in_the_repository_exist(document):
-    tracked = ("pipeline/", "schemas/", "docs/", "demo/", "tests/", "benchmarks/", ".github/")
+    tracked = ("pipeline/", "schemas/", "docs/", "demo/", "tests/", "benchmarks/", ".github/", "notebooks/")
     for name in re.findall(r"`([\w./-]+)`", document.read_text()):
         if name.startswith(tracked) and name != "demo/remote":
             assert (ROOT / name).exists(), name
@@ -63,6 +70,48 @@ def test_parameters_are_in_the_shipped_params_or_in_a_section_model(document):
     for section, field in re.findall(r"`([a-z_]+)\.([a-z_]+)\b(?!/)", document.read_text()):
         if isinstance(shipped.get(section), dict) and field not in {"py", "csv", "json"}:
             assert field in _fields(section), f"{section}.{field}"
+
+
+def test_command_lines_are_accepted(document) -> None:
+    code = _code(document.read_text()).replace("[", "").replace("]", "")
+    for line in re.findall(r"(?:\bgazeshift|python -m pipeline) ([a-z_]+\b[^\n`#]*)", code):
+        cli._parser().parse_args(["variant" if w == "STAGE" else w for w in shlex.split(line)])
+    for line in re.findall(r"(?:^|`)dvc ([a-z]+ [^\n`#]*)", code, re.MULTILINE):
+        words = shlex.split(line.replace("…", "x").split("&&")[0])
+        assert parse_args(words).func is not None, line
+
+
+def test_extras_exist(document) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    assert set(re.findall(r"gazeshift\[(\w+)\]", document.read_text())) <= set(extras)
+
+
+def test_outputs_that_are_named_are_made(document) -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    outs = [next(iter(out)) for stage in stages for out in stage["outs"]] + ["reports/migration"]
+    for name in re.findall(r"`((?:outputs|reports)/[\w./-]+)`", document.read_text()):
+        path = name.rstrip("/")
+        assert any(path.startswith(out) or out.startswith(f"{path}/") for out in outs), name
+
+
+def test_params_that_are_shown_are_taken_by_the_stages_and_by_dvc(document, tmp_path) -> None:
+    text = document.read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    dvc = (ROOT / "dvc.yaml").read_text()
+    named = {*re.findall(r"\$\{(\w+\.\w+)\}", dvc), *re.findall(r"^    - (\w+\.\w+)$", dvc, re.M)}
+    for shown in [*blocks, *re.findall(r"`(\w+: \{[^`]*\})`", text)]:
+        values = yaml.safe_load((ROOT / "params.yaml").read_text()) | yaml.safe_load(shown)
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+        load_params(Workspace(tmp_path))
+        for section, field in (name.split(".") for name in named - {"evaluate.judge"}):
+            assert field in values[section] or section not in yaml.safe_load(shown), shown
+    for section, field, value in re.findall(r"`(\w+)\.(\w+): ([^`]+)`", text):
+        (tmp_path / "params.yaml").write_text(
+            yaml.safe_dump({section: {field: yaml.safe_load(value)}})
+        )
+        load_params(Workspace(tmp_path))
 
 
 def _fields(section: str) -> set[str]:
@@ -90,7 +139,7 @@ def test_generated_parts_are_up_to_date() -> None:
     spec.loader.exec_module(generate)
     for path in generate.DOCUMENTS:
         text = path.read_text(encoding="utf-8")
-        assert generate.generated(text) == text, f"{path.name} is out of date: make docs"
+        assert generate.generated(text, {}) == text, f"{path.name} is out of date: make docs"
 
 
 def test_the_outline_file_that_is_shown_is_one() -> None:
@@ -108,6 +157,16 @@ def test_the_python_that_the_api_reference_shows_runs(workspace, monkeypatch) ->
     exec(example[1], shown)
     assert shown["sample"]["control"].shape == (2, 176, 96)
     assert set(shown["tables"]) == set(SEVEN)
+
+
+def test_the_judge_that_is_shown_judges(workspace, monkeypatch) -> None:
+    (shown,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs/own_data.md").read_text(), re.DOTALL
+    )
+    workspace.path("judge.py").write_text(shown)
+    monkeypatch.chdir(workspace.root)
+    image = np.random.default_rng(0).integers(0, 255, (90, 60, 3), np.uint8)
+    assert judged_map(load_judge(workspace.path("judge.py")), image).std() > 0
 
 
 def test_troubleshooting_quotes_messages_that_exist():

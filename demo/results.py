@@ -1,0 +1,75 @@
+"""What the demo's own proof came to, in words, for README and docs: `make docs` writes it there."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.evaluate import GATE, METRICS
+from pipeline.evaluation.settings import PROOF_OF
+
+_JUDGE = "demo/viewers.py"
+
+
+def measured(root: Path) -> bool:
+    """Return whether the last evaluation here was the demo's."""
+    path = root / METRICS
+    return path.is_file() and json.loads(path.read_text())["judge"] == _JUDGE
+
+
+def paragraph(root: Path) -> Iterator[str]:
+    """Yield the figures that matter most as sentences."""
+    figures = json.loads((root / METRICS).read_text())
+    ends = (end for name in ("placebo", "sham") for end in figures[f"{name}_mean_change_ci90"])
+    low, high = figures["control_shuffle_loss_increase_ci95"]
+    text = (
+        f"The demo's own result, on its test split ({figures['n_scenes']} drawn scenes of "
+        f"{figures['n_videos']} videos): a sham edit comes back at "
+        f"{figures['identity_psnr_db']:.1f} dB, the largest difference outside the region is "
+        f"{figures['outside_max_abs_diff']}, the median error of the dose is "
+        f"{_percent(figures['dose_median_rel_error'])} (doing nothing: "
+        f"{_percent(figures['dose_median_rel_error_do_nothing'])}), "
+        f"{_percent(figures['dose_within_15pct'])} of the doses are within 15 %, and the share "
+        f"moves under placebo and sham edit by no more than {_percent(max(map(abs, ends)))} (90 % "
+        "intervals). The slope of logit(share) on log(alpha), ideally 1, is "
+        f"{figures['dose_logit_slope']:.2f}: {figures['gradient_only_slope']:.2f} by the guide's "
+        f"gradient alone, {figures['control_only_slope']:.2f} by the ControlNet alone. Shuffled "
+        "heatmaps raise the loss on the product by "
+        f"{_percent(figures['control_shuffle_loss_increase'])} (95 %: {low * 100:.1f} to "
+        f"{high * 100:.1f}): the ControlNet reads its control, but most of the dose is the guide's."
+    )
+    yield from textwrap.wrap(text, 105, break_on_hyphens=False)
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.2g} %" if value < 0.1 else f"{value * 100:.3g} %"
+
+
+def table(root: Path) -> Iterator[str]:
+    """Yield every figure of the gate with its interval and what doing nothing would score."""
+    figures = json.loads((root / METRICS).read_text())
+    checks = json.loads((root / GATE).read_text())["checks"]
+    yield "| proof | figure | demo | 95 % | doing nothing | must be |"
+    yield "|---|---|---|---|---|---|"
+    for check in checks:
+        name = check["metric"]
+        cells = [
+            PROOF_OF[name],
+            f"`{name}`",
+            _shown(check["value"]),
+            " to ".join(_shown(end) for end in figures.get(f"{name}_ci95", [])),
+            _shown(figures.get(f"{name}_do_nothing")),
+            check["must"],
+        ]
+        yield f"| {' | '.join(cells)} |"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.3g}" if abs(value) > 1e-6 else "0"
