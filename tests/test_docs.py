@@ -50,7 +50,8 @@ def test_links_lead_somewhere(document):
 
 
 def test_files_that_are_named_in_the_repository_exist(document):
-    tracked = ("pipeline/", "schemas/", "docs/", "demo/", "tests/", "benchmarks/", ".github/", "notebooks/")
+    folders = ("pipeline", "schemas", "docs", "demo", "tests", "benchmarks", "notebooks", ".github")
+    tracked = tuple(f"{folder}/" for folder in folders)
     for name in re.findall(r"`([\w./-]+)`", document.read_text()):
         if name.startswith(tracked) and name != "demo/remote":
             assert (ROOT / name).exists(), name
