@@ -75,7 +75,7 @@ def test_parameters_are_in_the_shipped_params_or_in_a_section_model(document):
 
 def test_command_lines_are_accepted(document) -> None:
     code = _code(document.read_text()).replace("[", "").replace("]", "")
-    for line in re.findall(r"(?:\bgazeshift|python -m pipeline) ([a-z_]+\b[^\n`#]*)", code):
+    for line in re.findall(r"(?:\bgazeshift|python -m pipeline) ([a-z_]+ [^\n`#]+)", code):
         cli._parser().parse_args(["variant" if w == "STAGE" else w for w in shlex.split(line)])
     for line in re.findall(r"(?:^|`)dvc ([a-z]+ [^\n`#]*)", code, re.MULTILINE):
         words = shlex.split(line.replace("…", "x").split("&&")[0])

@@ -101,6 +101,8 @@ def _guide(workspace: Workspace) -> Finding:
     if source == "fixations" or EditParams.load(workspace).guide != PREDICTOR:
         return Finding(title)
     found = f"edit.guide is learned from recorded gaze, but attention_heatmap.source is {source}"
+    if source == "folder":
+        found += ": only maps that were made here from fixations are known to be recorded"
     remedy = "Set edit.guide: centre_surround, or a folder with a predictor from elsewhere."
     return Finding(title, [found], remedy, fatal=source != "folder")
 

@@ -99,7 +99,13 @@ def v2_scene_name(path: Path) -> SceneName:
     if match := _NO_IMAGE_NUMBER.fullmatch(path.name):
         name = SceneName(check_video_id(match["video_id"]), int(match["scene"]))
     else:
-        name = parse_scene_name(path.name)
+        try:
+            name = parse_scene_name(path.name)
+        except InputError as error:
+            raise InputError(
+                "its name is none of scene_7.png, {video_id}-Scene-007.jpg and "
+                "{video_id}-Scene-007-01.jpg"
+            ) from error
     if name.video_id != video_id:
         raise InputError(f"it names video {name.video_id!r} but lies in the folder {video_id!r}")
     return name
