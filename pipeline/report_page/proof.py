@@ -24,6 +24,11 @@ PROOFS = {
         "Outside the redrawn region every pixel must be the original's. What the model did there "
         "before the original's pixels were put back is shown as well.",
     ),
+    "integrity": (
+        "The product is still itself",
+        "A dose bought with noise or blur is worthless, so the product's structure is compared "
+        "with the original's.",
+    ),
     "dose": (
         "The dose that was asked for was achieved",
         "Each scene is redrawn at a grid of doses. The judge, who took no part in the editing, "
@@ -35,11 +40,6 @@ PROOFS = {
         "The placebo redraws the background as strongly as a boost redraws the product. Two "
         "one-sided tests per video must show that the product's share stayed, for the placebo and "
         "for the sham edit.",
-    ),
-    "integrity": (
-        "The product is still itself",
-        "A dose bought with noise or blur is worthless, so the product's structure is compared "
-        "with the original's.",
     ),
 }
 """Title and meaning of each proof, in the order in which they are read."""

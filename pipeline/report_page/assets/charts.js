@@ -99,11 +99,14 @@ function drawDoseCurve(width, rows, arms) {
     { low: 0, high: highest * 1.05, ticks: ticks(0, highest, 5), text: (tick) => percent(tick, 0) });
   const point = (row, key) => (known(row[key]) ? [place.x(row.alpha), place.y(row[key])] : null);
   const full = rows.filter((row) => row.arm === "full");
-  svg.append(polyline(full.map((row) => point(row, "dose")), { stroke: "#999", "stroke-width": 8, opacity: 0.45, "stroke-linecap": "round" }));
-  for (const [arm, , colour, dashes] of arms) {
+  for (const [arm, , colour] of arms) {
     const of = rows.filter((row) => row.arm === arm);
     const rim = [...of.map((row) => point(row, "low")), ...of.map((row) => point(row, "high")).reverse()].filter(Boolean);
     svg.append(drawn("path", { d: rim.length ? `M${rim.join("L")}Z` : "", fill: colour, opacity: 0.16 }));
+  }
+  svg.append(polyline(full.map((row) => point(row, "dose")), { stroke: "#999", "stroke-width": 9, opacity: 0.6, "stroke-linecap": "round" }));
+  for (const [arm, , colour, dashes] of arms) {
+    const of = rows.filter((row) => row.arm === arm);
     svg.append(polyline(of.map((row) => point(row, "share")), { stroke: colour, "stroke-width": 2.2, "stroke-dasharray": DASHES[dashes] }));
     of.map((row) => point(row, "share")).filter(Boolean).forEach(([cx, cy]) => svg.append(drawn("circle", { cx, cy, r: 3.5, fill: colour })));
   }

@@ -61,7 +61,7 @@ function showDose(article, rows) {
   if (!rows.length) return;
   const arms = ARMS.filter(([arm]) => rows.some((row) => row.arm === arm));
   chart(article, "Mean share that the judge sees, over the dose, beside the share that was asked for", (width) => drawDoseCurve(width, rows, arms));
-  article.append(legend([["asked for", "#999999", "-"], ...arms.map(([, ...entry]) => entry)]),
+  article.append(legend([["dose asked for (wide)", "#999999", "-"], ...arms.map(([, ...entry]) => entry)]),
     element("p", { class: "quiet" }, "Mean share of attention on the product as the judge sees it. On the grey line, what was asked for is what was achieved."));
 }
 

@@ -1,7 +1,7 @@
 const data = readData("data");
 const redrawn = data.videos.filter((video) => video.edited).length;
 byId("lede").textContent = [plural(data.counts.scenes, "scene"), `${plural(data.counts.videos, "video")}`, plural(data.variants.length, "variant"), redrawn ? `${plural(redrawn, "video")} redrawn` : "nothing redrawn yet"].join(" · ");
-if (redrawn && redrawn < data.counts.videos) byId("redrawn").textContent = `${plural(redrawn, "video")} of ${data.counts.videos} were redrawn, those of edit.videos; of the others, the heatmaps alone differ.`;
+if (redrawn && redrawn < data.counts.videos) byId("redrawn").textContent = `${plural(redrawn, "video")} of ${data.counts.videos} were redrawn (edit.videos); of the others, the heatmaps alone differ.`;
 byId("demo").hidden = !data.demo;
 byId("theme").addEventListener("click", () => {
   const root = document.documentElement;

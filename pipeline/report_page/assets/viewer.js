@@ -158,7 +158,7 @@ function openVariant(data, name) {
   const title = `Scene ${scene.number}, ${data.videos[state.video].keyword}`;
   show("before", scene.image, scene.heatmap, `${title}, the original`);
   show("after", after, found.heatmap, after === scene.image ? "" : `${title}, redrawn for ${spoken(name)}`);
-  byId("caption").textContent = `Scene ${scene.number}: left the original, right ${name ? spoken(name) : "the same"}. Drag across the picture, or use the sliders.`;
+  byId("caption").textContent = `Scene ${scene.number}: left the original, right ${name ? spoken(name) : "the same"}. Drag to compare.`;
   byId("story").textContent = story(scene, name, found);
   showTimeline(data);
   remember(data);
