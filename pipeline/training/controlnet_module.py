@@ -109,8 +109,6 @@ class ControlNetModule(pl.LightningModule):
             lr=params.learning_rate,
             betas=(0.9, 0.99),
             weight_decay=params.weight_decay,
-            # With a gradient scaler Lightning could not clip what a fused step unscales by itself.
-            fused=params.precision != "16-mixed",
         )
 
         def factor(step: int) -> float:
