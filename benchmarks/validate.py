@@ -171,7 +171,7 @@ def validate(root: Path) -> Run:
         peak = 0
         while process.poll() is None:
             peak = max(peak, memory_of(process.pid))
-            time.sleep(0.05)
+            time.sleep(0.5)
         seconds = time.perf_counter() - start
         if process.returncode:
             sys.exit(process.stderr.read() if process.stderr else "validate failed")

@@ -34,7 +34,8 @@ from validate import SUFFIXES, draw_distinct, memory_of
 from pipeline.parallel import each
 from pipeline.params import ComputeParams
 from pipeline.storage.files import digest, link_or_copy, write_bytes
-from pipeline.storage.images import encode, read_grey, read_mask, resize
+from pipeline.storage.images import encode, read_grey, read_mask
+from pipeline.storage.resizing import resize
 from pipeline.storage.scene_names import SceneName
 from pipeline.validation.trees import TREES
 from pipeline.variants.plan import window_bounds

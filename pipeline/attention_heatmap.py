@@ -20,8 +20,9 @@ from pipeline.ingest.scene_table import cut_scenes
 from pipeline.ingest.take_over import plan_copies
 from pipeline.params import load_image_size
 from pipeline.storage.files import digest, write_bytes
-from pipeline.storage.images import ImageRefused, read_rgb, resize
+from pipeline.storage.images import ImageRefused, read_rgb
 from pipeline.storage.outs import StageOuts
+from pipeline.storage.resizing import resize
 from pipeline.storage.workspace import Workspace
 from schemas.rejected_scenes import Reason
 

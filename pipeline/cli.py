@@ -11,6 +11,7 @@ import sys
 from typing import NamedTuple
 
 from pipeline.errors import GazeshiftError, StorageError
+from pipeline.memory import keep_freed_memory
 
 _FULL_OR_LOCKED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -73,6 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     module = importlib.import_module({**STAGES, **COMMANDS}[arguments.command].module)
     workspace = Workspace.find(arguments.root)
+    keep_freed_memory()
     options = {
         "adopt": lambda: [arguments.stage],
         "migrate": lambda: [arguments.old, arguments.apply],

@@ -28,8 +28,9 @@ from pipeline.masks.outlines import (
 from pipeline.parallel import each
 from pipeline.params import ComputeParams
 from pipeline.storage.files import digest
-from pipeline.storage.images import ImageRefused, Pixels, read_rgb, resize
+from pipeline.storage.images import ImageRefused, Pixels, read_rgb
 from pipeline.storage.outs import StageOuts
+from pipeline.storage.resizing import resize
 from pipeline.storage.workspace import Workspace
 from schemas.annotations import Annotation
 from schemas.rejected_scenes import Reason, Rejection

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from pipeline.errors import ParamsError
+from pipeline.memory import keep_freed_memory
 from pipeline.params import ComputeParams
 
 T = TypeVar("T")
@@ -93,6 +94,7 @@ def _engine(backend: str) -> AbstractContextManager[Any]:
 
 def _on_one_thread(function: Callable[[T], R], item: T) -> R:
     """Call `function` with OpenCV on one thread: the processes already fill the cores."""
+    keep_freed_memory()
     if "cv2" in sys.modules:
         import cv2
 

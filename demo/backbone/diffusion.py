@@ -20,7 +20,7 @@ from demo.backbone.drawn_scenes import NO_KEYWORD, DrawnScenes
 from demo.backbone.text import tokenize
 from demo.backbone.training import step_generator
 from pipeline.storage.files import replacing
-from pipeline.storage.images import resize
+from pipeline.storage.resizing import resize
 
 KEYWORD_DROPOUT = 0.1
 # The product covers a twentieth of the frame, and it is what edits are about.

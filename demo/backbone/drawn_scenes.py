@@ -23,7 +23,7 @@ from demo.scenes import SceneObject, SceneSpec, sample_ad_style, sample_scene
 from pipeline.parallel import each
 from pipeline.params import ComputeParams
 from pipeline.storage.files import replacing, write_text
-from pipeline.storage.images import resize
+from pipeline.storage.resizing import resize
 
 STREAM = int.from_bytes(b"gazeshift backbone", "big")
 # As the corpus's videos are drawn: reduced later, like their frames, so edges are as soft.

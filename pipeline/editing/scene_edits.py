@@ -15,14 +15,8 @@ from pipeline.editing.editor import Ask, Edited, Map, Mask, Scene, SceneEditor
 from pipeline.editing.regions import add_difference, feathered_region
 from pipeline.editing.settings import Region
 from pipeline.storage.files import digest, file_digest, link_or_copy, write_bytes
-from pipeline.storage.images import (
-    Pixels,
-    encode,
-    read_heatmap,
-    read_mask,
-    read_rgb,
-    resize,
-)
+from pipeline.storage.images import Pixels, encode, read_heatmap, read_mask, read_rgb
+from pipeline.storage.resizing import resize
 
 # No picture has a share of 0: what alpha = 0 asks for is sought as a fall to a hundredth.
 _LEAST_ALPHA = 0.01

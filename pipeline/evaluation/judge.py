@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError, ParamsError
-from pipeline.storage.images import Pixels, resize
+from pipeline.storage.images import Pixels
+from pipeline.storage.resizing import resize
 
 if TYPE_CHECKING:
     from pipeline.attention.models import AttentionModel

@@ -14,7 +14,8 @@ from PIL import Image
 
 from pipeline.figures.contact_sheet import coloured
 from pipeline.storage.files import file_digest
-from pipeline.storage.images import read_grey, read_rgb_at, read_size, resize
+from pipeline.storage.images import read_grey, read_rgb_at, read_size
+from pipeline.storage.resizing import resize
 
 WIDTHS = (360, 300, 240, 180, 120)
 """Of scenes on the page, in pixels; the widest that fits the budget is taken."""

@@ -11,14 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.storage.images import (
-    ImageRefused,
-    Pixels,
-    encode,
-    grey_pixels,
-    resize,
-    rgb_pixels,
-)
+from pipeline.storage.images import ImageRefused, Pixels, encode, grey_pixels, rgb_pixels
+from pipeline.storage.resizing import resize
 from schemas.keywords import refusal
 from schemas.rejected_scenes import REMEDIES, Reason
 

@@ -19,7 +19,8 @@ from pipeline.params import load_image_size
 from pipeline.serving.edit_requests import EditRequest
 from pipeline.serving.memory_cache import MemoryCache
 from pipeline.storage.files import digest, write_bytes
-from pipeline.storage.images import read_mask, read_rgb, resize
+from pipeline.storage.images import read_mask, read_rgb
+from pipeline.storage.resizing import resize
 from pipeline.storage.workspace import Workspace
 from pipeline.variants import plan
 from pipeline.variants.render import Measured, Scene, render_scene

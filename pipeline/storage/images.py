@@ -6,7 +6,6 @@ after EXIF transposition, scenes as RGB, masks and heatmaps as 8-bit grey.
 
 from __future__ import annotations
 
-import math
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pipeline.storage.jpeg import Layout, damage, first_rows, read_layout
 from pipeline.storage.png import Chunk, inflated, read_chunks
+from pipeline.storage.resizing import resize
 from schemas.rejected_scenes import Reason
 
 Pixels = NDArray[np.uint8]
@@ -73,20 +73,21 @@ class _Opened(NamedTuple):
         return decode(Image.open(BytesIO(stored)) if stored else self.image)
 
     def jpeg_pixels(self, colours: str, reduction: int = 1) -> Pixels | None:
-        """Decode a JPEG without Pillow's copies; None where the decoder has a doubt."""
-        height, width = self.image.height, self.image.width
-        try:
-            return np.asarray(
-                simplejpeg.decode_jpeg(
-                    self.content,
-                    colours,
-                    min_height=-(-height // reduction),
-                    min_width=-(-width // reduction),
-                    min_factor=reduction,
-                )
-            )
-        except ValueError:
-            return None
+        """Decode a JPEG, at one `reduction`-th of its size; None where the decoder has a doubt."""
+        smaller = {
+            "min_height": -(-self.image.height // reduction),
+            "min_width": -(-self.image.width // reduction),
+            "min_factor": reduction,
+        }
+        return _decoded_jpeg(self.content, colours, **smaller)
+
+
+def _decoded_jpeg(content: bytes, colours: str, **smaller: float) -> Pixels | None:
+    """Decode a JPEG without Pillow's copies; None where the decoder has a doubt."""
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(content, colours, **smaller))
+    except ValueError:
+        return None
 
 
 def open_image(content: bytes) -> Image.Image:
@@ -212,7 +213,9 @@ def probe_rgb(content: bytes) -> tuple[int, int]:
     if opened.layout is None:
         height, width = to_rgb(opened.decode()).shape[:2]
         return height, width
-    rgb_pixels(first_rows(content, opened.layout))
+    first = first_rows(content, opened.layout)
+    if not (opened.is_plain_jpeg("RGB") and _decoded_jpeg(first, "RGB") is not None):
+        rgb_pixels(first)
     return displayed_size(opened.image)
 
 
@@ -293,44 +296,6 @@ def _opaque(image: Image.Image) -> Image.Image:
             raise ImageRefused(Reason.WRONG_IMAGE_MODE, "transparent pixels, expected opaque")
         return image.convert(image.mode[:-1])
     return image
-
-
-def resize(pixels: NDArray, size: tuple[int, int]) -> NDArray:
-    """Return `pixels` at `size` (height, width): area means to shrink, bilinear to enlarge."""
-    height, width = size
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    if pixels.shape[0] < height or pixels.shape[1] < width:
-        return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
-    if pixels.ndim == 2 and pixels.dtype == np.uint8:
-        return _shrink_levels(pixels, size)
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-
-
-def _shrink_levels(levels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Return area means, computed only where the map is not black: most of a mask is.
-
-    The window lies where borders of old and new pixels meet, so the result is that of the whole.
-    """
-    x, y, width, height = cv2.boundingRect(levels)
-    old_rows, new_rows = _common_steps(levels.shape[0], size[0])
-    old_columns, new_columns = _common_steps(levels.shape[1], size[1])
-    top, left = y // old_rows, x // old_columns
-    bottom, right = -(-(y + height) // old_rows), -(-(x + width) // old_columns)
-    window = levels[top * old_rows : bottom * old_rows, left * old_columns : right * old_columns]
-    small = np.zeros(size, np.uint8)
-    if window.size:
-        target = ((right - left) * new_columns, (bottom - top) * new_rows)
-        small[top * new_rows : bottom * new_rows, left * new_columns : right * new_columns] = (
-            cv2.resize(window, target, interpolation=cv2.INTER_AREA)
-        )
-    return small
-
-
-def _common_steps(old: int, new: int) -> tuple[int, int]:
-    """Return after how many old and new pixels their borders meet again."""
-    divisor = math.gcd(old, new)
-    return old // divisor, new // divisor
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:

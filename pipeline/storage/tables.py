@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,27 +33,29 @@ def read_table(
         dtypes: of the columns that are not text.
         columns: to read, as far as the table has them; all by default.
     """
-    from pyarrow import BufferReader, string, type_for_alias
     from pyarrow import csv as arrow_csv
+    from pyarrow import memory_map, string, type_for_alias
 
-    content = path.read_bytes()
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file))
-    table = arrow_csv.read_csv(
-        BufferReader(content),
-        # Only quotes can hold a line end; without them Arrow reads in parallel.
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in content),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types={
-                name: type_for_alias(dtypes[name]) if name in dtypes else string()
-                for name in header
-            },
-            include_columns=[name for name in header if columns is None or name in columns],
-            null_values=[""],
-            strings_can_be_null=True,
-        ),
+    convert = arrow_csv.ConvertOptions(
+        column_types={
+            name: type_for_alias(dtypes[name]) if name in dtypes else string() for name in header
+        },
+        include_columns=[name for name in header if columns is None or name in columns],
+        null_values=[""],
+        strings_can_be_null=True,
     )
+    # Only quotes can hold a line end; without them Arrow reads in parallel.
+    parse = arrow_csv.ParseOptions(newlines_in_values=_has_quotes(path))
+    with memory_map(str(path)) as content:
+        table = arrow_csv.read_csv(content, parse_options=parse, convert_options=convert)
     return table.to_pandas()
+
+
+def _has_quotes(path: Path) -> bool:
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(b'"') >= 0
 
 
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:

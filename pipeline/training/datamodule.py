@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from pipeline.errors import InputError
+from pipeline.memory import keep_freed_memory
 from pipeline.splits import TRAIN, VAL
 from pipeline.training.dataset import DEFAULT_SCENES, PathLike, VideoSceneDatasetV3
 
@@ -100,8 +101,13 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
             batch_size=self.batch_size,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
+            worker_init_fn=_start_worker,
             **options,
         )
+
+
+def _start_worker(_: int) -> None:
+    keep_freed_memory()
 
 
 def choose_parts(

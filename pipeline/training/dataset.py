@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -22,6 +23,10 @@ from schemas.valid_scenes import FIRST_COLUMNS
 
 PathLike = str | os.PathLike[str]
 DEFAULT_SCENES = "data/valid_scenes.csv"
+
+# What each of the 256 levels of a file becomes.
+_IMAGE_VALUES = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
+_MASK_VALUES = (np.arange(256) > 0).astype(np.float32)
 
 
 class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
@@ -76,8 +81,9 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
 
     @property
     def videos(self) -> pd.DataFrame:
-        """The first row of each video of the whole table."""
-        return self._scenes.iloc[self._corpus.starts]
+        """Each video of the whole table: its `video_id` and, if the table has one, its `split`."""
+        columns = [name for name in ("video_id", "split") if name in self._scenes]
+        return self._scenes[columns].iloc[self._corpus.starts]
 
     def of_videos(self, video_ids: Iterable[str]) -> Self:
         """Return these videos' scenes as a data set of its own; the table is not read again."""
@@ -109,12 +115,12 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
 
 def as_tensors(scene: ScenePixels, normalize_heatmap: bool) -> dict[str, Any]:
     """Return a scene's tensors, see `VideoSceneDatasetV3`."""
-    image = torch.from_numpy(np.ascontiguousarray(scene.image)).movedim(-1, 0)
-    heatmap = _heatmap(scene.heatmap, normalize_heatmap)
-    mask = (scene.mask > 0).astype(np.float32)
+    image = torch.from_numpy(cv2.LUT(scene.image, _IMAGE_VALUES)).movedim(-1, 0)
+    mask = cv2.LUT(scene.mask, _MASK_VALUES)
+    heatmap = cv2.LUT(scene.heatmap, _heatmap_values(scene.heatmap, normalize_heatmap))
     control = torch.from_numpy(np.stack([mask, heatmap]))
     return {
-        "image": image.float().div_(127.5).sub_(1),
+        "image": image,
         "control": control,
         "control_tensor": control,
         "keyword_mask": control[:1],
@@ -124,8 +130,10 @@ def as_tensors(scene: ScenePixels, normalize_heatmap: bool) -> dict[str, Any]:
     }
 
 
-def _heatmap(levels: NDArray[np.uint8], normalize: bool) -> NDArray[np.float32]:
-    lowest, highest = int(levels.min()), int(levels.max())
+def _heatmap_values(levels: NDArray[np.uint8], normalize: bool) -> NDArray[np.float32]:
+    """Return what each of the 256 levels becomes."""
+    lowest, highest, *_ = cv2.minMaxLoc(levels)
     if not normalize or lowest == highest:
         lowest, highest = 0, 255
-    return (levels.astype(np.float32) - lowest) / np.float32(highest - lowest)
+    values = (np.arange(256, dtype=np.float32) - np.float32(lowest)) / np.float32(highest - lowest)
+    return np.asarray(values, np.float32)

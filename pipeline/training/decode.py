@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.storage.images import ImageRefused, Pixels, read_grey, read_rgb_at, resize
+from pipeline.storage.images import ImageRefused, Pixels, read_grey, read_rgb_at
+from pipeline.storage.resizing import resize
 
 
 class ScenePixels(NamedTuple):

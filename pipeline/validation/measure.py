@@ -15,14 +15,8 @@ from numpy.typing import NDArray
 from pipeline.heatmaps.levels import measure_levels
 from pipeline.heatmaps.provenance import Provenance, provenance
 from pipeline.storage.files import digest
-from pipeline.storage.images import (
-    ImageRefused,
-    Pixels,
-    grey_and_comment,
-    grey_pixels,
-    probe_rgb,
-    resize,
-)
+from pipeline.storage.images import ImageRefused, Pixels, grey_and_comment, grey_pixels, probe_rgb
+from pipeline.storage.resizing import resize
 from schemas.rejected_scenes import Reason
 
 CODE_VERSION = "1"

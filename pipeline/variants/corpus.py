@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.storage.files import digest
 from pipeline.variants.settings import VariantParams
+from pipeline.variants.tables import run_starts
 
 
 class Corpus:
@@ -18,17 +19,15 @@ class Corpus:
 
     def __init__(self, scenes: pd.DataFrame) -> None:
         self._scenes = scenes
-        ids = scenes["video_id"].to_numpy(object)
-        self.starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])[: len(ids)])
+        self.starts = run_starts(scenes["video_id"])
         """Position of each video's first row."""
-        ends = np.append(self.starts[1:], len(ids)).astype(int)
+        ends = np.append(self.starts[1:], len(scenes)).astype(int)
         self.lengths = ends - self.starts
         """Scenes of each video."""
+        ids = scenes["video_id"].iloc[self.starts].to_numpy(object)
         self._rows = {
             video: slice(start, end)
-            for video, start, end in zip(
-                ids[self.starts], self.starts.tolist(), ends.tolist(), strict=True
-            )
+            for video, start, end in zip(ids, self.starts.tolist(), ends.tolist(), strict=True)
         }
 
     @property

@@ -12,14 +12,8 @@ import numpy as np
 from pipeline.heatmaps.algebra import FloatMap, Mask, feasible, requested_share
 from pipeline.heatmaps.levels import LevelMap, measure_levels
 from pipeline.storage.files import digest, link_or_copy, write_bytes
-from pipeline.storage.images import (
-    Pixels,
-    encode,
-    read_grey,
-    read_mask,
-    reread,
-    resize,
-)
+from pipeline.storage.images import Pixels, encode, read_grey, read_mask, reread
+from pipeline.storage.resizing import resize
 from pipeline.variants.plan import Ask, Recipe, ask
 from pipeline.variants.settings import VariantParams
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.heatmaps.levels import measure_levels
 from pipeline.storage.files import replacing
-from pipeline.storage.images import read_grey, resize
+from pipeline.storage.images import read_grey
+from pipeline.storage.resizing import resize
 from pipeline.storage.scene_names import check_video_id, parse_scene_name
 from pipeline.variants.render import Measured, Scene, keyword_mask
 
@@ -74,10 +75,11 @@ def read_scenes(path: Path, columns: Sequence[str] | None = None) -> pd.DataFram
         if (blank := table[name].isna()).any():
             line = int(blank.to_numpy().argmax()) + 2
             raise InputError(f"{path}: {name} is blank in line {line}. Run `gazeshift validate`.")
-    ids, numbers = table["video_id"].to_numpy(object), table["scene_number"].to_numpy()
-    for video_id in dict.fromkeys(ids):
+    starts = run_starts(table["video_id"])
+    videos = table["video_id"].iloc[starts].to_numpy(object)
+    for video_id in dict.fromkeys(videos):
         check_video_id(video_id)
-    if _in_order(ids, numbers):
+    if _in_order(videos, starts, table["scene_number"].to_numpy()):
         return table
     return table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
 
@@ -104,9 +106,15 @@ def _require(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
         )
 
 
-def _in_order(ids: NDArray[Any], numbers: NDArray[Any]) -> bool:
-    later, same = ids[1:] > ids[:-1], ids[1:] == ids[:-1]
-    return bool(np.all(later | (same & (numbers[1:] >= numbers[:-1]))))
+def run_starts(ids: pd.Series) -> NDArray[np.intp]:
+    """Return the positions at which the id differs from the one before."""
+    return np.flatnonzero(ids.ne(ids.shift()).to_numpy())
+
+
+def _in_order(videos: NDArray[Any], starts: NDArray[np.intp], numbers: NDArray[Any]) -> bool:
+    ascends = numbers[1:] >= numbers[:-1]
+    ascends[starts[1:] - 1] = True
+    return bool(np.all(videos[1:] > videos[:-1]) and ascends.all())
 
 
 def scenes_of(table: pd.DataFrame, root: Path, keywords: Keywords) -> list[Scene]:

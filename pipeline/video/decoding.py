@@ -16,7 +16,8 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from pipeline.storage.images import MAX_PIXELS, Pixels, resize
+from pipeline.storage.images import MAX_PIXELS, Pixels
+from pipeline.storage.resizing import resize
 
 _USUAL_RATE = Fraction(30)
 

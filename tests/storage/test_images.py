@@ -16,9 +16,9 @@ from pipeline.storage.images import (
     read_grey,
     read_rgb,
     read_rgb_at,
-    resize,
     to_levels,
 )
+from pipeline.storage.resizing import resize
 from schemas.rejected_scenes import Reason
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5

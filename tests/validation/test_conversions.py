@@ -12,7 +12,7 @@ from scene_trees import draw_scene, write_validate_inputs
 
 from pipeline import validate
 from pipeline.storage.files import write_bytes, write_text
-from pipeline.storage.images import resize
+from pipeline.storage.resizing import resize
 from pipeline.storage.scene_names import SceneName
 from pipeline.storage.workspace import Workspace
 from pipeline.validation.summary import Verdicts
