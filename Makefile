@@ -30,7 +30,7 @@ contracts: $(VENV)/installed  ## the data contracts alone, as in a pull request'
 	gazeshift check
 
 docs: $(VENV)/installed-dev  ## write the generated parts of docs/ anew: data format, params, API
-	python docs/generate.py
+	python -m docs.generate
 
 bench: $(VENV)/installed-dev  ## the benchmarks, as ratios against a straightforward loop
 	for benchmark in benchmarks/*.py; do python $$benchmark || exit 1; done
@@ -40,7 +40,7 @@ ui: $(VENV)/installed  ## browse runs, models and pictures in MLflow on localhos
 
 lab: $(VENV)/installed-dev  ## install Jupyter Lab and open the notebooks in it
 	$(PIP) install --constraint requirements.lock --constraint requirements-dev.lock "jupyterlab>=4.3"
-	jupyter lab notebooks
+	jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 # torch comes first and with its own dependencies: on a GPU machine they hold CUDA. The rest is pinned
 # as a whole and installed as listed: the lock has opencv-contrib-python-headless, which holds all of

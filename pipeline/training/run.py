@@ -25,7 +25,6 @@ from pipeline.training.control_check import control_losses
 from pipeline.training.controlnet_module import ControlNetModule
 from pipeline.training.dataset import VideoSceneDatasetV3
 from pipeline.training.settings import TrainParams
-from pipeline.variants.tables import read_scenes
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
@@ -222,16 +221,10 @@ def encoded_scenes(folder: Path, backbone: Backbone, size: tuple[int, int]) -> S
 
 def raw_scenes(table: Path, root: Path, backbone: Backbone, size: tuple[int, int]) -> Scenes:
     """Return the scenes as files, for training that calls the frozen parts at every step."""
-    scenes = read_scenes(table)
+    scenes = VideoSceneDatasetV3(table, image_size=size, normalize_heatmap=False, root=root)
+    videos = scenes.videos
     train, val = (
-        VideoSceneDatasetV3(
-            table,
-            scenes.loc[scenes["split"] == part, "video_id"].unique(),
-            size,
-            normalize_heatmap=False,
-            root=root,
-        )
-        for part in (TRAIN, VAL)
+        scenes.of_videos(videos.loc[videos["split"] == part, "video_id"]) for part in (TRAIN, VAL)
     )
     encoded = EncodedOnTheFly(val, backbone)
     return Scenes(train, encoded, encoded.text(""))
