@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 SCENES = "data/valid_scenes.csv"
 CUTS = "data/video_scene_cuts/scenes.csv"
 FIXATIONS = "data/fixations"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 SCENES = "data/valid_scenes.csv"
 ENCODED = "outputs/encoded"
 OUTS = (ENCODED,)
@@ -43,7 +43,7 @@ class EncodeParams(Section):
     """Scenes of one video that the autoencoder takes at once."""
     flip: bool = False
     """Encode the train split's scenes a second time, flipped left to right: twice as many to train
-    on. For data sets of hundreds of scenes."""
+    on. For data sets of hundreds of scenes; without `train.use_encoded` it has no effect."""
 
 
 def main(workspace: Workspace) -> None:

@@ -17,7 +17,7 @@ from pipeline.diffusion.controlnet import weights_digest
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
 from pipeline.evaluation.control import check_control, control_check
-from pipeline.evaluation.gate import verdict
+from pipeline.evaluation.gate import edited_with, verdict
 from pipeline.evaluation.judge import load_judge, refuse_guide
 from pipeline.evaluation.measure import Picture, measure
 from pipeline.evaluation.proofs import VARIANTS_ARM
@@ -159,7 +159,7 @@ class _Summary:
         notes = {f"{name}_tost_pass": test.verdict for name, test in self.tests.items()}
         self.gate = {
             "model": weights_digest(workspace),
-            "editor": table.loc[table["arm"] == VARIANTS_ARM, "editor"].iloc[0],
+            **edited_with(workspace, table.loc[table["arm"] == VARIANTS_ARM, "editor"].iloc[0]),
             **verdict(self.figures, params.gate, notes),
         }
         self.words = self.gate["verdict"]

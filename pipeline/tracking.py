@@ -139,7 +139,7 @@ class LiveRun:
         if self.run_id is not None:
             with _forgiving(self.workspace, self.run):
                 if model is not None:
-                    _log_model(self._client, tracking_uri(self.workspace), self.run_id, model)
+                    _log_model(self.workspace, self._client, self.run_id, model)
                 _finish(self._client, self.run_id, done)
         self.id_file.unlink(missing_ok=True)
 
@@ -360,11 +360,13 @@ class _FolderFlavour:
         mlflow_model.save(str(Path(path, "MLmodel")))
 
 
-def _log_model(client: MlflowClient, uri: str, run_id: str, model: TrackedModel) -> None:
+def _log_model(
+    workspace: Workspace, client: MlflowClient, run_id: str, model: TrackedModel
+) -> None:
     import mlflow
     from mlflow.models import Model
 
-    mlflow.set_tracking_uri(uri)
+    mlflow.set_tracking_uri(tracking_uri(workspace))
     # A model is logged into the active experiment, whatever its run's.
     mlflow.set_experiment(EXPERIMENT)
     logged = Model.log(
@@ -376,15 +378,18 @@ def _log_model(client: MlflowClient, uri: str, run_id: str, model: TrackedModel)
         model=model,
     )
     version = str(logged.registered_model_version)
-    _describe(client, model, version)
+    _describe(client, model, version, workspace.holds_demo)
     client.set_registered_model_alias(model.registered_name, model.alias, version)
 
 
-def _describe(client: MlflowClient, model: TrackedModel | ServedModel, version: str) -> None:
+def _describe(
+    client: MlflowClient, model: TrackedModel | ServedModel, version: str, demo: bool
+) -> None:
     name = model.registered_name
     client.update_registered_model(name, model.description)
-    client.update_model_version(name, version, model.words)
+    client.update_model_version(name, version, f"{_DEMO} {model.words}" if demo else model.words)
     client.set_model_version_tag(name, version, "weights", model.digest)
+    client.set_model_version_tag(name, version, "demo", str(demo).lower())
 
 
 def _shown_name(run: TrackedRun, demo: bool) -> str:
@@ -415,6 +420,7 @@ def register_served(workspace: Workspace, model: ServedModel) -> None:
     from mlflow.exceptions import MlflowException
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
+    from sqlalchemy.exc import SQLAlchemyError
 
     inputs, outputs = (
         Schema([ColSpec(kind, name) for name, kind in fields.items()])
@@ -436,8 +442,8 @@ def register_served(workspace: Workspace, model: ServedModel) -> None:
             input_example=pd.DataFrame([model.example]),
         )
         version = str(logged.registered_model_version)
-        _describe(client, model, version)
-    except (MlflowException, OSError) as error:
+        _describe(client, model, version, workspace.holds_demo)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         raise InputError(
             f"{model.registered_name} could not be registered in {uri}: {error}. Make the store "
             "writable, or set MLFLOW_TRACKING_URI to another, and run the command again."
@@ -457,19 +463,19 @@ def promote(workspace: Workspace, registered_name: str, weights: str, alias: str
         alias: to move.
     """
     _quiet()
-    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
-    client = MlflowClient(tracking_uri(workspace))
     wanted = f"name = '{registered_name}' and tag.weights = '{weights}'"
     try:
+        client, _ = _store(workspace)
         found = client.search_model_versions(wanted)
         if not found:
             return None
         # Weights that were trained twice are registered twice; the last one's run is at hand.
         version = max((str(each.version) for each in found), key=int)
         client.set_registered_model_alias(registered_name, alias, version)
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         LOG.warning("the model registry %s: %s", tracking_uri(workspace), error)
         return None
     return version

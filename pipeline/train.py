@@ -14,7 +14,7 @@ from pipeline import tracking
 from pipeline.diffusion.controlnet import CONTROLNET, weights_digest
 from pipeline.params import ModelParams, load_image_size
 from pipeline.storage.files import digest, file_digest, link_or_copy, write_text
-from pipeline.storage.outs import StageOuts
+from pipeline.storage.outs import StageOuts, is_made
 from pipeline.storage.workspace import Workspace
 from pipeline.training.settings import TrainParams
 from pipeline.variants.tables import read_scenes
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 SCENES = "data/valid_scenes.csv"
 ENCODED = "outputs/encoded"
 TRAINING = "outputs/training_v3"
@@ -47,17 +47,20 @@ def main(workspace: Workspace) -> None:
     from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
     from pipeline.diffusion.backbone import load_backbone
+    from pipeline.encoding.shards import MANIFEST
     from pipeline.training.run import Run, encoded_scenes, raw_scenes
 
     params = TrainParams.load(workspace)
     size = load_image_size(workspace)
     backbone = load_backbone(ModelParams.load(workspace).backbone, workspace.root)
+    trained_on = [workspace.path(SCENES)]
     if params.use_encoded:
         scenes = encoded_scenes(workspace.path(ENCODED), backbone, size)
+        trained_on.append(workspace.path(ENCODED) / MANIFEST)
     else:
         scenes = raw_scenes(workspace.path(SCENES), workspace.root, backbone, size)
     key = digest(
-        file_digest(workspace.path(SCENES)),
+        *map(file_digest, trained_on),
         backbone.digest,
         str(size),
         params.model_dump_json(exclude=_NO_RESULT),
@@ -66,7 +69,8 @@ def main(workspace: Workspace) -> None:
     state = workspace.path("checkpoints") / key
     run = Run(params, backbone, scenes, state)
     if getattr(rank_zero_only, "rank", 0) > 0:
-        run.fit()
+        if not is_made(workspace, "train", OUTS, {_ITEM: key}):
+            run.fit()
         return
     with StageOuts(workspace, "train", OUTS) as outs:
         if not outs.begin({_ITEM: key}):
@@ -92,7 +96,7 @@ def _write(staging: Path, trained: Trained) -> list[str]:
     trained.controlnet.save_pretrained(staging / CONTROLNET)
     for picture in trained.samples:
         link_or_copy(picture, staging / TRAINING / "samples" / picture.name)
-    write_text(staging / METRICS, json.dumps(trained.metrics, indent=1) + "\n")
+    write_text(staging / METRICS, json.dumps(trained.metrics, indent=1, allow_nan=False) + "\n")
     write_table(staging / CURVE, pd.DataFrame(trained.curve))
     return [path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file()]
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 SCENES = "data/valid_scenes.csv"
 VARIANTS = "outputs/variants_v3"
 SHARES = "reports/variant/shares.csv"

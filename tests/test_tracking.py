@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.storage.workspace import CORPUS, Workspace
-from pipeline.tracking import EXPERIMENT, TrackedRun, data_version, log_run, tracking_uri
+from pipeline.tracking import (
+    EXPERIMENT,
+    TrackedRun,
+    data_version,
+    log_run,
+    promote,
+    tracking_uri,
+)
 
 
 @pytest.fixture
@@ -123,3 +130,19 @@ def test_runs_on_the_demo_say_so(store: Workspace) -> None:
     assert run.data.tags["demo"] == "drawn ads, simulated viewers"
     assert run.data.tags["mlflow.note.content"].startswith("**Demo**")
     assert run.data.tags["mlflow.note.content"].endswith("Maps.")
+
+
+def test_own_data_are_no_demo_once_data_dvc_no_longer_lists_its_note(store: Workspace) -> None:
+    store.path("data").mkdir()
+    store.path(CORPUS).write_text("# Drawn")
+    store.path("data.dvc").write_text(f"outs:\n- path: data/videos\n- path: {CORPUS}\n")
+    assert store.holds_demo
+    store.path("data.dvc").write_text("outs:\n- path: data/videos\n")
+    assert not store.holds_demo
+
+
+def test_a_registry_that_cannot_be_reached_promotes_nothing(store, monkeypatch, tmp_path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    for uri in (f"sqlite:///{tmp_path}/file/mlflow.db", "nosuch://host"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert promote(store, "a-model", "0", "champion") is None

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,6 +146,26 @@ def test_trained_once_it_is_not_trained_again(root: Path) -> None:
     write_params(root, seed=1)
     train.main(Workspace(root))
     assert (root / WEIGHTS).stat().st_mtime_ns != before
+
+
+def test_scenes_that_are_encoded_otherwise_are_trained_on_anew(root: Path) -> None:
+    train.main(Workspace(root))
+    before = (root / WEIGHTS).stat().st_mtime_ns
+    encoded = root / "outputs/encoded"
+    shared = encoded.resolve()
+    encoded.unlink()
+    shutil.copytree(shared, encoded)
+    manifest = encoded / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("{", '{"encoded": "otherwise",', 1))
+    train.main(Workspace(root))
+    assert (root / WEIGHTS).stat().st_mtime_ns != before
+
+
+def test_fewer_steps_than_to_the_first_validation_are_trained_and_validated(root: Path) -> None:
+    write_params(root, steps=3, val_every=500)
+    train.main(Workspace(root))
+    metrics = json.loads((root / train.METRICS).read_text())
+    assert (metrics["steps"], metrics["val_loss"] > 0) == (3, True)
 
 
 def test_the_same_seed_gives_the_same_weights(root: Path) -> None:

@@ -86,13 +86,17 @@ def _tracked(workspace: Workspace) -> Finding:
     title = "data.dvc names what is there"
     if not workspace.path("data.dvc").is_file():
         return Finding(title)
-    outs = yaml.safe_load(workspace.path("data.dvc").read_text(encoding="utf-8"))["outs"]
-    missing = [out["path"] for out in outs if not workspace.path(out["path"]).exists()]
     remedy = (
         "The demo's: `dvc pull data.dvc`. Your own data: delete from data.dvc the entries of what "
         "you do not have, then `dvc commit -f data.dvc`."
     )
-    return Finding(title, missing, remedy)
+    try:
+        outs = yaml.safe_load(workspace.path("data.dvc").read_text(encoding="utf-8"))["outs"] or []
+        paths = [str(out["path"]) for out in outs]
+    except (yaml.YAMLError, ValueError, TypeError, KeyError) as error:
+        found = f"it is no file as DVC writes it: {type(error).__name__}: {error}"
+        return Finding(title, [found], "Take it back from git, then delete entries only.")
+    return Finding(title, [path for path in paths if not workspace.path(path).exists()], remedy)
 
 
 def _guide(workspace: Workspace) -> Finding:

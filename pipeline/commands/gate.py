@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.diffusion.controlnet import weights_digest
 from pipeline.errors import InputError
 from pipeline.evaluate import GATE
+from pipeline.evaluation.gate import edited_with
 from pipeline.storage.workspace import Workspace
 
 
@@ -36,15 +37,20 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
     path = workspace.path(GATE)
     if not path.is_file():
         raise InputError(f"{path}: nothing has been evaluated. Run `dvc repro evaluate`.")
-    gate: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if gate["model"] != weights_digest(workspace):
+    try:
+        gate: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}. Run `dvc repro -f evaluate`.") from error
+    if gate.get("model") != weights_digest(workspace):
         raise InputError(
             f"{path} is about another ControlNet than outputs/training_v3 holds now. Run "
             "`dvc repro evaluate`."
         )
-    if gate["editor"] != current_editor_key(workspace):
+    wanted = edited_with(workspace, current_editor_key(workspace))
+    if any(gate.get(name) != value for name, value in wanted.items()):
         raise InputError(
-            f"{path} is about edits by other models or params: the backbone, the guide or section "
-            "`edit` of params.yaml changed since. Run `dvc repro evaluate`."
+            f"{path} is about edits by other models or params: the backbone, the guide, or in "
+            "params.yaml image_size, section `edit` or variant.on_clip, format or quality changed "
+            "since. Run `dvc repro evaluate`."
         )
     return gate

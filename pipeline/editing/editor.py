@@ -24,7 +24,7 @@ from pipeline.editing.settings import EditParams
 from pipeline.evaluation.integrity import structure_similarity
 from pipeline.storage.files import digest
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 
 
 class Ask(NamedTuple):

@@ -15,7 +15,7 @@ from pipeline.storage.files import digest
 from pipeline.storage.images import ImageRefused
 from pipeline.storage.outs import StageOuts
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 
 
 def item_key(task: SceneTask, editor: SceneEditor, image_size: tuple[int, int]) -> str:

@@ -6,6 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.evaluation.settings import PROOF_OF, Bounds
+from pipeline.params import load_image_size
+from pipeline.storage.workspace import Workspace
+from pipeline.variants.settings import VariantParams
+
+
+def edited_with(workspace: Workspace, editor: str) -> dict[str, Any]:
+    """Return what `gate.json` names edits by: their editor's key, and what that leaves out."""
+    return {
+        "editor": editor,
+        "image_size": list(load_image_size(workspace)),
+        "maps": VariantParams.load(workspace).map_params(),
+    }
 
 
 def verdict(

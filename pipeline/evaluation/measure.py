@@ -15,7 +15,7 @@ from pipeline.evaluation.judge import attention_share, judged_map, load_judge
 from pipeline.storage.files import digest, file_digest
 from pipeline.storage.images import ImageRefused, Pixels, read_mask, read_rgb
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 class Picture(NamedTuple):

@@ -175,4 +175,7 @@ def read_tracked(root: Path) -> dict[str, str]:
     path = root / "data.dvc"
     if not path.is_file():
         return {}
-    return {out["path"]: out["md5"] for out in yaml.safe_load(path.read_text())["outs"]}
+    return {
+        out["path"]: out.get("md5", "not committed")
+        for out in yaml.safe_load(path.read_text())["outs"]
+    }

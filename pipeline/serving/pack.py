@@ -28,6 +28,7 @@ SCRIPT = Path(__file__).with_name("editor_model.py")
 _BACKBONE, _GUIDE = "models/backbone", "models/guide"
 _DISTRIBUTIONS = (
     "accelerate",
+    "av",
     "diffusers",
     "mlflow",
     "numpy",
@@ -36,8 +37,10 @@ _DISTRIBUTIONS = (
     "pydantic",
     "pyyaml",
     "safetensors",
+    "simplejpeg",
     "torch",
     "transformers",
+    "zlib-ng",
 )
 
 

@@ -221,7 +221,7 @@ def probe_rgb(content: bytes) -> tuple[int, int]:
 
 def displayed_size(image: Image.Image) -> tuple[int, int]:
     """Return (height, width) of an image that was opened, EXIF orientation applied."""
-    lies_on_its_side = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    lies_on_its_side = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
     return (image.width, image.height) if lies_on_its_side else (image.height, image.width)
 
 

@@ -91,15 +91,8 @@ class StageOuts:
         ours, foreign = _present(self.workspace, self.stage, self.outs, self._record)
         _refuse(self.workspace, self.stage, foreign)
         self._plan = dict(keys)
-        recorded = dict(self._record.execute("SELECT item, key FROM items"))
-        files: dict[str, list[str]] = {}
-        for path, item in self._record.execute("SELECT path, item FROM files"):
-            files.setdefault(item, []).append(path)
-        kept = {
-            item
-            for item, key in keys.items()
-            if recorded.get(item) == key and all(path in ours for path in files.get(item, ()))
-        }
+        recorded, files = _recorded(self._record)
+        kept = _kept(keys, recorded, files, ours)
         keep_paths = {path for item in kept for path in files.get(item, ())}
         for path in (ours | foreign) - keep_paths:
             self.workspace.path(path).unlink()
@@ -160,6 +153,40 @@ def foreign_files(workspace: Workspace, stage: str, outs: tuple[str, ...]) -> li
     finally:
         record.close()
     return sorted(foreign - _in_dvc_cache(workspace, stage, foreign))
+
+
+def is_made(
+    workspace: Workspace, stage: str, outs: tuple[str, ...], keys: Mapping[str, str]
+) -> bool:
+    """Return whether a run with the plan {item: key} would find everything made; change nothing."""
+    record = _open_record(workspace, stage)
+    try:
+        ours, _ = _present(workspace, stage, outs, record)
+        return _kept(keys, *_recorded(record), ours) == set(keys)
+    finally:
+        record.close()
+
+
+def _recorded(record: sqlite3.Connection) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the keys of all recorded items, and their files."""
+    files: dict[str, list[str]] = {}
+    for path, item in record.execute("SELECT path, item FROM files"):
+        files.setdefault(item, []).append(path)
+    return dict(record.execute("SELECT item, key FROM items")), files
+
+
+def _kept(
+    keys: Mapping[str, str],
+    recorded: Mapping[str, str],
+    files: Mapping[str, list[str]],
+    ours: set[str],
+) -> set[str]:
+    """Return the items of a plan that are made: by that key, and no file of theirs has changed."""
+    return {
+        item
+        for item, key in keys.items()
+        if recorded.get(item) == key and all(path in ours for path in files.get(item, ()))
+    }
 
 
 def _open_record(workspace: Workspace, stage: str) -> sqlite3.Connection:

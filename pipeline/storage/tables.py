@@ -32,12 +32,14 @@ def read_table(
         path: of the table.
         dtypes: of the columns that are not text.
         columns: to read, as far as the table has them; all by default.
+
+    Raises:
+        ValueError: it is no table, or its header is blank or names a column twice.
     """
     from pyarrow import csv as arrow_csv
     from pyarrow import memory_map, string, type_for_alias
 
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header = next(csv.reader(file))
+    header = _header(path)
     convert = arrow_csv.ConvertOptions(
         column_types={
             name: type_for_alias(dtypes[name]) if name in dtypes else string() for name in header
@@ -51,6 +53,19 @@ def read_table(
     with memory_map(str(path)) as content:
         table = arrow_csv.read_csv(content, parse_options=parse, convert_options=convert)
     return table.to_pandas()
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        try:
+            header = next(csv.reader(file), [])
+        except csv.Error as error:
+            raise ValueError(str(error)) from error
+    if not header:
+        raise ValueError("its first line, the header, is blank")
+    if twice := {name for name in header if header.count(name) > 1}:
+        raise ValueError(f"the column {min(twice)!r} is there twice")
+    return header
 
 
 def _has_quotes(path: Path) -> bool:

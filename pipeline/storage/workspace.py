@@ -53,7 +53,13 @@ class Workspace:
 
     @property
     def holds_demo(self) -> bool:
-        """Whether the data are the demo's: drawn ads, watched by simulated viewers."""
+        """Whether the data are the demo's: drawn ads, watched by simulated viewers.
+
+        They are while `data.dvc` lists the note that says so; without a `data.dvc`, where it lies.
+        """
+        tracked = self.path("data.dvc")
+        if tracked.is_file():
+            return CORPUS in tracked.read_text(encoding="utf-8", errors="replace").split()
         return self.path(CORPUS).is_file()
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 import warnings
 from collections.abc import Callable
@@ -118,12 +117,21 @@ class Run:
         self._load_best(module)
         metrics = {
             "steps": float(trainer.global_step),
-            "steps_per_second": steps / seconds if steps else math.nan,
-            "scenes_per_second": steps * params.batch_size * params.accumulate / seconds,
+            **self._speed(steps, seconds),
             **self._figures(module, curve),
         }
         samples = sorted((self.folder / "samples").glob("*.png"))
         return Trained(module.averaged.eval(), metrics, curve.rows, samples)
+
+    def _speed(self, steps: int, seconds: float) -> dict[str, float]:
+        """Return how fast training was; nothing where a resumed run had no step left to make."""
+        if not steps:
+            return {}
+        scenes = self.params.batch_size * self.params.accumulate
+        return {
+            "steps_per_second": steps / seconds,
+            "scenes_per_second": steps * scenes / seconds,
+        }
 
     def _trainer(self, logger: Any, callbacks: list[pl.Callback]) -> pl.Trainer:
         params = self.params
@@ -140,7 +148,7 @@ class Run:
             max_epochs=1,
             accumulate_grad_batches=params.accumulate,
             gradient_clip_val=params.clip_norm,
-            val_check_interval=params.val_every * params.accumulate,
+            val_check_interval=min(params.val_every, params.steps) * params.accumulate,
             limit_val_batches=None if len(self.scenes.val) else 0,  # type: ignore[arg-type]
             num_sanity_val_steps=0,
             # The batches know their process themselves, so that they can begin anywhere.

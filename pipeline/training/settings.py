@@ -66,7 +66,8 @@ class TrainParams(Section):
     num_workers: Annotated[int, Field(ge=0)] = 0
     """Processes that read scenes."""
     val_every: Count = 500
-    """Optimizer steps between validations; each ends with a checkpoint to resume from."""
+    """Optimizer steps between validations; each ends with a checkpoint to resume from. There is
+    one after the last step where that comes first."""
     val_draws: Count = 2
     """Fixed noises and timesteps per validation scene."""
     patience: Count = 10

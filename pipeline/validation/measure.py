@@ -19,7 +19,7 @@ from pipeline.storage.images import ImageRefused, Pixels, grey_and_comment, grey
 from pipeline.storage.resizing import resize
 from schemas.rejected_scenes import Reason
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 T = TypeVar("T")
 Mask = NDArray[np.bool_]

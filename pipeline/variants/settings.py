@@ -115,3 +115,7 @@ class VariantParams(Section):
     def variants(self) -> tuple[str, ...]:
         """All variants, in order."""
         return (*SEVEN, *self.extra)
+
+    def map_params(self) -> dict[str, object]:
+        """Return what a map depends on besides what is asked of it, as JSON holds it."""
+        return self.model_dump(mode="json", include={"on_clip", "format", "quality"})

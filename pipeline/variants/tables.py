@@ -67,9 +67,8 @@ def read_scenes(path: Path, columns: Sequence[str] | None = None) -> pd.DataFram
         raise InputError(f"{path}: there is no such scene table. Run `gazeshift validate` first.")
     try:
         table = read_table(path, _DTYPES, columns)
-    except (ValueError, StopIteration) as error:
-        why = str(error) or "the file is empty"
-        raise InputError(f"{path} is no scene table: {why}. Run `gazeshift validate`.") from error
+    except ValueError as error:
+        raise InputError(f"{path} is no scene table: {error}. Run `gazeshift validate`.") from error
     _require(table, FIRST_COLUMNS, path)
     for name in FIRST_COLUMNS:
         if (blank := table[name].isna()).any():

@@ -68,6 +68,17 @@ def test_what_a_first_run_without_an_eye_tracker_lacks_is_named(workspace: Works
     assert found["data/valid_scenes.csv is"] == "✓"
 
 
+@pytest.mark.parametrize(
+    ("content", "mark"), [("outs:\n", "✓"), ("outs: [{}]", "✗"), ("a: [", "✗")]
+)
+def test_a_data_dvc_without_entries_is_fine_and_a_broken_one_is_named(
+    workspace: Workspace, content: str, mark: str
+) -> None:
+    workspace.path("dvc.yaml").write_text("stages: {}\n")
+    workspace.path("data.dvc").write_text(content)
+    assert marks(workspace)["data.dvc names"] == mark
+
+
 def test_one_missing_mate_warns_and_many_fail(workspace: Workspace) -> None:
     masks = sorted(workspace.path("keyword_masks").rglob("*.png"))
     masks[0].unlink()

@@ -4,6 +4,7 @@ from tiny_editor import register_controlnet, write_controlnet, write_gate, write
 from pipeline.commands import promote
 from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
 from pipeline.errors import InputError
+from pipeline.evaluate import GATE
 from pipeline.storage.files import write_bytes
 from pipeline.storage.workspace import Workspace
 from pipeline.tracking import tracking_uri
@@ -64,6 +65,30 @@ def test_other_params_make_another_editor(trained) -> None:
     write_gate(trained)
     promote.main(trained)
     assert len(client.search_model_versions(f"name = '{promote.EDITOR}'")) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("image_size: [48, 32]", "image_size: [64, 32]"),
+        ("on_clip: solve", "on_clip: solve, quality: 90"),
+    ],
+    ids=["image_size", "variant.quality"],
+)
+def test_an_editor_that_was_not_the_evaluated_one_is_not_promoted(trained, old, new) -> None:
+    write_controlnet(trained, 1)
+    params = trained.path("params.yaml")
+    assert old in params.read_text()
+    params.write_text(params.read_text().replace(old, new))
+    with pytest.raises(InputError, match="edits by other models or params"):
+        promote.main(trained)
+
+
+def test_a_damaged_gate_is_named(trained) -> None:
+    write_controlnet(trained, 1)
+    write_bytes(trained.path(GATE), b"{")
+    with pytest.raises(InputError, match="is damaged"):
+        promote.main(trained)
 
 
 def test_an_editor_that_cannot_be_loaded_is_not_registered(trained) -> None:

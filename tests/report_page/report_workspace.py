@@ -49,6 +49,15 @@ def write_scenes(root: Path) -> pd.DataFrame:
     return scenes[scenes["split"] == "test"]
 
 
+DATA_DVC = """
+outs:
+- md5: 0123abcd.dir
+  path: data/videos
+- md5: 4567abcd
+  path: data/CORPUS.md
+"""
+
+
 def write_all(root: Path) -> Workspace:
     """Write all that a report is made of: variants made, edits pretended, and judged for real."""
     workspace = Workspace(root)
@@ -58,7 +67,7 @@ def write_all(root: Path) -> Workspace:
     )
     write_table(root / "data/video_scene_cuts/scenes.csv", times)
     write_text(root / "data/CORPUS.md", "# Drawn")
-    write_text(root / "data.dvc", "outs:\n- md5: 0123abcd.dir\n  path: data/videos\n")
+    write_text(root / "data.dvc", DATA_DVC)
     write_text(root / "judge.py", JUDGE)
     (root / "reports/validation").mkdir(parents=True)
     refused = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from sklearn.datasets import load_sample_image
 from pipeline.storage.images import (
     ImageRefused,
     encode,
+    probe_rgb,
     read_grey,
     read_rgb,
     read_rgb_at,
@@ -108,3 +110,17 @@ def test_a_truncated_scene_is_refused_at_any_size(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ImageRefused):
         read_rgb_at(path, (16, 16))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(2, b"6\0\0\0"), (3, b"\x63\0\0\0"), (3, b"\0\0\0\0")],
+    ids=["text", "99", "0"],
+)
+def test_an_orientation_that_there_is_not_is_none(tmp_path: Path, kind: int, value: bytes) -> None:
+    header, entries = (
+        b"Exif\0\0II*\0\x08\0\0\0",
+        struct.pack("<HHHI4sI", 1, 0x0112, kind, 1, value, 0),
+    )
+    path = saved(tmp_path, Image.new("RGB", (60, 40)), "scene.jpg", exif=header + entries)
+    assert probe_rgb(path.read_bytes()) == read_rgb(path).shape[:2] == (40, 60)

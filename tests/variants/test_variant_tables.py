@@ -53,7 +53,9 @@ def test_scenes_sort_by_number_not_by_text(tmp_path: Path) -> None:
     [
         (None, "there is no such scene table"),
         ("video_id,scene_number\n7,1\n", "column 'keyword' is missing"),
-        ("", "no scene table: the file is empty"),
+        ("", "no scene table: its first line, the header, is blank"),
+        (f"\n{HEADER}7,1,a,b,c,d,e.jpg\n", "no scene table: its first line, the header, is blank"),
+        (f"keyword,{HEADER}cup,7,1,a,b,c,d,e.jpg\n", "the column 'keyword' is there twice"),
         (f"{HEADER}7,1\n", "no scene table: .*Expected 7 columns, got 2"),
         (f"{HEADER}7,one,a,b,c,d,e.jpg\n", "no scene table: .*'one'"),
         (f"{HEADER}7,1,\ud800,b,c,d,e.jpg\n", "no scene table"),
