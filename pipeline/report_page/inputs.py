@@ -175,7 +175,5 @@ def read_tracked(root: Path) -> dict[str, str]:
     path = root / "data.dvc"
     if not path.is_file():
         return {}
-    return {
-        out["path"]: out.get("md5", "not committed")
-        for out in yaml.safe_load(path.read_text())["outs"]
-    }
+    outs = yaml.safe_load(path.read_text())["outs"] or []
+    return {out["path"]: out.get("md5", "not committed") for out in outs}
