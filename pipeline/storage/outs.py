@@ -158,11 +158,20 @@ def foreign_files(workspace: Workspace, stage: str, outs: tuple[str, ...]) -> li
 def is_made(
     workspace: Workspace, stage: str, outs: tuple[str, ...], keys: Mapping[str, str]
 ) -> bool:
-    """Return whether a run with the plan {item: key} would find everything made; change nothing."""
-    record = _open_record(workspace, stage)
+    """Return whether a run with the plan {item: key} would find everything made.
+
+    The record is read as it lies, without a lock: on a shared file system another machine's process
+    may be at work with it.
+    """
+    path = workspace.state / f"{stage}.sqlite"
+    if not path.is_file():
+        return False
+    record = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
     try:
         ours, _ = _present(workspace, stage, outs, record)
         return _kept(keys, *_recorded(record), ours) == set(keys)
+    except sqlite3.DatabaseError:
+        return False
     finally:
         record.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserFilesError
-from pipeline.storage.outs import StageOuts, foreign_files
+from pipeline.storage.outs import StageOuts, foreign_files, is_made
 from pipeline.storage.workspace import Workspace
 
 OUTS = ("out", "reports/table.csv")
@@ -50,6 +50,17 @@ def test_what_the_plan_no_longer_has_is_deleted_with_its_folder(workspace: Works
     run(workspace, {"b": "1"})
     assert tree(workspace) == {"out/b/content.txt": "1"}
     assert not workspace.path("out/a").exists()
+
+
+def test_whether_all_is_made_can_be_asked_without_a_run(workspace: Workspace) -> None:
+    assert not is_made(workspace, "demo", OUTS, {"a": "1"})
+    run(workspace, {"a": "1"})
+    assert is_made(workspace, "demo", OUTS, {"a": "1"})
+    assert not is_made(workspace, "demo", OUTS, {"a": "2"})
+    workspace.path("out/a/content.txt").unlink()
+    assert not is_made(workspace, "demo", OUTS, {"a": "1"})
+    workspace.path(".gazeshift/demo.sqlite").write_bytes(b"half written")
+    assert not is_made(workspace, "demo", OUTS, {"a": "1"})
 
 
 def test_a_lost_file_is_made_again(workspace: Workspace) -> None:
