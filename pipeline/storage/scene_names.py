@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.errors import InputError
@@ -13,6 +14,7 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _VIDEO_ID = re.compile(r"\w[\w.-]{0,127}")
+_LINES_OF_IDS = re.compile(r"(?:\w[\w.-]{0,127}\n)*")
 
 
 class BadVideoId(InputError):
@@ -72,3 +74,16 @@ def check_video_id(video_id: str) -> str:
             "at most 128, beginning with a letter, digit or '_'. Rename the file and its rows."
         )
     return video_id
+
+
+def check_video_ids(video_ids: Sequence[str]) -> None:
+    """Do `check_video_id` for many, in one look where all are allowed.
+
+    Raises:
+        BadVideoId: as `check_video_id`, of the first that is not.
+    """
+    lines = "".join(f"{video_id}\n" for video_id in video_ids)
+    at_once = lines.count("\n") == len(video_ids) and ".." not in lines
+    if not (at_once and _LINES_OF_IDS.fullmatch(lines)):
+        for video_id in video_ids:
+            check_video_id(video_id)

@@ -126,14 +126,19 @@ def choose_parts(
         InputError: see `VideoSceneDataModuleV3`.
     """
     ids = videos["video_id"].to_numpy(object)
-    _check_named(set(ids), train_videos or [], val_videos or [])
-    named = [*(train_videos or []), *(val_videos or [])]
-    usable, train, val = sorted({*ids} - {*named}), list[str](), list[str]()
+    named = {*(train_videos or ()), *(val_videos or ())}
+    if named:
+        _check_named(set(ids), train_videos or [], val_videos or [])
     if "split" in videos:
-        split = dict(zip(ids, videos["split"].to_numpy(object), strict=True))
-        train = [video for video in usable if split[video] == TRAIN]
-        val = [video for video in usable if split[video] == VAL]
-        usable = sorted([*train, *val])
+        split = videos["split"].to_numpy(object)
+        train, val = (
+            sorted(v for v, p in zip(ids, split, strict=True) if p == part and v not in named)
+            for part in (TRAIN, VAL)
+        )
+        usable = [*train, *val]
+    else:
+        train, val = list[str](), list[str]()
+        usable = sorted(video for video in ids if video not in named)
     if train_videos is None and val_videos is None:
         parts = Parts(train, val) if train and val else _ranked(usable, train_fraction, seed)
     elif train_videos is None:

@@ -116,9 +116,11 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
 def as_tensors(scene: ScenePixels, normalize_heatmap: bool) -> dict[str, Any]:
     """Return a scene's tensors, see `VideoSceneDatasetV3`."""
     image = torch.from_numpy(cv2.LUT(scene.image, _IMAGE_VALUES)).movedim(-1, 0)
-    mask = cv2.LUT(scene.mask, _MASK_VALUES)
-    heatmap = cv2.LUT(scene.heatmap, _heatmap_values(scene.heatmap, normalize_heatmap))
-    control = torch.from_numpy(np.stack([mask, heatmap]))
+    both = np.empty((2, *scene.mask.shape), np.float32)
+    mask = cv2.LUT(scene.mask, _MASK_VALUES, both[0])
+    values = _heatmap_values(scene.heatmap, normalize_heatmap)
+    heatmap = cv2.LUT(scene.heatmap, values, both[1])
+    control = torch.from_numpy(both)
     return {
         "image": image,
         "control": control,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 
@@ -24,16 +26,13 @@ class Corpus:
         ends = np.append(self.starts[1:], len(scenes)).astype(int)
         self.lengths = ends - self.starts
         """Scenes of each video."""
-        ids = scenes["video_id"].iloc[self.starts].to_numpy(object)
-        self._rows = {
-            video: slice(start, end)
-            for video, start, end in zip(ids, self.starts.tolist(), ends.tolist(), strict=True)
-        }
-
-    @property
-    def videos(self) -> list[str]:
+        self.videos: list[str] = scenes["video_id"].iloc[self.starts].tolist()
         """All video ids, in order."""
-        return list(self._rows)
+
+    @cached_property
+    def _rows(self) -> dict[str, slice]:
+        starts, ends = self.starts.tolist(), (self.starts + self.lengths).tolist()
+        return dict(zip(self.videos, map(slice, starts, ends), strict=True))
 
     def rows(self, video_id: str) -> pd.DataFrame:
         """Return a video's rows."""

@@ -18,7 +18,7 @@ from pipeline.heatmaps.levels import measure_levels
 from pipeline.storage.files import replacing
 from pipeline.storage.images import read_grey
 from pipeline.storage.resizing import resize
-from pipeline.storage.scene_names import check_video_id, parse_scene_name
+from pipeline.storage.scene_names import check_video_ids, parse_scene_name
 from pipeline.variants.render import Measured, Scene, keyword_mask
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def read_scenes(path: Path, columns: Sequence[str] | None = None) -> pd.DataFram
             raise InputError(f"{path}: {name} is blank in line {line}. Run `gazeshift validate`.")
     starts = run_starts(table["video_id"])
     videos = table["video_id"].iloc[starts].to_numpy(object)
-    for video_id in dict.fromkeys(videos):
-        check_video_id(video_id)
+    check_video_ids(videos.tolist())
     if _in_order(videos, starts, table["scene_number"].to_numpy()):
         return table
     return table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
