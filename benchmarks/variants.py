@@ -33,6 +33,7 @@ from validate import SUFFIXES, draw_distinct, memory_of
 
 from pipeline.parallel import each
 from pipeline.params import ComputeParams
+from pipeline.splits import split_of
 from pipeline.storage.files import digest, link_or_copy, write_bytes
 from pipeline.storage.images import encode, read_grey, read_mask
 from pipeline.storage.resizing import resize
@@ -203,6 +204,16 @@ def plant(root: Path, drawn: list[dict[str, Path]], scenes: int) -> pd.DataFrame
                 "keyword_mask_path": paths["mask"],
                 "attention_heatmap_path": paths["heatmap"],
                 "filename": name.file("jpg"),
+                "width": 720,
+                "height": 1280,
+                # The stage measures maps itself; these are for the rows of its tables alone.
+                "mask_coverage": 0.1,
+                "alignment_score": 0.1,
+                "attention_share": 0.1,
+                "split": split_of(name.video_id),
+                "heatmap_source": "recorded",
+                "extra_keywords": "[]",
+                "extra_mask_paths": "[]",
                 "digest": digest(files["image"].name),
             }
         )
@@ -223,7 +234,7 @@ def run_stage(root: Path, kill_after: int | None = None) -> StageRun:
             peak = max(peak, memory_of(process.pid))
             if kill_after and finished.is_dir() and len(os.listdir(finished)) >= kill_after:
                 process.kill()
-            time.sleep(0.1)
+            time.sleep(0.5)
         seconds = time.perf_counter() - start
         log.seek(0)
         text = log.read()
