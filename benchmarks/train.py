@@ -27,6 +27,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline.diffusion.backbone import load_backbone
+from pipeline.diffusion.precision import autocast
 from pipeline.params import ModelParams, load_image_size
 from pipeline.splits import TRAIN
 from pipeline.storage.workspace import Workspace
@@ -104,7 +105,7 @@ def _loop(
     def step() -> None:
         with record_function("batch"):
             batch = next(batches)
-        with torch.autocast("cpu", torch.bfloat16), record_function("forward"):
+        with autocast(torch.device("cpu")), record_function("forward"):
             loss = module.training_step(batch, 0)
         optimizer.zero_grad()
         with record_function("backward"):

@@ -111,16 +111,17 @@ class LiveRun:
             EXPERIMENT, tracking_uri=tracking_uri(self.workspace), run_id=self.run_id
         )
 
-    def add_dataset(self, table: pd.DataFrame, name: str, source: Path) -> None:
-        """Say what table the run read; its digest is that of the file."""
+    def add_dataset(self, table: pd.DataFrame, name: str, source: str) -> None:
+        """Say what table the run read, from `source` below the root; the digest is the file's."""
         if self.run_id is None:
             return
         with _forgiving(self.workspace, self.run):
             import mlflow.data
             from mlflow.entities import DatasetInput, InputTag
 
+            digest = file_digest(self.workspace.path(source))
             dataset: Any = mlflow.data.from_pandas(  # type: ignore[attr-defined]
-                table, source=str(source), name=name, digest=file_digest(source)
+                table, source=source, name=name, digest=digest
             )
             context = InputTag("mlflow.data.context", self.run.stage)
             entity = DatasetInput(dataset._to_mlflow_entity(), tags=[context])

@@ -48,7 +48,7 @@ def main(workspace: Workspace) -> None:
 
     from pipeline.diffusion.backbone import load_backbone
     from pipeline.encoding.shards import MANIFEST
-    from pipeline.training.run import Run, encoded_scenes, raw_scenes
+    from pipeline.training.run import Run, encoded_scenes, raw_scenes, training_precision
 
     params = TrainParams.load(workspace)
     size = load_image_size(workspace)
@@ -76,9 +76,10 @@ def main(workspace: Workspace) -> None:
         if not outs.begin({_ITEM: key}):
             LOG.info("train: this ControlNet is trained already.")
             return
-        begun = _described(workspace, params, time.time())
+        precise = {"precision": training_precision(params.precision)}
+        begun = _described(workspace, params.model_copy(update=precise), time.time())
         live = tracking.LiveRun(workspace, begun, state / "mlflow_run_id")
-        live.add_dataset(read_scenes(workspace.path(SCENES)), "valid_scenes", Path(SCENES))
+        live.add_dataset(read_scenes(workspace.path(SCENES)), "valid_scenes", SCENES)
         trained = run.fit(live.lightning_logger(), lambda path: live.add_picture(path, "samples"))
         assert trained is not None
         outs.accept(_ITEM, _write(outs.staging, trained))
@@ -90,10 +91,12 @@ def main(workspace: Workspace) -> None:
 def _write(staging: Path, trained: Trained) -> list[str]:
     """Write the outs to the staging folder; return their paths."""
     import pandas as pd
+    import torch
 
     from pipeline.storage.tables import write_table
 
-    trained.controlnet.save_pretrained(staging / CONTROLNET)
+    controlnet = trained.controlnet.to(memory_format=torch.contiguous_format)
+    controlnet.save_pretrained(staging / CONTROLNET)
     for picture in trained.samples:
         link_or_copy(picture, staging / TRAINING / "samples" / picture.name)
     write_text(staging / METRICS, json.dumps(trained.metrics, indent=1, allow_nan=False) + "\n")

@@ -125,6 +125,8 @@ def load_backbone(
         ) from error
     for model in (unet, vae, text_encoder):
         model.to(device).eval().requires_grad_(False)
+    for model in (unet, vae):
+        model.to(memory_format=torch.channels_last)
     scheduler.setdefault("prediction_type", "epsilon")
     return Backbone(unet, vae, text_encoder, tokenizer, scheduler, backbone_digest(folder))
 

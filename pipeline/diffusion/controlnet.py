@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from pipeline.errors import InputError
 from pipeline.storage.files import file_digest
 from pipeline.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from diffusers import ControlNetModel
 
 CONTROLNET = "outputs/training_v3/controlnet"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -20,3 +26,12 @@ def weights_digest(workspace: Workspace) -> str:
     if not weights.is_file():
         raise InputError(f"{weights}: there is no trained ControlNet. Run `dvc repro train`.")
     return file_digest(weights)
+
+
+def load_controlnet(folder: Path, device: str) -> ControlNetModel:
+    """Load a trained ControlNet, frozen, in the memory layout that convolutions are fast in."""
+    import torch
+    from diffusers import ControlNetModel
+
+    controlnet = ControlNetModel.from_pretrained(folder).to(device)
+    return controlnet.to(memory_format=torch.channels_last).eval().requires_grad_(False)

@@ -61,6 +61,7 @@ def invert(
         refinements: evaluations of the model for each step, >= 1; 1 is plain DDIM inversion, up
             to where the velocity is taken.
     """
+    control = denoiser.embedded(control)
     velocity = denoiser.velocity(latents, levels[1], text, control)
     clean = []
     for start, end in itertools.pairwise(levels):

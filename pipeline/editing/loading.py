@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.diffusion.controlnet import CONTROLNET, weights_digest
+from pipeline.diffusion.controlnet import CONTROLNET, load_controlnet, weights_digest
 from pipeline.editing.cache import Cache, TensorCache
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import SceneEditor, editor_key
@@ -37,7 +37,6 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
         ParamsError: the guide has no gradient, but gradient guidance is on.
     """
     import torch
-    from diffusers import ControlNetModel
 
     from pipeline.attention.models import load_attention_model
     from pipeline.diffusion.backbone import load_backbone
@@ -47,8 +46,7 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     location = ModelParams.load(workspace).backbone
     backbone = load_backbone(location, workspace.root, device=device)
-    controlnet = ControlNetModel.from_pretrained(workspace.path(CONTROLNET))
-    controlnet = controlnet.to(device).eval().requires_grad_(False)
+    controlnet = load_controlnet(workspace.path(CONTROLNET), device)
     guide = load_attention_model(params.guide, workspace.root, device=device)
     if params.gradient_strength and not guide.differentiable:
         raise ParamsError(

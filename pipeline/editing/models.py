@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
 
@@ -59,8 +58,3 @@ class LatentModel(Protocol):
     def noise_scheduler(self) -> Any:
         """Return a scheduler with the noise schedule `alphas_cumprod`."""
         ...
-
-
-def half_precision(device: torch.device) -> torch.dtype:
-    """Return the 16-bit type that is fast on the device."""
-    return torch.bfloat16 if device.type == "cpu" else torch.float16

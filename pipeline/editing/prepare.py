@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.diffusion.precision import half_type
 from pipeline.editing.cache import Cache
 from pipeline.editing.ddim import noise_levels
 from pipeline.editing.denoiser import Denoiser
@@ -83,6 +84,8 @@ class Preparation:
         schedule = denoiser.backbone.noise_scheduler().alphas_cumprod
         self.levels = noise_levels(schedule, params.depth, params.steps)
         self.key = preparation_key(models, params, denoiser.uses_control)
+        # In the cache, results of 16 and of 32 bits are told apart.
+        self._here = digest(self.key, str(half_type(self.device) if denoiser.half else None))
 
     @torch.no_grad()
     def prepare(self, scenes: Sequence[Scene]) -> Prepared:
@@ -94,7 +97,7 @@ class Preparation:
         latents = torch.cat([backbone.encode_images(part) for part in self._split(image)])
         round_trip = torch.cat([backbone.decode(part) for part in self._split(latents)])
         text = backbone.encode_texts([scene.keyword for scene in scenes])
-        keys = tuple(digest(self.key, scene.digest, scene.keyword) for scene in scenes)
+        keys = tuple(digest(self._here, scene.digest, scene.keyword) for scene in scenes)
         inversion = self._inversions(keys, latents, text, own)
         reconstruction = torch.cat([backbone.decode(x) for x in self._split(inversion.redrawn)])
         return Prepared(image, round_trip, reconstruction, text, own, inversion, keys)

@@ -52,12 +52,13 @@ def redraw(
         levels: those of the inversion.
         gradient: gradient guidance, off if not given.
     """
-    guided = Guided(request.wanted, request.control_gain, canvas.latent_weight())
+    own, wanted = denoiser.embedded(request.own), denoiser.embedded(request.wanted)
+    guided = Guided(wanted, request.control_gain, canvas.latent_weight())
     steered = gradient.along(canvas, request.goal) if gradient is not None else None
     latents = inversion.noisy
     for index in range(len(levels) - 1, 0, -1):
         start, end = levels[index], levels[index - 1]
-        velocity = denoiser.velocity(latents, start, request.text, request.own, guided)
+        velocity = denoiser.velocity(latents, start, request.text, own, guided)
         if steered is not None and index <= steered.guidance.steps:
             clean = clean_prediction(latents, velocity, start)
             moved = steered.move(clean, inversion.clean[:, index - 1])

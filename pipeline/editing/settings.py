@@ -48,7 +48,7 @@ class EditParams(Section):
     feather_px: Annotated[float, Field(ge=0, le=100)] = 2.0
     """Width, in pixels at `image_size`, over which an edit fades out at its region's border."""
     half_precision: bool = True
-    """Run the models in 16 bits; what that does is in docs/decisions/0004-edit-settings.md."""
+    """Run the models in 16 bits where the device has fast arithmetic for them (decision 0004)."""
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
     """Redraws at a time; it changes no result beyond rounding."""
     cache_gb: Annotated[float, Field(ge=0)] = 10.0

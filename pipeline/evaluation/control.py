@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.diffusion.controlnet import CONTROLNET, weights_digest
+from pipeline.diffusion.controlnet import CONTROLNET, load_controlnet, weights_digest
 from pipeline.errors import InputError
 from pipeline.evaluation.settings import EvaluateParams
 from pipeline.params import ModelParams
@@ -64,14 +64,13 @@ def control_check(workspace: Workspace, params: EvaluateParams) -> ControlCheck:
 def check_control(check: ControlCheck, root: Path) -> list[dict[str, Any]]:
     """Make the check; return one row per scene: its video, and the losses inside the mask."""
     import torch
-    from diffusers import ControlNetModel
 
     from pipeline.diffusion.backbone import load_backbone
     from pipeline.training.control_check import control_losses
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone = load_backbone(check.backbone, root, device=device)
-    controlnet = ControlNetModel.from_pretrained(check.controlnet).to(device).eval()
+    controlnet = load_controlnet(check.controlnet, device)
     losses = control_losses(backbone, controlnet, check.scenes, draws=check.draws, seed=check.seed)
     columns = zip(losses.video_ids, losses.true, losses.shuffled, losses.zero, strict=True)
     return [

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.controlled import controlled
+from pipeline.diffusion.precision import autocast
 from pipeline.training.batches import generator_for
 from pipeline.training.objective import add_noise, at_latents, squared_error
 
@@ -84,7 +85,7 @@ def control_losses(
             inside = at_latents(mask.to(device), clean)
             for name, heatmap in arms.items():
                 control = torch.cat([mask, heatmap], 1).to(device)
-                with torch.autocast(device.type, torch.bfloat16):
+                with autocast(device):
                     output = controlled(
                         backbone.unet,
                         controlnet,

@@ -48,6 +48,7 @@ class ControlNetModule(pl.LightningModule):
             conditioning_channels=2,
             conditioning_embedding_out_channels=params.embedding_channels,
         ).float()
+        self.controlnet.to(memory_format=torch.channels_last)
         self.controlnet.requires_grad_(True).train()
         self.average = AveragedModel(self.controlnet, multi_avg_fn=self._average)
         self.average.requires_grad_(False)

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import lightning.pytorch as pl
 import torch
@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import Dataset
 
 from pipeline.diffusion.backbone import Backbone
+from pipeline.diffusion.precision import half_type
 from pipeline.encoding.reader import EncodedScenes
 from pipeline.errors import InputError, ParamsError
 from pipeline.splits import TRAIN, VAL
@@ -23,7 +24,7 @@ from pipeline.training.callbacks import Curve, Progress, SampleGrids
 from pipeline.training.control_check import control_losses
 from pipeline.training.controlnet_module import ControlNetModule
 from pipeline.training.dataset import VideoSceneDatasetV3
-from pipeline.training.settings import TrainParams
+from pipeline.training.settings import Precision, TrainParams
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
@@ -143,7 +144,7 @@ class Run:
             devices=params.devices,
             num_nodes=params.num_nodes,
             strategy=params.strategy,
-            precision=params.precision,
+            precision=training_precision(params.precision),
             max_steps=params.steps,
             max_epochs=1,
             accumulate_grad_batches=params.accumulate,
@@ -225,6 +226,21 @@ def encoded_scenes(folder: Path, backbone: Backbone, size: tuple[int, int]) -> S
             "`dvc repro encode`."
         )
     return Scenes(train, val, train.unconditional_text)
+
+
+def training_precision(
+    wanted: Precision,
+) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+    """Return what `auto` means here: 16 bits where they are fast.
+
+    That is bfloat16 wherever there is arithmetic for it: its range needs no scaling of the loss.
+    """
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16-mixed" if native else "16-mixed"
+    return "bf16-mixed" if half_type(torch.device("cpu")) else "32-true"
 
 
 def raw_scenes(table: Path, root: Path, backbone: Backbone, size: tuple[int, int]) -> Scenes:

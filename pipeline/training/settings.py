@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from pipeline.params import Section
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Precision: TypeAlias = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -53,8 +54,8 @@ class TrainParams(Section):
     """Of the ControlNet's control embedding; one entry more than the autoencoder has halvings."""
     gradient_checkpointing: bool = False
     """Trade time for memory."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
-    """As Lightning calls it."""
+    precision: Precision = "auto"
+    """As Lightning calls it; auto: 16 bits where the device has fast arithmetic for them."""
     devices: int | Literal["auto"] = "auto"
     """GPUs per node; on a CPU, processes (auto: one)."""
     num_nodes: Count = 1

@@ -121,7 +121,8 @@ def test_an_edit_made_before_costs_no_model_call(tmp_path: Path) -> None:
 def test_outside_the_region_the_own_control_holds() -> None:
     denoiser = tiny_denoiser()
     latents, text = torch.randn(1, 3, 12, 8), torch.ones(1, 2, 8)
-    own, wanted = torch.zeros(1, 2, 48, 32), torch.ones(1, 2, 48, 32)
+    own = denoiser.embedded(torch.zeros(1, 2, 48, 32))
+    wanted = denoiser.embedded(torch.ones(1, 2, 48, 32))
     level = Level(500, 1.0)
 
     def velocity(gain: float, inside: float) -> torch.Tensor:
