@@ -157,7 +157,7 @@ def _provenance(workspace: Workspace, started_s: float) -> dict[str, Any]:
     return {
         "made": datetime.fromtimestamp(started_s, UTC).isoformat(timespec="seconds"),
         "commit": tracking.commit(workspace),
-        "data": {SCENES: file_digest(workspace.path(SCENES)), **inputs.read_tracked(root)},
+        "data": {SCENES: file_digest(workspace.path(SCENES)), **workspace.tracked_inputs()},
         "model": {
             "backbone": ModelParams.load(workspace).backbone,
             "ControlNet": gate.get("model", "not evaluated"),

@@ -5,14 +5,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 
-import yaml
-
 from pipeline.attention_heatmap import AttentionHeatmapParams
 from pipeline.attention_model import PREDICTOR
 from pipeline.cli import STAGES
 from pipeline.commands.findings import Finding
 from pipeline.editing.settings import EditParams
-from pipeline.errors import GazeshiftError, ParamsError
+from pipeline.errors import GazeshiftError, InputError, ParamsError
 from pipeline.evaluation.settings import EvaluateParams
 from pipeline.ingest.inputs import IngestParams, input_path
 from pipeline.keyword_masks import KeywordMasksParams
@@ -84,18 +82,14 @@ def repository(workspace: Workspace) -> Iterator[Finding]:
 def _tracked(workspace: Workspace) -> Finding:
     """DVC refuses to commit or run what names an input that is not there."""
     title = "data.dvc names what is there"
-    if not workspace.path("data.dvc").is_file():
-        return Finding(title)
     remedy = (
         "The demo's: `dvc pull data.dvc`. Your own data: delete from data.dvc the entries of what "
         "you do not have, then `dvc commit -f data.dvc`."
     )
     try:
-        outs = yaml.safe_load(workspace.path("data.dvc").read_text(encoding="utf-8"))["outs"] or []
-        paths = [str(out["path"]) for out in outs]
-    except (yaml.YAMLError, ValueError, TypeError, KeyError) as error:
-        found = f"it is no file as DVC writes it: {type(error).__name__}: {error}"
-        return Finding(title, [found], "Take it back from git, then delete entries only.")
+        paths = workspace.tracked_inputs()
+    except InputError as error:
+        return Finding(title, [str(error)])
     return Finding(title, [path for path in paths if not workspace.path(path).exists()], remedy)
 
 

@@ -7,8 +7,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from pipeline.figures.style import style_of
 from pipeline.report_page.proof import proof_section
 from pipeline.storage.tables import read_rejections, read_table
@@ -164,16 +162,3 @@ def read_refused(root: Path) -> dict[str, Any] | None:
             for reason, count in counts.most_common()
         ],
     }
-
-
-def read_tracked(root: Path) -> dict[str, str]:
-    """Return {path: hash} of the inputs that `data.dvc` tracks.
-
-    DVC takes no `.dvc` file as a dependency. What is shown depends on these inputs through the
-    scene table, so a hash on the page is at worst that of inputs which gave the same scenes.
-    """
-    path = root / "data.dvc"
-    if not path.is_file():
-        return {}
-    outs = yaml.safe_load(path.read_text())["outs"] or []
-    return {out["path"]: out.get("md5", "not committed") for out in outs}

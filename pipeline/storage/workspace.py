@@ -6,9 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from pipeline.errors import InputError
 
 MARKER = "params.yaml"
+TRACKED = "data.dvc"
+"""What DVC knows of the inputs."""
 CORPUS = "data/CORPUS.md"
 """The note that comes with the demo's data alone."""
 
@@ -56,11 +60,33 @@ class Workspace:
         """Whether the data are the demo's: drawn ads, watched by simulated viewers.
 
         They are while `data.dvc` lists the note that says so; without a `data.dvc`, where it lies.
+
+        Raises:
+            InputError: `data.dvc` is no file as DVC writes it.
         """
-        tracked = self.path("data.dvc")
-        if tracked.is_file():
-            return CORPUS in tracked.read_text(encoding="utf-8", errors="replace").split()
+        if self.path(TRACKED).is_file():
+            return CORPUS in self.tracked_inputs()
         return self.path(CORPUS).is_file()
+
+    def tracked_inputs(self) -> dict[str, str]:
+        """Return {path: hash} of the inputs that `data.dvc` tracks; none where it is missing.
+
+        Raises:
+            InputError: it is no file as DVC writes it.
+        """
+        if not self.path(TRACKED).is_file():
+            return {}
+        try:
+            tracked = yaml.safe_load(self.path(TRACKED).read_text(encoding="utf-8"))
+            return {
+                str(out["path"]): str(out.get("md5", "not committed"))
+                for out in tracked["outs"] or []
+            }
+        except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(
+                f"{TRACKED} is no file as DVC writes it: {type(error).__name__}: {error}. Take it "
+                "back from git, then delete entries only."
+            ) from error
 
     @property
     def state(self) -> Path:
