@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pipeline.storage.jpeg import Layout, damage, first_rows, read_layout
-from pipeline.storage.png import Chunk, inflated, read_chunks
+from pipeline.storage.png import Chunk, grey_levels, inflated, read_chunks
 from pipeline.storage.resizing import resize
 from schemas.rejected_scenes import Reason
 
@@ -85,9 +85,10 @@ class _Opened(NamedTuple):
 def _decoded_jpeg(content: bytes, colours: str, **smaller: float) -> Pixels | None:
     """Decode a JPEG without Pillow's copies; None where the decoder has a doubt."""
     try:
-        return np.asarray(simplejpeg.decode_jpeg(content, colours, **smaller))
+        pixels = np.asarray(simplejpeg.decode_jpeg(content, colours, **smaller))
     except ValueError:
         return None
+    return pixels[..., 0] if colours == "GRAY" else pixels
 
 
 def open_image(content: bytes) -> Image.Image:
@@ -190,8 +191,11 @@ def grey_and_comment(content: bytes) -> tuple[Pixels, bytes | None]:
         ImageRefused: as in `read_grey`.
     """
     opened = _open(content)
-    levels = opened.jpeg_pixels("GRAY") if opened.is_plain_jpeg("L") else None
-    levels = to_grey(opened.decode()) if levels is None else levels[..., 0]
+    levels = grey_levels(opened.chunks)
+    if opened.is_plain_jpeg("L"):
+        levels = opened.jpeg_pixels("GRAY")
+    if levels is None:
+        levels = to_grey(opened.decode())
     return levels, opened.image.info.get("comment")
 
 

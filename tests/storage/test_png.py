@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from pipeline.storage.images import ImageRefused, encode, grey_pixels
-from pipeline.storage.png import inflated, read_chunks
+from pipeline.storage.png import grey_levels, inflated, read_chunks
 from schemas.rejected_scenes import Reason
 
 HEIGHT, WIDTH = 21, 34
@@ -65,6 +65,37 @@ def test_what_is_inflated_beforehand_is_the_same_picture(mode: str) -> None:
     with Image.open(BytesIO(stored)) as read:
         read.load()
         assert (read.mode, read.info["said"]) == (mode, "at the end")
+
+
+def by_filter(kind: int) -> bytes:
+    """Return RAMP as a PNG whose rows are all filtered in one way (specification, section 9.2)."""
+    rows = np.zeros((HEIGHT + 1, WIDTH + 1), int)
+    rows[1:, 1:] = RAMP
+    left, up, corner = rows[1:, :-1], rows[:-1, 1:], rows[:-1, :-1]
+    distances = np.abs([up - corner, left - corner, left + up - 2 * corner])
+    paeth = np.choose(distances.argmin(0), [left, up, corner])
+    guess = [0 * left, left, up, (left + up) // 2, paeth][min(kind, 4)]
+    filtered = np.pad((rows[1:, 1:] - guess) % 256, ((0, 0), (1, 0)), constant_values=kind)
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 0, 0, 0, 0)
+    data = chunk(b"IDAT", zlib.compress(filtered.astype(np.uint8).tobytes()))
+    return SIGNATURE + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", range(5), ids=["none", "sub", "up", "average", "Paeth"])
+def test_every_filter_is_undone(kind: int) -> None:
+    content = by_filter(kind)
+    np.testing.assert_array_equal(by_pillow(content), RAMP)
+    np.testing.assert_array_equal(grey_levels(read_chunks(content) or []), RAMP)
+
+
+def test_a_picture_is_not_mixed_with_the_one_before() -> None:
+    for levels in (NOISE, FLAT, RAMP, NOISE):
+        read = grey_levels(read_chunks(encode(levels, "png")) or [])
+        np.testing.assert_array_equal(read, levels)
+
+
+def test_a_filter_that_is_none_is_refused() -> None:
+    assert not accepted(by_filter(5))
 
 
 def _note() -> PngImagePlugin.PngInfo:
