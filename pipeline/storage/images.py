@@ -82,10 +82,10 @@ class _Opened(NamedTuple):
         return _decoded_jpeg(self.content, colours, **smaller)
 
 
-def _decoded_jpeg(content: bytes, colours: str, **smaller: float) -> Pixels | None:
+def _decoded_jpeg(content: bytes, colours: str, **options: float) -> Pixels | None:
     """Decode a JPEG without Pillow's copies; None where the decoder has a doubt."""
     try:
-        pixels = np.asarray(simplejpeg.decode_jpeg(content, colours, **smaller))
+        pixels = np.asarray(simplejpeg.decode_jpeg(content, colours, **options))
     except ValueError:
         return None
     return pixels[..., 0] if colours == "GRAY" else pixels
@@ -218,7 +218,8 @@ def probe_rgb(content: bytes) -> tuple[int, int]:
         height, width = to_rgb(opened.decode()).shape[:2]
         return height, width
     first = first_rows(content, opened.layout)
-    if not (opened.is_plain_jpeg("RGB") and _decoded_jpeg(first, "RGB") is not None):
+    # Not strict: what follows the rows belongs to further ones, which the header no longer names.
+    if not (opened.is_plain_jpeg("RGB") and _decoded_jpeg(first, "RGB", strict=False) is not None):
         rgb_pixels(first)
     return displayed_size(opened.image)
 
