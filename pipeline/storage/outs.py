@@ -20,6 +20,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -37,10 +38,21 @@ CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, item TEXT NOT NULL, size INTEGER, mtime_ns INTEGER, digest TEXT);
 CREATE INDEX IF NOT EXISTS files_of_item ON files (item);
 """
+# Of 200,000 scenes' files a set would take a gigabyte; a temporary table lies on the disk.
+_STOCK = """
+CREATE TEMP TABLE present (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE kept (item TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_WHOLE_ITEMS = """
+SELECT item, key FROM items WHERE NOT EXISTS (
+    SELECT 1 FROM files WHERE files.item = items.item AND path NOT IN (SELECT path FROM present))
+"""
+_LEFT_OVER = """
+SELECT path FROM present JOIN files USING (path) WHERE item NOT IN (SELECT item FROM kept)
+"""
 
 
 class _File(NamedTuple):
-    item: str
     size: int
     mtime_ns: int
     digest: str
@@ -88,15 +100,17 @@ class StageOuts:
         Raises:
             UserFilesError: an out holds files that neither this stage nor DVC can give back.
         """
-        ours, foreign = _present(self.workspace, self.stage, self.outs, self._record)
+        record = self._record
+        foreign = _take_stock(self.workspace, self.outs, record)
         _refuse(self.workspace, self.stage, foreign)
         self._plan = dict(keys)
-        recorded, files = _recorded(self._record)
-        kept = _kept(keys, recorded, files, ours)
-        keep_paths = {path for item in kept for path in files.get(item, ())}
-        for path in (ours | foreign) - keep_paths:
+        kept = _kept(keys, record)
+        record.executemany("INSERT INTO kept VALUES (?)", ((item,) for item in kept))
+        for path in chain(foreign, (path for (path,) in record.execute(_LEFT_OVER))):
             self.workspace.path(path).unlink()
-        self._forget(set(recorded) - kept)
+        with record:
+            for table in ("files", "items"):
+                record.execute(f"DELETE FROM {table} WHERE item NOT IN (SELECT item FROM kept)")
         self._drop_empty_folders()
         return set(keys) - kept
 
@@ -132,12 +146,6 @@ class StageOuts:
             for (result,) in row:
                 yield item, json.loads(result)
 
-    def _forget(self, items: Iterable[str]) -> None:
-        with self._record:
-            rows = [(item,) for item in items]
-            self._record.executemany("DELETE FROM files WHERE item = ?", rows)
-            self._record.executemany("DELETE FROM items WHERE item = ?", rows)
-
     def _drop_empty_folders(self) -> None:
         for out in self.outs:
             for folder, _, _ in os.walk(self.workspace.path(out), topdown=False):
@@ -149,7 +157,7 @@ def foreign_files(workspace: Workspace, stage: str, outs: tuple[str, ...]) -> li
     """Return the files in a stage's outs that neither the stage nor DVC can give back, sorted."""
     record = _open_record(workspace, stage)
     try:
-        _, foreign = _present(workspace, stage, outs, record)
+        foreign = _take_stock(workspace, outs, record)
     finally:
         record.close()
     return sorted(foreign - _in_dvc_cache(workspace, stage, foreign))
@@ -168,34 +176,17 @@ def is_made(
         return False
     record = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
     try:
-        ours, _ = _present(workspace, stage, outs, record)
-        return _kept(keys, *_recorded(record), ours) == set(keys)
+        _take_stock(workspace, outs, record)
+        return _kept(keys, record) == set(keys)
     except sqlite3.DatabaseError:
         return False
     finally:
         record.close()
 
 
-def _recorded(record: sqlite3.Connection) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return the keys of all recorded items, and their files."""
-    files: dict[str, list[str]] = {}
-    for path, item in record.execute("SELECT path, item FROM files"):
-        files.setdefault(item, []).append(path)
-    return dict(record.execute("SELECT item, key FROM items")), files
-
-
-def _kept(
-    keys: Mapping[str, str],
-    recorded: Mapping[str, str],
-    files: Mapping[str, list[str]],
-    ours: set[str],
-) -> set[str]:
+def _kept(keys: Mapping[str, str], record: sqlite3.Connection) -> set[str]:
     """Return the items of a plan that are made: by that key, and no file of theirs has changed."""
-    return {
-        item
-        for item, key in keys.items()
-        if recorded.get(item) == key and all(path in ours for path in files.get(item, ()))
-    }
+    return {item for item, key in record.execute(_WHOLE_ITEMS) if keys.get(item) == key}
 
 
 def _open_record(workspace: Workspace, stage: str) -> sqlite3.Connection:
@@ -206,19 +197,20 @@ def _open_record(workspace: Workspace, stage: str) -> sqlite3.Connection:
     return record
 
 
-def _present(
-    workspace: Workspace, stage: str, outs: tuple[str, ...], record: sqlite3.Connection
-) -> tuple[set[str], set[str]]:
-    """Return the paths of files in the outs that are as this stage wrote them, and the others."""
-    known = {
-        path: _File(*rest)
-        for path, *rest in record.execute("SELECT path, item, size, mtime_ns, digest FROM files")
-    }
-    ours: set[str] = set()
+def _take_stock(
+    workspace: Workspace, outs: tuple[str, ...], record: sqlite3.Connection
+) -> set[str]:
+    """Note which files in the outs are as this stage wrote them; return the paths of the others."""
+    record.executescript(_STOCK)
     foreign: set[str] = set()
     for path in _walk(workspace, outs):
-        (ours if _unchanged(workspace.path(path), known.get(path)) else foreign).add(path)
-    return ours, foreign
+        select = "SELECT size, mtime_ns, digest FROM files WHERE path = ?"
+        known = record.execute(select, (path,)).fetchone()
+        if _unchanged(workspace.path(path), _File(*known) if known else None):
+            record.execute("INSERT INTO present VALUES (?)", (path,))
+        else:
+            foreign.add(path)
+    return foreign
 
 
 def _unchanged(path: Path, file: _File | None) -> bool:
