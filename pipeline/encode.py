@@ -65,6 +65,7 @@ def main(workspace: Workspace) -> None:
     corpus = Corpus(scenes)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone = load_backbone(ModelParams.load(workspace).backbone, workspace.root, device=device)
+    backbone.check_size(size)
     made_with = digest(backbone.digest, str(size), str(params.batch_size), CODE_VERSION)
     buckets = text_buckets([NO_KEYWORD, *scenes["keyword"].unique()])
     splits = scenes.groupby("video_id")["split"].first()

@@ -53,6 +53,7 @@ def main(workspace: Workspace) -> None:
     params = TrainParams.load(workspace)
     size = load_image_size(workspace)
     backbone = load_backbone(ModelParams.load(workspace).backbone, workspace.root)
+    backbone.check_size(size)
     trained_on = [workspace.path(SCENES)]
     if params.use_encoded:
         scenes = encoded_scenes(workspace.path(ENCODED), backbone, size)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, ParamsError
 from pipeline.storage.files import tree_digest
 
 if TYPE_CHECKING:
@@ -54,6 +54,19 @@ class Backbone:
     def factor(self) -> int:
         """Pixels along each side of one latent."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def check_size(self, image_size: tuple[int, int]) -> None:
+        """Refuse a size, (height, width) in pixels, that pictures do not come back with.
+
+        Raises:
+            ParamsError: it is no multiple of what the autoencoder shrinks them by.
+        """
+        nearest = [max(1, round(side / self.factor)) * self.factor for side in image_size]
+        if tuple(nearest) != image_size:
+            raise ParamsError(
+                f"image_size is {list(image_size)}: this backbone's autoencoder needs multiples of "
+                f"{self.factor}. The nearest is {nearest}."
+            )
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Return the latents, N×C×h×w, of N×3×H×W images in [-1, 1]: the posterior's mode.

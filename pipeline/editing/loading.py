@@ -12,7 +12,7 @@ from pipeline.editing.models import Guide, LatentModel
 from pipeline.editing.prepare import preparation_key
 from pipeline.editing.settings import EditParams
 from pipeline.errors import ParamsError
-from pipeline.params import ModelParams
+from pipeline.params import ModelParams, load_image_size
 from pipeline.storage.files import digest
 from pipeline.storage.workspace import Workspace
 
@@ -46,6 +46,7 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     location = ModelParams.load(workspace).backbone
     backbone = load_backbone(location, workspace.root, device=device)
+    backbone.check_size(load_image_size(workspace))
     controlnet = load_controlnet(workspace.path(CONTROLNET), device)
     guide = load_attention_model(params.guide, workspace.root, device=device)
     if params.gradient_strength and not guide.differentiable:

@@ -7,7 +7,7 @@ import torch
 from tiny_backbone import save_tiny_backbone
 
 from pipeline.diffusion.backbone import Backbone, backbone_digest, load_backbone
-from pipeline.errors import InputError
+from pipeline.errors import InputError, ParamsError
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,15 @@ def test_a_missing_part_is_named(root: Path, tmp_path: Path, part: str) -> None:
     shutil.rmtree(copy / part)
     with pytest.raises(InputError, match=f"lacks {part}"):
         load_backbone("partial", tmp_path)
+
+
+def test_a_size_that_pictures_do_not_come_back_with_is_refused(root: Path) -> None:
+    backbone = load_backbone("models/tiny", root)
+    step = backbone.factor
+    backbone.check_size((6 * step, 5 * step))
+    nearest = rf"multiples of {step}\. The nearest is \[{6 * step}, {5 * step}\]"
+    with pytest.raises(ParamsError, match=nearest):
+        backbone.check_size((6 * step + 1, 5 * step))
 
 
 def test_a_folder_that_was_not_pulled_names_the_command(tmp_path: Path) -> None:
