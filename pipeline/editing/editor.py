@@ -157,7 +157,7 @@ class SceneEditor:
         while len(which):
             chosen = [asks[place] for place in which]
             goals = unedited[which] + strengths * search.shift[which]
-            drawn = list(self._redraws(prepared, chosen, strengths, goals))
+            drawn = self._redraws(prepared, chosen, strengths, goals)
             better = search.record(which, np.array([edited.achieved_odds for edited in drawn]))
             results |= {
                 place: edited
@@ -187,10 +187,15 @@ class SceneEditor:
         asks: Sequence[Ask],
         strengths: NDArray[np.float64],
         goals: NDArray[np.float64],
-    ) -> Iterator[Edited]:
-        for rows in chunks(range(len(asks)), self.params.batch_size):
+    ) -> list[Edited]:
+        """Redraw in batches of like extent: of all in one, as much is decoded as of its largest."""
+        made: dict[int, Edited] = {}
+        order = sorted(range(len(asks)), key=lambda row: _extent(asks[row].weight))
+        for rows in chunks(order, self.params.batch_size):
             batch = [asks[row] for row in rows]
-            yield from self._redraw(prepared, batch, strengths[rows], goals[rows])
+            redrawn = self._redraw(prepared, batch, strengths[rows], goals[rows])
+            made |= zip(rows, redrawn, strict=True)
+        return [made[row] for row in range(len(asks))]
 
     def _redraw(
         self,
@@ -251,6 +256,11 @@ class SceneEditor:
             raised=self._preparation.tensor(np.stack([ask.raised for ask in asks])),
             lowered=self._preparation.tensor(np.stack([ask.lowered for ask in asks])),
         )
+
+
+def _extent(weight: Map) -> int:
+    """Return the area of the rectangle around a region, in pixels."""
+    return int(np.count_nonzero(weight.any(0)) * np.count_nonzero(weight.any(1)))
 
 
 def editor_key(preparation: str, params: EditParams) -> str:

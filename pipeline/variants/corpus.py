@@ -23,8 +23,7 @@ class Corpus:
         self._scenes = scenes
         self.starts = run_starts(scenes["video_id"])
         """Position of each video's first row."""
-        ends = np.append(self.starts[1:], len(scenes)).astype(int)
-        self.lengths = ends - self.starts
+        self.lengths = np.diff(self.starts, append=len(scenes))
         """Scenes of each video."""
         self.videos: list[str] = scenes["video_id"].iloc[self.starts].tolist()
         """All video ids, in order."""

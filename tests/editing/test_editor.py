@@ -63,6 +63,28 @@ def test_calibrated_edits_reach_their_dose_in_the_guides_eyes(editor, prepared) 
     np.testing.assert_allclose(achieved(edits), 2 * np.log(alphas).tolist(), atol=0.05)
 
 
+def test_edits_of_any_extent_come_back_in_the_order_they_were_asked_for(tmp_path: Path) -> None:
+    editor = make_editor(tmp_path, batch_size=2)
+    wide, narrow = ask(0, 1.5, 1.0), ask(1, 0.5, 1.0)
+    small = np.zeros(SIZE, np.float32)
+    small[20:28, 12:20] = 1
+    asks = [wide, narrow._replace(weight=small), wide._replace(scene=1), narrow]
+    together = editor.edit(editor.prepare(scenes()), asks)
+    for number, one in enumerate(asks):
+        alone = make_editor(tmp_path / str(number))
+        (edit,) = alone.edit(alone.prepare(scenes()), [one])
+        np.testing.assert_allclose(together[number].difference, edit.difference, atol=0.05)
+        assert together[number].achieved_odds == pytest.approx(edit.achieved_odds, abs=1e-3)
+
+
+def test_controls_are_embedded_once_and_not_at_every_step(editor, prepared) -> None:
+    embedding = editor.denoiser.controlnet.controlnet_cond_embedding
+    calls = []
+    embedding.register_forward_hook(lambda *_: calls.append(1))
+    editor.edit(prepared, [ask(0, 1.5, 1.0)])
+    assert len(calls) == 2  # the scene's own and the modified one
+
+
 def test_a_given_strength_is_used_once_and_not_searched(editor, prepared) -> None:
     half, full = editor.edit(prepared, [ask(0, 1.5, 0.5), ask(0, 1.5, 1.0)])
     assert (half.strength, full.strength) == (0.5, 1.0)
