@@ -8,7 +8,6 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from pipeline import tracking
 from pipeline.attention.settings import AttentionModelParams
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
@@ -17,6 +16,8 @@ from pipeline.splits import TEST, TRAIN, VAL
 from pipeline.storage.files import digest, file_digest, write_text
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
+from pipeline.tracking.runs import TrackedRun, log_run
+from pipeline.tracking.store import data_version
 from pipeline.variants.tables import read_validated_scenes
 
 if TYPE_CHECKING:
@@ -180,15 +181,15 @@ def _track(
     losses = {
         f"{name}_by_epoch": [row.get(name) for row in curve] for name in ("train/loss", "val/loss")
     }
-    tracking.log_run(
+    log_run(
         workspace,
-        tracking.TrackedRun(
+        TrackedRun(
             stage="attention_model",
             name=f"attention predictor, {metrics['epochs']} epochs",
             started_s=started_s,
             params=params.model_dump(mode="json"),
             metrics={"parameters": metrics["parameters"], **figures, **losses},
-            tags=tracking.data_version(workspace, workspace.path(SCENES)),
+            tags=data_version(workspace, workspace.path(SCENES)),
             artifacts={
                 "": [workspace.path(path) for path in (METRICS, SCORES, CURVE)],
                 "model": sorted(workspace.path(PREDICTOR).iterdir()),

@@ -12,7 +12,6 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import tracking
 from pipeline.diffusion.controlnet import weights_digest
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
@@ -29,6 +28,8 @@ from pipeline.storage.files import digest, write_text
 from pipeline.storage.images import read_rgb
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
+from pipeline.tracking.runs import TrackedRun, log_run
+from pipeline.tracking.store import commit, data_version
 from pipeline.variants.settings import VariantParams
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class _Summary:
             **self.figures,
             "variants": variant_figures(table, params.seed),
             "judge": params.judge,
-            "commit": tracking.commit(workspace),
+            "commit": commit(workspace),
             "started": _time(started_s),
             "ended": _time(time.time()),
         }
@@ -238,16 +239,16 @@ def _track(
         for name, value in summary.figures.items()
         if isinstance(value, bool | int | float)
     }
-    tracking.log_run(
+    log_run(
         workspace,
-        tracking.TrackedRun(
+        TrackedRun(
             stage="evaluate",
             name=f"evaluate, {'pass' if summary.gate['pass'] else 'fail'}",
             started_s=started_s,
             params={**params.model_dump(mode="json", exclude={"gate"})},
             metrics={**numbers, "gate_pass": float(summary.gate["pass"])},
             tags={
-                **tracking.data_version(workspace, workspace.path(SCENES)),
+                **data_version(workspace, workspace.path(SCENES)),
                 "model": summary.gate["model"],
             },
             artifacts={

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import yaml
 from pydantic import Field
 
-from pipeline import tracking
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
 from pipeline.evaluation.settings import EvaluateParams
@@ -26,6 +25,8 @@ from pipeline.storage.files import digest, file_digest, write_text
 from pipeline.storage.images import ImageRefused
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
+from pipeline.tracking.runs import TrackedRun, log_run
+from pipeline.tracking.store import commit, data_version
 from pipeline.variants.settings import VariantParams
 from pipeline.variants.tables import read_scenes
 
@@ -156,7 +157,7 @@ def _provenance(workspace: Workspace, started_s: float) -> dict[str, Any]:
     training = inputs.read_json(root / inputs.TRAINING) or {}
     return {
         "made": datetime.fromtimestamp(started_s, UTC).isoformat(timespec="seconds"),
-        "commit": tracking.commit(workspace),
+        "commit": commit(workspace),
         "data": {SCENES: file_digest(workspace.path(SCENES)), **workspace.tracked_inputs()},
         "model": {
             "backbone": ModelParams.load(workspace).backbone,
@@ -171,14 +172,14 @@ def _provenance(workspace: Workspace, started_s: float) -> dict[str, Any]:
 
 
 def _track(workspace: Workspace, data: dict[str, Any], started_s: float) -> None:
-    tracking.log_run(
+    log_run(
         workspace,
-        tracking.TrackedRun(
+        TrackedRun(
             stage="report",
             name="report",
             started_s=started_s,
             metrics={"scenes": data["counts"]["scenes"], "videos": data["counts"]["videos"]},
-            tags=tracking.data_version(workspace, workspace.path(SCENES)),
+            tags=data_version(workspace, workspace.path(SCENES)),
             artifacts={"": [workspace.path(PAGE)]},
             description="The report page: download `index.html` and open it in a browser.",
         ),

@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import tracking
 from pipeline.diffusion.controlnet import CONTROLNET, weights_digest
 from pipeline.params import ModelParams, load_image_size
 from pipeline.storage.files import digest, file_digest, link_or_copy, write_text
 from pipeline.storage.outs import StageOuts, is_made
 from pipeline.storage.workspace import Workspace
+from pipeline.tracking.models import TrackedModel
+from pipeline.tracking.runs import LiveRun, TrackedRun
+from pipeline.tracking.store import data_version
 from pipeline.training.settings import TrainParams
 from pipeline.variants.tables import read_scenes
 
@@ -79,7 +81,7 @@ def main(workspace: Workspace) -> None:
             return
         precise = {"precision": training_precision(params.precision)}
         begun = _described(workspace, params.model_copy(update=precise), time.time())
-        live = tracking.LiveRun(workspace, begun, state / "mlflow_run_id")
+        live = LiveRun(workspace, begun, state / "mlflow_run_id")
         live.add_dataset(read_scenes(workspace.path(SCENES)), "valid_scenes", SCENES)
         trained = run.fit(live.lightning_logger(), lambda path: live.add_picture(path, "samples"))
         assert trained is not None
@@ -105,24 +107,22 @@ def _write(staging: Path, trained: Trained) -> list[str]:
     return [path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file()]
 
 
-def _described(workspace: Workspace, params: TrainParams, started_s: float) -> tracking.TrackedRun:
+def _described(workspace: Workspace, params: TrainParams, started_s: float) -> TrackedRun:
     """Return what MLflow is told before the training."""
     location = ModelParams.load(workspace).backbone
-    return tracking.TrackedRun(
+    return TrackedRun(
         stage="train",
         name=f"train ControlNet, {params.steps} steps",
         started_s=started_s,
         params={**params.model_dump(mode="json"), "backbone": location},
-        tags=tracking.data_version(workspace, workspace.path(SCENES)),
+        tags=data_version(workspace, workspace.path(SCENES)),
         description="A ControlNet that reads keyword mask and attention heatmap, on a frozen "
         "backbone. `samples/` shows fixed validation scenes, their control (heatmap, mask "
         "outlined), and what the model draws from 80 % noise.",
     )
 
 
-def _finished(
-    workspace: Workspace, begun: tracking.TrackedRun, trained: Trained
-) -> tracking.TrackedRun:
+def _finished(workspace: Workspace, begun: TrackedRun, trained: Trained) -> TrackedRun:
     return replace(
         begun,
         metrics={f"final/{name}": value for name, value in trained.metrics.items()},
@@ -130,11 +130,11 @@ def _finished(
     )
 
 
-def _model(workspace: Workspace, trained: Trained) -> tracking.TrackedModel:
+def _model(workspace: Workspace, trained: Trained) -> TrackedModel:
     """Return the ControlNet as a model to register."""
     controlnet = trained.controlnet
     text_width = controlnet.config.cross_attention_dim
-    return tracking.TrackedModel(
+    return TrackedModel(
         folder=workspace.path(CONTROLNET),
         registered_name=REGISTERED,
         loader="diffusers.ControlNetModel",

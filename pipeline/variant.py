@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline import tracking
 from pipeline.errors import InputError
 from pipeline.parallel import each
 from pipeline.params import ComputeParams, load_image_size
@@ -17,6 +16,8 @@ from pipeline.storage.files import digest, file_digest, write_text
 from pipeline.storage.images import ImageRefused
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
+from pipeline.tracking.runs import TrackedRun, log_run
+from pipeline.tracking.store import data_version
 from pipeline.variants.manifest import write_manifest
 from pipeline.variants.settings import VariantParams
 from pipeline.variants.statistics import POSITIONS, CorpusSummary
@@ -186,15 +187,15 @@ def _track(
     alignments = {f"alignment/{name}": mean for name, mean in summary.mean_alignments().items()}
     curves = {f"share_by_position/{name}": row for name, row in summary.share_profile().items()}
     figures = sorted(workspace.path(FIGURES).glob("*.png"))
-    tracking.log_run(
+    log_run(
         workspace,
-        tracking.TrackedRun(
+        TrackedRun(
             stage="variant",
             name=run_name(params),
             started_s=started_s,
             params={**params.model_dump(mode="json"), "image_size": list(image_size)},
             metrics={**metrics, **shares, **alignments, **curves},
-            tags=tracking.data_version(workspace, workspace.path(SCENES)),
+            tags=data_version(workspace, workspace.path(SCENES)),
             artifacts={
                 "": [workspace.path(SHARES), workspace.path(METRICS)],
                 "samples": figures,

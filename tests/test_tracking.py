@@ -8,14 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.storage.workspace import CORPUS, Workspace
-from pipeline.tracking import (
-    EXPERIMENT,
-    TrackedRun,
-    data_version,
-    log_run,
-    promote,
-    tracking_uri,
-)
+from pipeline.tracking.models import promote
+from pipeline.tracking.runs import TrackedRun, log_run
+from pipeline.tracking.store import EXPERIMENT, data_version, tracking_uri
 
 
 @pytest.fixture
@@ -75,7 +70,7 @@ def test_a_run_can_be_read_back_with_all_it_left(store: Workspace, tmp_path: Pat
 def test_runs_that_find_no_store_at_once_make_one(store: Workspace) -> None:
     code = (
         "import sys; from pathlib import Path; from pipeline.storage.workspace import Workspace; "
-        "from pipeline.tracking import TrackedRun, log_run; "
+        "from pipeline.tracking.runs import TrackedRun, log_run; "
         "assert log_run(Workspace(Path(sys.argv[1])), TrackedRun('variant', sys.argv[2], 1.0))"
     )
 

@@ -19,7 +19,7 @@ from scene_trees import write_scene_tree
 from tiny_backbone import save_tiny_backbone
 from torch.utils.data import default_collate
 
-from pipeline import encode, tracking, train
+from pipeline import encode, train
 from pipeline.diffusion import controlnet
 from pipeline.diffusion.backbone import load_backbone
 from pipeline.diffusion.controlled import controlled
@@ -27,6 +27,7 @@ from pipeline.errors import InputError, ParamsError
 from pipeline.params import ModelParams
 from pipeline.storage.files import file_digest
 from pipeline.storage.workspace import Workspace
+from pipeline.tracking.store import tracking_uri
 from pipeline.training.batches import ShuffledBatches
 from pipeline.training.controlnet_module import ControlNetModule
 from pipeline.training.run import Run, encoded_scenes
@@ -123,7 +124,7 @@ def test_the_run_can_be_browsed_and_the_model_is_registered(root: Path) -> None:
     from mlflow import MlflowClient
 
     train.main(Workspace(root))
-    client = MlflowClient(tracking.tracking_uri(Workspace(root)))
+    client = MlflowClient(tracking_uri(Workspace(root)))
     version = client.get_model_version_by_alias(train.REGISTERED, "candidate")
     assert version.tags["weights"] == file_digest(root / WEIGHTS)
     logged = client.get_logged_model(version.source.removeprefix("models:/"))

@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 import pytest
 from scene_trees import write_scene_tree
 
-from pipeline.tracking import EXPERIMENT
+from pipeline.tracking.store import EXPERIMENT
 
 REPOSITORY = Path(__file__).parents[1]
 DVC_YAML = f"""\

@@ -19,7 +19,7 @@ from pipeline.evaluate import GATE
 from pipeline.evaluation.gate import edited_with
 from pipeline.storage.files import file_digest, write_text
 from pipeline.storage.workspace import Workspace
-from pipeline.tracking import tracking_uri
+from pipeline.tracking.store import tracking_uri
 from pipeline.train import REGISTERED
 
 PARAMS = """

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline import tracking
 from pipeline.commands.gate import read_gate
 from pipeline.errors import InputError
 from pipeline.params import load_image_size
@@ -19,6 +18,8 @@ from pipeline.serving.pack import CODE, SCRIPT, pack_editor, requirements
 from pipeline.serving.served_editor import ANSWER_FIELDS, ServedEditor
 from pipeline.storage.files import make_folder
 from pipeline.storage.workspace import Workspace
+from pipeline.tracking.models import ServedModel, promote, register_served
+from pipeline.tracking.store import tracking_uri
 from pipeline.train import REGISTERED
 
 ALIAS = "champion"
@@ -46,10 +47,10 @@ def main(workspace: Workspace) -> int:
         failed = ", ".join(gate["failed"])
         sys.stdout.write(f"Not promoted: these proofs failed: {failed}. The champion stays.\n")
         return 0
-    version = tracking.promote(workspace, REGISTERED, gate["model"], ALIAS)
+    version = promote(workspace, REGISTERED, gate["model"], ALIAS)
     if version is None:
         raise InputError(
-            f"{tracking.tracking_uri(workspace)} has no version of {REGISTERED} with the weights "
+            f"{tracking_uri(workspace)} has no version of {REGISTERED} with the weights "
             f"{gate['model']}: they were trained with another store, or it cannot be reached. Run "
             "`dvc repro -f train`, or set MLFLOW_TRACKING_URI to that store."
         )
@@ -67,12 +68,12 @@ def _promote_editor(workspace: Workspace, gate: dict[str, Any]) -> str | None:
     with TemporaryDirectory(dir=workspace.state) as name:
         folder = Path(name) / "editor"
         digest = pack_editor(workspace, folder)
-        version = tracking.promote(workspace, EDITOR, digest, ALIAS)
+        version = promote(workspace, EDITOR, digest, ALIAS)
         if version is not None:
             return version
         # MLflow would register an editor that cannot be loaded with no more than a warning.
         ServedEditor(Workspace(folder))
-        model = tracking.ServedModel(
+        model = ServedModel(
             registered_name=EDITOR,
             script=SCRIPT,
             artifacts={"editor": folder},
@@ -85,5 +86,5 @@ def _promote_editor(workspace: Workspace, gate: dict[str, Any]) -> str | None:
             words=gate["verdict"],
             description=_ABOUT,
         )
-        tracking.register_served(workspace, model)
-    return tracking.promote(workspace, EDITOR, digest, ALIAS)
+        register_served(workspace, model)
+    return promote(workspace, EDITOR, digest, ALIAS)

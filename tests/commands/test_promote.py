@@ -7,7 +7,7 @@ from pipeline.errors import InputError
 from pipeline.evaluate import GATE
 from pipeline.storage.files import write_bytes
 from pipeline.storage.workspace import Workspace
-from pipeline.tracking import tracking_uri
+from pipeline.tracking.store import tracking_uri
 from pipeline.train import REGISTERED
 
 

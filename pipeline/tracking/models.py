@@ -1,0 +1,191 @@
+"""Models in the registry: weights as they are, and models from code that MLflow can serve."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import InputError
+from pipeline.storage.workspace import Workspace
+from pipeline.tracking.store import DEMO, EXPERIMENT, keep_quiet, open_store, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrackedModel:
+    """A folder of weights (safetensors) to register."""
+
+    folder: Path
+    registered_name: str
+    loader: str
+    """The class that loads it, by its full name."""
+    inputs: Mapping[str, tuple[int, ...]]
+    """Shapes of its float32 inputs; -1 is any."""
+    outputs: Mapping[str, tuple[int, ...]]
+    digest: str
+    """Hash of the weights: the registered version's tag `weights`."""
+    description: str
+    """Of the model in general."""
+    words: str
+    """About this version."""
+    alias: str = "candidate"
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model from code, which MLflow can serve; nothing of it is pickled."""
+
+    registered_name: str
+    script: Path
+    """Sets the model: `mlflow.models.set_model`."""
+    artifacts: Mapping[str, Path]
+    """Folders that it loads, by the names it knows them by."""
+    code: Sequence[Path]
+    """Packages that it imports."""
+    requirements: Sequence[str]
+    """Packages of others that it imports, with their versions."""
+    inputs: Mapping[str, str]
+    """MLflow's types of a request's fields."""
+    outputs: Mapping[str, str]
+    """… and of an answer's."""
+    example: Mapping[str, Any]
+    """A request."""
+    digest: str
+    """Hash of all that an answer depends on: the registered version's tag `weights`."""
+    description: str
+    """Of the model in general."""
+    words: str
+    """About this version."""
+
+
+class _FolderFlavour:
+    """How MLflow saves a folder of weights: as it is, with a note of what loads it. No pickle."""
+
+    @staticmethod
+    def save_model(path: str, mlflow_model: Any, model: TrackedModel) -> None:
+        """Fill MLflow's folder of a model."""
+        import numpy as np
+        from mlflow.models import ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        inputs, outputs = (
+            Schema([TensorSpec(np.dtype("float32"), shape, name) for name, shape in part.items()])
+            for part in (model.inputs, model.outputs)
+        )
+        shutil.copytree(model.folder, Path(path, "weights"))
+        module, _, name = model.loader.rpartition(".")
+        mlflow_model.add_flavor(module.partition(".")[0], model_class=name, folder="weights")
+        mlflow_model.signature = ModelSignature(inputs, outputs)
+        mlflow_model.save(str(Path(path, "MLmodel")))
+
+
+def log_model(workspace: Workspace, client: MlflowClient, run_id: str, model: TrackedModel) -> None:
+    """Register a folder of weights as what the run gave; its alias goes to this version."""
+    import mlflow
+    from mlflow.models import Model
+
+    mlflow.set_tracking_uri(tracking_uri(workspace))
+    # A model is logged into the active experiment, whatever its run's.
+    mlflow.set_experiment(EXPERIMENT)
+    logged = Model.log(
+        artifact_path=None,
+        name=model.registered_name,
+        flavor=_FolderFlavour,
+        registered_model_name=model.registered_name,
+        run_id=run_id,
+        model=model,
+    )
+    version = str(logged.registered_model_version)
+    _describe(client, model, version, workspace.holds_demo)
+    client.set_registered_model_alias(model.registered_name, model.alias, version)
+
+
+def register_served(workspace: Workspace, model: ServedModel) -> None:
+    """Register a model that `mlflow models serve` can serve, from any folder.
+
+    Raises:
+        InputError: the store cannot be reached or written.
+    """
+    keep_quiet()
+    import mlflow.pyfunc
+    import pandas as pd
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+    from sqlalchemy.exc import SQLAlchemyError
+
+    inputs, outputs = (
+        Schema([ColSpec(kind, name) for name, kind in fields.items()])
+        for fields in (model.inputs, model.outputs)
+    )
+    uri = tracking_uri(workspace)
+    try:
+        client, _ = open_store(workspace)
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_experiment(EXPERIMENT)
+        logged = mlflow.pyfunc.log_model(
+            name=model.registered_name,
+            registered_model_name=model.registered_name,
+            python_model=str(model.script),
+            artifacts={name: str(folder) for name, folder in model.artifacts.items()},
+            code_paths=[str(folder) for folder in model.code],
+            pip_requirements=list(model.requirements),
+            signature=ModelSignature(inputs, outputs),
+            input_example=pd.DataFrame([model.example]),
+        )
+        version = str(logged.registered_model_version)
+        _describe(client, model, version, workspace.holds_demo)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise InputError(
+            f"{model.registered_name} could not be registered in {uri}: {error}. Make the store "
+            "writable, or set MLFLOW_TRACKING_URI to another, and run the command again."
+        ) from error
+
+
+def promote(workspace: Workspace, registered_name: str, weights: str, alias: str) -> str | None:
+    """Give an alias to the registered version with these weights; return the version.
+
+    Doing so again changes nothing. None where no version has these weights, or the store cannot be
+    reached.
+
+    Args:
+        workspace: the data root.
+        registered_name: of the model.
+        weights: hash of the weights, the version's tag `weights`.
+        alias: to move.
+    """
+    keep_quiet()
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    wanted = f"name = '{registered_name}' and tag.weights = '{weights}'"
+    try:
+        client, _ = open_store(workspace)
+        found = client.search_model_versions(wanted)
+        if not found:
+            return None
+        # Weights that were trained twice are registered twice; the last one's run is at hand.
+        version = max((str(each.version) for each in found), key=int)
+        client.set_registered_model_alias(registered_name, alias, version)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        LOG.warning("the model registry %s: %s", tracking_uri(workspace), error)
+        return None
+    return version
+
+
+def _describe(
+    client: MlflowClient, model: TrackedModel | ServedModel, version: str, demo: bool
+) -> None:
+    name = model.registered_name
+    client.update_registered_model(name, model.description)
+    client.update_model_version(name, version, f"{DEMO} {model.words}" if demo else model.words)
+    client.set_model_version_tag(name, version, "weights", model.digest)
+    client.set_model_version_tag(name, version, "demo", str(demo).lower())
