@@ -42,6 +42,7 @@ plots:
     y: share
     template: variant_shares
 """
+README_OPTIONS = ("--only-changed", "--drop", "/")
 PARAMS = """\
 image_size: [48, 32]
 compute: {n_jobs: 1}
@@ -99,8 +100,11 @@ class Repository:
 
     def experiments(self) -> dict[str, float]:
         """Return {alpha: mean share of full_boost}, as `dvc exp show` lists them."""
-        rows = csv.DictReader(StringIO(self.dvc("exp", "show", "--csv")))
-        return {row["variant.alpha"]: float(row["share.full_boost"]) for row in rows}
+        return {row["variant.alpha"]: float(row["share.full_boost"]) for row in self.shown()}
+
+    def shown(self, *options: str) -> list[dict[str, str]]:
+        """Return the rows of `dvc exp show`."""
+        return list(csv.DictReader(StringIO(self.dvc("exp", "show", "--csv", *options))))
 
     def runs(self) -> dict[str, dict]:
         """Return {name: tags} of the runs in the repository's MLflow store."""
@@ -127,6 +131,11 @@ def test_an_experiment_in_a_copy_leaves_the_workspace_as_it_was(repository: Repo
     assert repository.run("git", "status", "--short") == ""
     shares = repository.experiments()
     assert shares["2"] > shares["1.5"]
+    # As the README has it: the dose and what it changed, no hash of any module.
+    columns = set(repository.shown(*README_OPTIONS)[0])
+    assert {"variant.alpha", "share.full_boost", "feasible"} < columns
+    assert "share.reduction" not in columns
+    assert not [column for column in columns if "/" in column]
     runs = repository.runs()
     assert set(runs) == {"variant alpha=1.5", "variant alpha=2.0"}
     tags = runs["variant alpha=2.0"]

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from demo.backbone.training import step_generator
+from pipeline.diffusion.precision import autocast
 
 CROP = 64
 KL_WEIGHT = 2e-5
@@ -196,7 +197,7 @@ class AutoencoderLoss:
         """Return the loss of step `step`; all that is random follows from it and the seed."""
         random = step_generator(self.seed, step)
         images = self._crops(random)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu")):
             posterior = self.autoencoder.encode(images).latent_dist
             noise = torch.randn(posterior.mean.shape, generator=random)
             latents = posterior.mean.float() + posterior.std.float() * noise

@@ -19,6 +19,7 @@ from demo.backbone.autoencoder import to_tensor
 from demo.backbone.drawn_scenes import NO_KEYWORD, DrawnScenes
 from demo.backbone.text import tokenize
 from demo.backbone.training import step_generator
+from pipeline.diffusion.precision import autocast
 from pipeline.storage.files import replacing
 from pipeline.storage.resizing import resize
 
@@ -111,7 +112,7 @@ def load_or_encode(
             latents = open_memmap(temporary, "w+", np.float16, shape)
             for start in trange(0, count, _ENCODED_AT_ONCE, desc="encoding scenes"):
                 batch = slice(start, start + _ENCODED_AT_ONCE)
-                with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                with torch.no_grad(), autocast(torch.device("cpu")):
                     posterior = autoencoder.encode(to_tensor(scenes.images[batch])).latent_dist
                 scaled = posterior.mode().float() * autoencoder.config.scaling_factor
                 latents[batch] = scaled.numpy()
@@ -160,7 +161,7 @@ def v_errors(
 ) -> Tensor:  # fmt: skip
     """Return the squared error of v, mean over channels: B×h×w float32."""
     noisy = scheduler.add_noise(latents, noise, timesteps)
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast(torch.device("cpu")):
         predicted = model(noisy, timesteps, tokens)
     target = scheduler.get_velocity(latents, noise, timesteps)
     return (predicted.float() - target).square().mean(dim=1)
