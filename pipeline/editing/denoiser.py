@@ -56,6 +56,8 @@ class Denoiser:
         Args:
             control: N×2×H×W in [0, 1].
         """
+        if not self.uses_control:
+            return control
         with autocast(control.device, self.half):
             embedded: Tensor = self.controlnet.controlnet_cond_embedding(control)
         return embedded

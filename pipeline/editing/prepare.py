@@ -19,7 +19,7 @@ from pipeline.editing.inversion import Inversion, invert
 from pipeline.editing.settings import EditParams
 from pipeline.storage.files import digest
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]

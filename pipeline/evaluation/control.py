@@ -15,7 +15,7 @@ from pipeline.storage.workspace import Workspace
 if TYPE_CHECKING:
     from pipeline.encoding.reader import EncodedScenes
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 ENCODED = "outputs/encoded"
 
 

@@ -196,7 +196,7 @@ def grey_and_comment(content: bytes) -> tuple[Pixels, bytes | None]:
         levels = opened.jpeg_pixels("GRAY")
     if levels is None:
         levels = to_grey(opened.decode())
-    return levels, opened.image.info.get("comment")
+    return levels, opened.image.info.get("comment") if opened.layout else None
 
 
 def reread(content: bytes) -> Pixels:
@@ -218,9 +218,8 @@ def probe_rgb(content: bytes) -> tuple[int, int]:
         height, width = to_rgb(opened.decode()).shape[:2]
         return height, width
     first = first_rows(content, opened.layout)
-    # Not strict: what follows the rows belongs to further ones, which the header no longer names.
-    if not (opened.is_plain_jpeg("RGB") and _decoded_jpeg(first, "RGB", strict=False) is not None):
-        rgb_pixels(first)
+    # By Pillow: the other decoder takes what follows the rows for damage.
+    to_rgb(_open(first).decode())
     return displayed_size(opened.image)
 
 

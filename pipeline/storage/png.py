@@ -24,8 +24,8 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _BLOCK = 0xFFFF
 _LAST_FILTER = 4
 _GREY, _8_BITS = 0, 8
-# Where it may stand that a picture lies on its side.
-_ORIENTING = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
+# All else may say that a picture lies on its side, or inflate to any size in FFmpeg's hands.
+_PLAIN = {b"IHDR", b"IDAT", b"IEND"}
 
 
 class Chunk(NamedTuple):
@@ -57,6 +57,9 @@ def inflated(chunks: list[Chunk]) -> bytes | None:
     None where the data are not what the header announces, or a row's filter is none there is (of an
     interlaced file that is not looked into): then Pillow is to judge the original.
     """
+    headers = [place for place, chunk in enumerate(chunks) if chunk.name == b"IHDR"]
+    if headers != [0]:
+        return None
     size = _filtered_bytes(chunks[0].data)
     deflated = b"".join(chunk.data for chunk in chunks if chunk.name == b"IDAT")
     inflater = zlib_ng.decompressobj()
@@ -81,7 +84,7 @@ def grey_levels(chunks: list[Chunk]) -> NDArray[np.uint8] | None:
 
     None of any other, and where the decoder has a doubt.
     """
-    if {chunk.name for chunk in chunks} & _ORIENTING:
+    if {chunk.name for chunk in chunks} - _PLAIN:
         return None
     stored = inflated(chunks) if chunks else None
     if stored is None:

@@ -11,7 +11,7 @@ from evaluation.measured_table import control_losses
 from evaluation.pretended_edits import write_edits
 from scene_trees import SCENES, write_scene_tree
 
-from pipeline import evaluate, report, tracking, variant
+from pipeline import evaluate, report, variant
 from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
 from pipeline.evaluation.control import ControlCheck
 from pipeline.splits import split_of
@@ -83,7 +83,8 @@ def write_all(root: Path) -> Workspace:
         losses = control_losses().to_dict("records")
         patch.setattr(evaluate, "control_check", lambda *_: ControlCheck("", root, None, "", 1, 0))
         patch.setattr(evaluate, "check_control", lambda *_: losses)
-        patch.setattr(tracking, "log_run", lambda *_: None)
+        for stage in (evaluate, report, variant):
+            patch.setattr(stage, "log_run", lambda *_: None)
         variant.main(workspace)
         write_edits(root, edited, (48, 32))
         evaluate.main(workspace)
@@ -93,6 +94,7 @@ def write_all(root: Path) -> Workspace:
 def write_report(workspace: Workspace) -> Path:
     """Make the page; MLflow is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "log_run", lambda *_: None)
+        for stage in (evaluate, report, variant):
+            patch.setattr(stage, "log_run", lambda *_: None)
         report.main(workspace)
     return workspace.path(report.PAGE)
