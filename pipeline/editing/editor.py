@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -260,7 +261,8 @@ class SceneEditor:
 
 def _extent(weight: Map) -> int:
     """Return the area of the rectangle around a region, in pixels."""
-    return int(np.count_nonzero(weight.any(0)) * np.count_nonzero(weight.any(1)))
+    _, _, width, height = cv2.boundingRect((weight > 0).astype(np.uint8))
+    return width * height
 
 
 def editor_key(preparation: str, params: EditParams) -> str:

@@ -79,16 +79,11 @@ class _Opened(NamedTuple):
             "min_width": -(-self.image.width // reduction),
             "min_factor": reduction,
         }
-        return _decoded_jpeg(self.content, colours, **smaller)
-
-
-def _decoded_jpeg(content: bytes, colours: str, **options: float) -> Pixels | None:
-    """Decode a JPEG without Pillow's copies; None where the decoder has a doubt."""
-    try:
-        pixels = np.asarray(simplejpeg.decode_jpeg(content, colours, **options))
-    except ValueError:
-        return None
-    return pixels[..., 0] if colours == "GRAY" else pixels
+        try:
+            pixels = np.asarray(simplejpeg.decode_jpeg(self.content, colours, **smaller))
+        except ValueError:
+            return None
+        return pixels[..., 0] if colours == "GRAY" else pixels
 
 
 def open_image(content: bytes) -> Image.Image:

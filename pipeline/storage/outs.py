@@ -204,11 +204,11 @@ def _take_stock(
     record.executescript(_STOCK)
     foreign: set[str] = set()
     for path in _walk(workspace, outs):
-        if any("\ud800" <= letter <= "\udfff" for letter in path):  # no UTF-8: no stage's file
-            foreign.add(path)
-            continue
         select = "SELECT size, mtime_ns, digest FROM files WHERE path = ?"
-        known = record.execute(select, (path,)).fetchone()
+        try:
+            known = record.execute(select, (path,)).fetchone()
+        except UnicodeEncodeError:  # a name that is no UTF-8, so no stage's
+            known = None
         if _unchanged(workspace.path(path), _File(*known) if known else None):
             record.execute("INSERT INTO present VALUES (?)", (path,))
         else:

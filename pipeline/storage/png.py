@@ -23,7 +23,8 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Deflate's longest stored block (RFC 1951, section 3.2.4).
 _BLOCK = 0xFFFF
 _LAST_FILTER = 4
-_GREY, _8_BITS = 0, 8
+# Bits per value and colour type, as the header has them.
+_8_BIT_GREY = bytes((8, 0))
 # All else may say that a picture lies on its side, or inflate to any size in FFmpeg's hands.
 _PLAIN = {b"IHDR", b"IDAT", b"IEND"}
 
@@ -84,14 +85,13 @@ def grey_levels(chunks: list[Chunk]) -> NDArray[np.uint8] | None:
 
     None of any other, and where the decoder has a doubt.
     """
-    if {chunk.name for chunk in chunks} - _PLAIN:
+    names = {chunk.name for chunk in chunks}
+    if not chunks or names - _PLAIN or chunks[0].data[8:10] != _8_BIT_GREY:
         return None
-    stored = inflated(chunks) if chunks else None
+    stored = inflated(chunks)
     if stored is None:
         return None
-    width, height, *kind = struct.unpack_from(">IIBB", chunks[0].data)
-    if kind != [_8_BITS, _GREY]:
-        return None
+    width, height = struct.unpack_from(">II", chunks[0].data)
     packet = av.Packet(stored)
     # FFmpeg takes what is no key frame for a change of the picture before.
     packet.is_keyframe = True

@@ -105,13 +105,11 @@ class LiveRun:
         if self.run_id is None:
             return
         with _forgiving(self.workspace, self.run):
-            import mlflow.data
+            from mlflow.data.pandas_dataset import from_pandas
             from mlflow.entities import DatasetInput, InputTag
 
             digest = file_digest(self.workspace.path(source))
-            dataset: Any = mlflow.data.from_pandas(  # type: ignore[attr-defined]
-                table, source=source, name=name, digest=digest
-            )
+            dataset = from_pandas(table, source=source, name=name, digest=digest)
             context = InputTag("mlflow.data.context", self.run.stage)
             entity = DatasetInput(dataset._to_mlflow_entity(), tags=[context])
             self._client.log_inputs(self.run_id, [entity])
