@@ -53,6 +53,9 @@ def main(workspace: Workspace) -> None:
     from pipeline.training.run import Run, encoded_scenes, raw_scenes, training_precision
 
     params = TrainParams.load(workspace)
+    # What `auto` comes to is part of the key: a run must not be resumed in another precision.
+    precise = {"precision": training_precision(params.precision)}
+    params = params.model_copy(update=precise)
     size = load_image_size(workspace)
     backbone = load_backbone(ModelParams.load(workspace).backbone, workspace.root)
     backbone.check_size(size)
@@ -79,8 +82,7 @@ def main(workspace: Workspace) -> None:
         if not outs.begin({_ITEM: key}):
             LOG.info("train: this ControlNet is trained already.")
             return
-        precise = {"precision": training_precision(params.precision)}
-        begun = _described(workspace, params.model_copy(update=precise), time.time())
+        begun = _described(workspace, params, time.time())
         live = LiveRun(workspace, begun, state / "mlflow_run_id")
         live.add_dataset(read_scenes(workspace.path(SCENES)), "valid_scenes", SCENES)
         trained = run.fit(live.lightning_logger(), lambda path: live.add_picture(path, "samples"))

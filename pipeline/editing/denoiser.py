@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pipeline.diffusion.precision import autocast
 from pipeline.editing.ddim import Level, velocity_of_output
@@ -17,20 +16,6 @@ from pipeline.editing.models import LatentModel
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
-
-
-class Guided(NamedTuple):
-    """Control guidance: another control inside a region, exaggerated or weakened.
-
-    Attributes:
-        wanted: the modified control, embedded (`Denoiser.embedded`).
-        gain: N; 0 ignores it, 1 follows it plainly.
-        region: N×1×h×w in [0, 1], where; elsewhere the own control holds.
-    """
-
-    wanted: Tensor
-    gain: Tensor
-    region: Tensor
 
 
 @dataclass(frozen=True)
@@ -63,34 +48,28 @@ class Denoiser:
         return embedded
 
     @torch.no_grad()
-    def velocity(
-        self,
-        latents: Tensor,
-        level: Level,
-        text: Tensor,
-        control: Tensor,
-        guided: Guided | None = None,
-    ) -> Tensor:
+    def velocity(self, latents: Tensor, level: Level, text: Tensor, control: Tensor) -> Tensor:
         """Return the velocity, N×C×h×w float32.
 
         Args:
             latents: N×C×h×w.
             level: their noise level.
             text: N×T×D.
-            control: the scenes' own, embedded.
-            guided: towards another control.
+            control: embedded.
         """
         device = latents.device
         timestep = torch.full((len(latents),), level.timestep, device=device)
         with autocast(device, self.half):
             residuals: list[Tensor] = []
             if self.uses_control:
-                residuals = self._residuals(latents, timestep, text, control)
-                if guided is not None and guided.gain.any():
-                    wanted = self._residuals(latents, timestep, text, guided.wanted)
-                    residuals = [
-                        _towards(*pair, guided) for pair in zip(residuals, wanted, strict=True)
-                    ]
+                down, middle = self._beyond_embedding(
+                    latents,
+                    timestep,
+                    encoder_hidden_states=text,
+                    controlnet_cond=control,
+                    return_dict=False,
+                )
+                residuals = [*down, middle]
             output = self.backbone.unet(
                 latents,
                 timestep,
@@ -101,28 +80,9 @@ class Denoiser:
         prediction = self.backbone.prediction_type
         return velocity_of_output(output.float(), latents, level, prediction)
 
-    def _residuals(
-        self, latents: Tensor, timestep: Tensor, text: Tensor, control: Tensor
-    ) -> list[Tensor]:
-        """Return what the ControlNet adds to the UNet's down blocks and, last, its middle."""
-        down, middle = self._beyond_embedding(
-            latents,
-            timestep,
-            encoder_hidden_states=text,
-            controlnet_cond=control,
-            return_dict=False,
-        )
-        return [*down, middle]
-
     @cached_property
     def _beyond_embedding(self) -> ControlNetModel:
         """The ControlNet, sharing all weights, that takes its control embedded."""
         rest = copy.copy(self.controlnet)
         rest._modules = {**rest._modules, "controlnet_cond_embedding": nn.Identity()}
         return rest
-
-
-def _towards(own: Tensor, wanted: Tensor, guided: Guided) -> Tensor:
-    """Return residuals between (or beyond) those of two controls, inside the region alone."""
-    region = functional.adaptive_max_pool2d(guided.region, own.shape[-2:])
-    return own + guided.gain[:, None, None, None] * region * (wanted - own)

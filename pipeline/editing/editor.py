@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from pipeline.editing.settings import EditParams
 from pipeline.evaluation.integrity import structure_similarity
 from pipeline.storage.files import digest
 
-CODE_VERSION = "5"
+CODE_VERSION = "6"
 
 
 class Ask(NamedTuple):
@@ -107,13 +106,7 @@ class SceneEditor:
         self.cache = cache
         self._preparation = Preparation(denoiser, params, models, cache)
         self._gradient = (
-            GradientGuidance(
-                guide,
-                denoiser.backbone,
-                params.gradient_strength,
-                params.gradient_steps,
-                params.half_precision,
-            )
+            GradientGuidance(guide, params.gradient_strength, params.gradient_steps)
             if params.gradient_strength
             else None
         )
@@ -189,14 +182,12 @@ class SceneEditor:
         strengths: NDArray[np.float64],
         goals: NDArray[np.float64],
     ) -> list[Edited]:
-        """Redraw in batches of like extent: of all in one, as much is decoded as of its largest."""
-        made: dict[int, Edited] = {}
-        order = sorted(range(len(asks)), key=lambda row: _extent(asks[row].weight))
-        for rows in chunks(order, self.params.batch_size):
+        """Redraw in batches."""
+        made: list[Edited] = []
+        for rows in chunks(range(len(asks)), self.params.batch_size):
             batch = [asks[row] for row in rows]
-            redrawn = self._redraw(prepared, batch, strengths[rows], goals[rows])
-            made |= zip(rows, redrawn, strict=True)
-        return [made[row] for row in range(len(asks))]
+            made += self._redraw(prepared, batch, strengths[rows], goals[rows])
+        return made
 
     def _redraw(
         self,
@@ -249,20 +240,14 @@ class SceneEditor:
         sham = torch.tensor([ask.sham for ask in asks], device=scenes.device)[:, None, None, None]
         return Canvas(
             image=prepared.image[scenes],
-            latents=prepared.inversion.redrawn[scenes],
             unedited=torch.where(
                 sham, prepared.round_trip[scenes], prepared.reconstruction[scenes]
             ),
+            decoder=prepared.decoder[scenes],
             weight=self._preparation.tensor(np.stack([ask.weight for ask in asks])[:, None]),
             raised=self._preparation.tensor(np.stack([ask.raised for ask in asks])),
             lowered=self._preparation.tensor(np.stack([ask.lowered for ask in asks])),
         )
-
-
-def _extent(weight: Map) -> int:
-    """Return the area of the rectangle around a region, in pixels."""
-    _, _, width, height = cv2.boundingRect((weight > 0).astype(np.uint8))
-    return width * height
 
 
 def editor_key(preparation: str, params: EditParams) -> str:

@@ -3,8 +3,9 @@
 DDIM inversion assumes that the velocity at the end of a step is the one at its start, and the
 error adds up. Here each step is solved instead: its end is the fixed point whose own velocity
 leads back to the start (AIDI, Pan et al. 2023, arXiv 2309.04907; ReNoise, Garibi et al. 2024,
-arXiv 2403.14602). The velocity at the fixed point is the first guess of the next step's, so a step
-costs as many evaluations as it has refinements, and none more.
+arXiv 2403.14602), approached with Anderson acceleration, as in AIDI. The velocity at the fixed
+point is the first guess of the next step's, so a step costs as many evaluations as it has
+refinements, and none more.
 """
 
 from __future__ import annotations
@@ -65,15 +66,31 @@ def invert(
     velocity = denoiser.velocity(latents, levels[1], text, control)
     clean = []
     for start, end in itertools.pairwise(levels):
-        noisier = step_back(latents, velocity, end, start)
+        guesses, answers = [velocity], list[Tensor]()
         for _ in range(refinements):
-            velocity = denoiser.velocity(noisier, end, text, control)
-            noisier = step_back(latents, velocity, end, start)
-        latents = noisier
+            noisier = step_back(latents, guesses[-1], end, start)
+            answers.append(denoiser.velocity(noisier, end, text, control))
+            guesses.append(_accelerated(guesses, answers))
+        velocity = guesses[-1]
+        latents = step_back(latents, velocity, end, start)
         clean.append(clean_prediction(latents, velocity, end))
     return Inversion(
         latents, torch.stack(clean, 1), _redrawn(denoiser, latents, text, control, levels)
     )
+
+
+def _accelerated(guesses: Sequence[Tensor], answers: Sequence[Tensor]) -> Tensor:
+    """Return the next guess of a fixed point, each N×C×h×w: Anderson's, from the last two answers.
+
+    Where the difference between guess and answer shrinks by one factor throughout, it is the limit.
+    """
+    if len(answers) < 2:
+        return answers[-1]
+    missed, missed_before = (answers[at] - guesses[at] for at in (-1, -2))
+    change = missed - missed_before
+    overlap, square = (missed * change).flatten(1).sum(1), change.square().flatten(1).sum(1)
+    part = (overlap / square.clamp(min=1e-12))[:, None, None, None]
+    return answers[-1] - part * (answers[-1] - answers[-2])
 
 
 def _redrawn(

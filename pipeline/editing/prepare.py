@@ -16,10 +16,11 @@ from pipeline.editing.cache import Cache
 from pipeline.editing.ddim import noise_levels
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.inversion import Inversion, invert
+from pipeline.editing.linear_decoder import linear_decoder
 from pipeline.editing.settings import EditParams
 from pipeline.storage.files import digest
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -51,6 +52,7 @@ class Prepared:
         image: N×3×H×W in [-1, 1].
         round_trip: N×3×H×W, through the autoencoder and back.
         reconstruction: N×3×H×W, inverted and redrawn under the own control: the sham edit.
+        decoder: N×3f²×9C, the decoder as a linear map around the round trip.
         text: N×T×D.
         own: N×2×H×W, the controls.
         inversion: where every redraw starts.
@@ -60,6 +62,7 @@ class Prepared:
     image: Tensor
     round_trip: Tensor
     reconstruction: Tensor
+    decoder: Tensor
     text: Tensor
     own: Tensor
     inversion: Inversion
@@ -100,7 +103,13 @@ class Preparation:
         keys = tuple(digest(self._here, scene.digest, scene.keyword) for scene in scenes)
         inversion = self._inversions(keys, latents, text, own)
         reconstruction = torch.cat([backbone.decode(x) for x in self._split(inversion.redrawn)])
-        return Prepared(image, round_trip, reconstruction, text, own, inversion, keys)
+        decoder = torch.cat(
+            [
+                linear_decoder(backbone, *parts)
+                for parts in zip(self._split(latents), self._split(round_trip), strict=True)
+            ]
+        )
+        return Prepared(image, round_trip, reconstruction, decoder, text, own, inversion, keys)
 
     def _inversions(
         self, keys: Sequence[str], latents: Tensor, text: Tensor, own: Tensor

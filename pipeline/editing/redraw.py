@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.editing.ddim import Level, clean_prediction, step, velocity_towards
-from pipeline.editing.denoiser import Denoiser, Guided
+from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.guidance import Canvas, GradientGuidance
 from pipeline.editing.inversion import Inversion
 
@@ -52,16 +52,18 @@ def redraw(
         levels: those of the inversion.
         gradient: gradient guidance, off if not given.
     """
-    own, wanted = denoiser.embedded(request.own), denoiser.embedded(request.wanted)
-    guided = Guided(wanted, request.control_gain, canvas.latent_weight())
-    steered = gradient.along(canvas, request.goal) if gradient is not None else None
+    control = denoiser.embedded(request.own)
+    if denoiser.uses_control:
+        # Control guidance: towards the wanted control and beyond, inside the region alone.
+        gain = request.control_gain[:, None, None, None] * canvas.latent_weight()
+        control = control + gain * (denoiser.embedded(request.wanted) - control)
     latents = inversion.noisy
     for index in range(len(levels) - 1, 0, -1):
         start, end = levels[index], levels[index - 1]
-        velocity = denoiser.velocity(latents, start, request.text, own, guided)
-        if steered is not None and index <= steered.guidance.steps:
+        velocity = denoiser.velocity(latents, start, request.text, control)
+        if gradient is not None and index <= gradient.steps:
             clean = clean_prediction(latents, velocity, start)
-            moved = steered.move(clean, inversion.clean[:, index - 1])
+            moved = gradient.moved(clean, inversion.clean[:, index - 1], canvas, request.goal)
             velocity = velocity_towards(moved, latents, start)
         latents = step(latents, velocity, start, end)
     return latents

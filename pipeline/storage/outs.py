@@ -213,6 +213,8 @@ def _take_stock(
             record.execute("INSERT INTO present VALUES (?)", (path,))
         else:
             foreign.add(path)
+    # Ends the transaction that the first INSERT began, before its snapshot of the record is old.
+    record.commit()
     return foreign
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pipeline.errors import InputError
 from pipeline.storage.files import file_digest, write_text
 from pipeline.storage.workspace import Workspace
 from pipeline.tracking.models import TrackedModel, log_model
@@ -159,7 +160,7 @@ def _forgiving(workspace: Workspace, run: TrackedRun) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError, InputError) as error:
         LOG.warning(
             "%s: the outputs are complete, but this run is not in MLflow: %s. Make the store %s "
             "writable (or unset MLFLOW_TRACKING_URI) and run `dvc repro -f %s` to log it.",

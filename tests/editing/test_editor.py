@@ -1,13 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from tiny_models import BrightnessGuide, tiny_denoiser
+from torch.nn import functional
 
 from pipeline.editing.cache import TensorCache
-from pipeline.editing.ddim import Level
-from pipeline.editing.denoiser import Guided
 from pipeline.editing.editor import Ask, Edited, Prepared, Scene, SceneEditor
 from pipeline.editing.regions import feathered_region
 from pipeline.editing.settings import EditParams
@@ -63,7 +63,7 @@ def test_calibrated_edits_reach_their_dose_in_the_guides_eyes(editor, prepared) 
     np.testing.assert_allclose(achieved(edits), 2 * np.log(alphas).tolist(), atol=0.05)
 
 
-def test_edits_of_any_extent_come_back_in_the_order_they_were_asked_for(tmp_path: Path) -> None:
+def test_edits_come_back_in_the_order_they_were_asked_for(tmp_path: Path) -> None:
     editor = make_editor(tmp_path, batch_size=2)
     wide, narrow = ask(0, 1.5, 1.0), ask(1, 0.5, 1.0)
     small = np.zeros(SIZE, np.float32)
@@ -140,21 +140,19 @@ def test_an_edit_made_before_costs_no_model_call(tmp_path: Path) -> None:
         again.edit(prepared, [ask(0, 1.4)])
 
 
-def test_outside_the_region_the_own_control_holds() -> None:
-    denoiser = tiny_denoiser()
-    latents, text = torch.randn(1, 3, 12, 8), torch.ones(1, 2, 8)
-    own = denoiser.embedded(torch.zeros(1, 2, 48, 32))
-    wanted = denoiser.embedded(torch.ones(1, 2, 48, 32))
-    level = Level(500, 1.0)
+def test_control_guidance_stays_inside_the_region(editor, prepared) -> None:
+    denoiser, embeddings = editor.denoiser, []
+    own = denoiser.embedded(prepared.own[:1])
 
-    def velocity(gain: float, inside: float) -> torch.Tensor:
-        region = torch.full((1, 1, 12, 8), inside)
-        guided = Guided(wanted, torch.tensor([gain]), region)
-        return denoiser.velocity(latents, level, text, own, guided)
+    def noted(_: Any, inputs: tuple[torch.Tensor]) -> None:
+        embeddings.append(inputs[0].clone())
 
-    plain = denoiser.velocity(latents, level, text, own)
-    torch.testing.assert_close(velocity(2.0, 0.0), plain)
-    torch.testing.assert_close(velocity(0.0, 1.0), plain)
-    expected = denoiser.velocity(latents, level, text, wanted)
-    torch.testing.assert_close(velocity(1.0, 1.0), expected)
-    assert (expected - plain).abs().max() > 1e-3
+    denoiser._beyond_embedding.controlnet_cond_embedding.register_forward_pre_hook(noted)
+    asked = ask(0, 1.5, 1.0)
+    editor.edit(prepared, [asked])
+    inside = torch.from_numpy(asked.weight[None, None])
+    inside = functional.max_pool2d(inside, 4) > 0
+    followed = embeddings[-1]
+    outside = ~inside.expand_as(followed)
+    assert torch.equal(followed[outside], own[outside])
+    assert not torch.allclose(followed[~outside], own[~outside])
