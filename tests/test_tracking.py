@@ -141,3 +141,12 @@ def test_a_registry_that_cannot_be_reached_promotes_nothing(store, monkeypatch, 
     for uri in (f"sqlite:///{tmp_path}/file/mlflow.db", "nosuch://host"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         assert promote(store, "a-model", "0", "champion") is None
+
+
+def test_a_broken_data_dvc_costs_the_record_and_no_output(
+    store: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.path("data.dvc").write_text("outs: 7")
+    assert log_run(store, tracked()) is None
+    assert "no file as DVC writes it" in caplog.text
+    assert "the outputs are complete" in caplog.text

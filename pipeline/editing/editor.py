@@ -232,7 +232,7 @@ class SceneEditor:
                 reached=False,
                 outside_psnr_db=outside[row].item(),
                 whole_psnr_db=whole[row].item(),
-                whole_ssim=structure_similarity(before[row], after[row]),
+                whole_ssim=float(structure_similarity(before[row], after[row]).mean()),
             )
 
     def _canvas(self, prepared: Prepared, asks: Sequence[Ask]) -> Canvas:

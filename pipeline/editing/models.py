@@ -48,7 +48,7 @@ class LatentModel(Protocol):
         ...
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Return the images, N×3×H×W, differentiably."""
+        """Return the images, N×3×H×W."""
         ...
 
     def encode_texts(self, texts: list[str]) -> Tensor:

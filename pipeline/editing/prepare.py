@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from pipeline.editing.linear_decoder import linear_decoder
 from pipeline.editing.settings import EditParams
 from pipeline.storage.files import digest
 
-CODE_VERSION = "5"
+CODE_VERSION = "6"
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -56,7 +56,7 @@ class Prepared:
         text: N×T×D.
         own: N×2×H×W, the controls.
         inversion: where every redraw starts.
-        keys: of the inversions, for what is kept of their edits.
+        keys: of what is kept of the scenes, and of their edits.
     """
 
     image: Tensor
@@ -70,7 +70,7 @@ class Prepared:
 
 
 class Preparation:
-    """Encodes and inverts scenes, or has their inversions from the cache.
+    """Encodes, inverts and decodes scenes, or has all that from the cache.
 
     Args:
         denoiser: backbone and ControlNet.
@@ -93,50 +93,41 @@ class Preparation:
     @torch.no_grad()
     def prepare(self, scenes: Sequence[Scene]) -> Prepared:
         """Return the scenes, ready to be edited."""
-        backbone = self.denoiser.backbone
         pixels = np.stack([scene.image for scene in scenes]).transpose(0, 3, 1, 2)
         image = self.tensor(pixels) / 127.5 - 1
         own = self.controls([(scene.mask, scene.heatmap) for scene in scenes])
-        latents = torch.cat([backbone.encode_images(part) for part in self._split(image)])
-        round_trip = torch.cat([backbone.decode(part) for part in self._split(latents)])
-        text = backbone.encode_texts([scene.keyword for scene in scenes])
+        text = self.denoiser.backbone.encode_texts([scene.keyword for scene in scenes])
         keys = tuple(digest(self._here, scene.digest, scene.keyword) for scene in scenes)
-        inversion = self._inversions(keys, latents, text, own)
-        reconstruction = torch.cat([backbone.decode(x) for x in self._split(inversion.redrawn)])
-        decoder = torch.cat(
-            [
-                linear_decoder(backbone, *parts)
-                for parts in zip(self._split(latents), self._split(round_trip), strict=True)
-            ]
-        )
-        return Prepared(image, round_trip, reconstruction, decoder, text, own, inversion, keys)
-
-    def _inversions(
-        self, keys: Sequence[str], latents: Tensor, text: Tensor, own: Tensor
-    ) -> Inversion:
         cached = {place: self.cache.get(key) for place, key in enumerate(keys)}
         found = {place: made for place, made in cached.items() if made is not None}
         missing = [place for place in cached if place not in found]
         for places in chunks(missing, self.params.batch_size):
-            made = invert(
-                self.denoiser,
-                latents[places],
-                text[places],
-                own[places],
-                self.levels,
-                self.params.refinements,
-            )
+            made = self._made(image[places], text[places], own[places])
             for row, place in enumerate(places):
-                found[place] = vars(made.take(torch.tensor([row])))
+                found[place] = {name: values[row : row + 1] for name, values in made.items()}
                 self.cache.put(keys[place], found[place])
         # Convolutions round by memory layout: what was computed and what was read must not differ.
-        ordered = [found[place] for place in range(len(keys))]
-        return Inversion(
-            **{
-                name: torch.cat([each[name].cpu() for each in ordered]).contiguous().to(self.device)
-                for name in ordered[0]
-            }
-        )
+        stacked = {
+            name: torch.cat([found[place][name].cpu() for place in range(len(keys))])
+            .contiguous()
+            .to(self.device)
+            for name in found[0]
+        }
+        inversion = Inversion(*(stacked.pop(field.name) for field in fields(Inversion)))
+        return Prepared(image=image, text=text, own=own, inversion=inversion, keys=keys, **stacked)
+
+    def _made(self, image: Tensor, text: Tensor, own: Tensor) -> dict[str, Tensor]:
+        """Return what is kept of N scenes: their inversions, and what depends on these alone."""
+        backbone = self.denoiser.backbone
+        latents = backbone.encode_images(image)
+        round_trip = backbone.decode(latents)
+        inversion = invert(self.denoiser, latents, text, own, self.levels, self.params.refinements)
+        return {
+            **vars(inversion),
+            "round_trip": round_trip,
+            "reconstruction": backbone.decode(inversion.redrawn),
+            "decoder": linear_decoder(backbone, latents, round_trip),
+        }
 
     def controls(self, maps: Sequence[tuple[NDArray, Map]]) -> Tensor:
         """Return the controls, N×2×H×W, of masks and heatmaps."""
@@ -145,9 +136,6 @@ class Preparation:
     def tensor(self, values: NDArray) -> Tensor:
         """Return numbers as float32 on the models' device."""
         return torch.from_numpy(np.asarray(values, np.float32)).to(self.device)
-
-    def _split(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        return tensor.split(self.params.batch_size)
 
 
 def preparation_key(models: str, params: EditParams, uses_control: bool) -> str:

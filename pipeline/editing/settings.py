@@ -52,6 +52,7 @@ class EditParams(Section):
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
     """Redraws at a time; it changes no result beyond rounding."""
     cache_gb: Annotated[float, Field(ge=0)] = 10.0
-    """Room for inversions under .gazeshift/cache, shared with queued runs; the oldest go first."""
+    """Room for inversions and edits under .gazeshift/cache, shared with queued runs; the oldest go
+    first."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of torch; a deterministic redraw draws no numbers, a guide of one's own may."""

@@ -21,21 +21,19 @@ _TEXTURE_SIGMA_PX = 2.0
 _ROUNDING = 1 / 12
 
 
-def structure_similarity(original: Pixels, edited: Pixels, mask: Mask | None = None) -> float:
-    """Return the mean SSIM inside the mask (Wang et al. 2004: window of 11 pixels, sigma 1.5).
+def structure_similarity(original: Pixels, edited: Pixels) -> NDArray[np.float64]:
+    """Return the SSIM around each pixel, H×W (Wang et al. 2004: window of 11 pixels, sigma 1.5).
 
-    The windows of pixels near the border reach over it, where both pictures are alike or fading.
-    It is OpenCV's own, `cv2.quality`.
+    The windows of pixels near a region's border reach over it, where both pictures are alike or
+    fading. It is OpenCV's own, `cv2.quality`.
 
     Args:
         original: H×W×3.
         edited: H×W×3.
-        mask: H×W, not empty.
     """
     quality: Any = cv2.quality  # OpenCV's types do not know what is in it.
     _, similarity = quality.QualitySSIM_compute(_luminance(original), _luminance(edited))
-    inside = np.asarray(similarity)[... if mask is None else mask]
-    return float(inside.mean(dtype=np.float64))
+    return np.asarray(similarity, np.float64)
 
 
 def texture_ratio(original: Pixels, edited: Pixels, mask: Mask) -> float | None:

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +157,13 @@ def test_control_guidance_stays_inside_the_region(editor, prepared) -> None:
     outside = ~inside.expand_as(followed)
     assert torch.equal(followed[outside], own[outside])
     assert not torch.allclose(followed[~outside], own[~outside])
+
+
+def test_without_control_the_controlnet_does_not_run(tmp_path: Path) -> None:
+    denoiser = dataclasses.replace(tiny_denoiser(), uses_control=False)
+    denoiser.controlnet.forward = None
+    params = EditParams(half_precision=False)
+    cache = TensorCache(tmp_path, 1)
+    editor = SceneEditor(denoiser, BrightnessGuide(), params, "models", cache)
+    (edit,) = editor.edit(editor.prepare(scenes()), [ask(0, 1.5, 1.0)])
+    assert np.abs(edit.difference).max() > 1

@@ -15,14 +15,16 @@ def grey(level: int) -> np.ndarray:
 
 
 def test_the_same_picture_has_all_of_its_structure_and_texture() -> None:
-    assert structure_similarity(SCENE, SCENE, MASK) == pytest.approx(1)
+    assert structure_similarity(SCENE, SCENE)[MASK].mean() == pytest.approx(1)
     assert texture_ratio(SCENE, SCENE, MASK) == pytest.approx(1)
 
 
 def test_flat_pictures_differ_by_the_luminance_term_alone() -> None:
     c1 = (0.01 * 255) ** 2
     expected = (2 * 100 * 120 + c1) / (100**2 + 120**2 + c1)
-    assert structure_similarity(grey(100), grey(120), MASK) == pytest.approx(expected, abs=1e-4)
+    assert structure_similarity(grey(100), grey(120))[MASK].mean() == pytest.approx(
+        expected, abs=1e-4
+    )
 
 
 def test_it_is_the_published_formula() -> None:
@@ -38,14 +40,14 @@ def test_it_is_the_published_formula() -> None:
     covariance = mean(x * y) - mean(x) * mean(y)
     variances = mean(x * x) - mean(x) ** 2 + mean(y * y) - mean(y) ** 2
     expected = (luminance * (2 * covariance + c2) / (variances + c2))[MASK].mean()
-    assert structure_similarity(SCENE, noisy, MASK) == pytest.approx(expected, abs=1e-3)
+    assert structure_similarity(SCENE, noisy)[MASK].mean() == pytest.approx(expected, abs=1e-3)
     assert expected < 0.9
 
 
 def test_only_the_mask_counts() -> None:
     elsewhere = SCENE.copy()
     elsewhere[:10] = 255 - elsewhere[:10]
-    assert structure_similarity(SCENE, elsewhere, MASK) == pytest.approx(1, abs=1e-4)
+    assert structure_similarity(SCENE, elsewhere)[MASK].mean() == pytest.approx(1, abs=1e-4)
     assert texture_ratio(SCENE, elsewhere, MASK) == pytest.approx(1)
 
 

@@ -153,3 +153,14 @@ def test_an_image_that_says_it_has_no_rows_is_refused() -> None:
     assert layout
     struct.pack_into(">H", content, layout.frame + 3, 0)
     assert not accepted(bytes(content))
+
+
+@pytest.mark.parametrize("changes", [{13: 1}, {6: 0xFF}, {13: 1, 6: 0xFF}], ids=str)
+@pytest.mark.parametrize("kind", ["4:2:0", "grey", "optimised"])
+def test_what_fails_after_a_warning_is_refused(kind: str, changes: dict[int, int]) -> None:
+    """Decoders warn of wrong spectral bounds in the scan's header and go on; of a table, not."""
+    broken = bytearray(KINDS[kind])
+    scan = broken.index(b"\xff\xda")
+    for place, value in changes.items():
+        broken[scan + place] = value
+    assert not accepted(bytes(broken)) or pillow_decodes(bytes(broken))

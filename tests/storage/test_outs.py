@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -127,3 +128,22 @@ def test_files_that_dvc_can_give_back_are_not_a_users(workspace: Workspace) -> N
     dvc("repro")
     workspace.path("out/mine.txt").write_text("drawn by hand")
     assert foreign_files(workspace, "demo", ("out",)) == ["out/mine.txt"]
+
+
+def test_a_name_that_is_no_utf8_is_a_users_file_like_any_other(workspace: Workspace) -> None:
+    run(workspace, {"a": "1"})
+    path = os.fsencode(workspace.path("out")) + b"/\xff.jpg"
+    with open(path, "w") as file:
+        file.write("drawn by hand")
+    with pytest.raises(UserFilesError, match="gazeshift adopt demo"):
+        run(workspace, {"b": "1"})
+    assert os.path.exists(path)
+    assert tree(workspace)["out/a/content.txt"] == "1"
+
+
+def test_asking_whether_all_is_made_changes_no_file(workspace: Workspace) -> None:
+    run(workspace, {"a": "1"})
+    before = {path.name: path.read_bytes() for path in workspace.state.iterdir() if path.is_file()}
+    assert is_made(workspace, "demo", OUTS, {"a": "1"})
+    after = {path.name: path.read_bytes() for path in workspace.state.iterdir() if path.is_file()}
+    assert after == before

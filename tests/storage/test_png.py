@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zlib
 from io import BytesIO
 
@@ -177,3 +178,43 @@ def test_a_decompression_bomb_is_refused_unread() -> None:
     with pytest.raises(ImageRefused) as refused:
         grey_pixels(content)
     assert refused.value.reason is Reason.IMAGE_TOO_LARGE
+
+
+def grey_header(width: int = WIDTH) -> bytes:
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, HEIGHT, 8, 0, 0, 0, 0))
+
+
+def ramp_data() -> bytes:
+    return chunk(b"IDAT", zlib.compress(np.pad(RAMP, ((0, 0), (1, 0))).tobytes()))
+
+
+@pytest.mark.parametrize("name", [b"iCCP", b"zTXt"])
+def test_a_note_that_inflates_to_a_bomb_is_not_inflated_by_ffmpeg(name: bytes) -> None:
+    bomb = chunk(name, b"profile\0\0" + zlib.compress(b"\0" * 100_000_000))
+    content = SIGNATURE + grey_header() + bomb + ramp_data() + chunk(b"IEND", b"")
+    assert grey_levels(read_chunks(content) or []) is None
+    tracemalloc.start()
+    accepted(content)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("second", [grey_header(), grey_header(WIDTH * 1000)], ids=["same", "huge"])
+def test_a_second_header_is_left_to_pillow_or_refused(second: bytes) -> None:
+    content = SIGNATURE + grey_header() + second + ramp_data() + chunk(b"IEND", b"")
+    assert grey_levels(read_chunks(content) or []) is None
+    assert not accepted(content) or pillow_decodes(content)
+
+
+def test_a_private_chunk_before_the_header_is_refused() -> None:
+    content = SIGNATURE + chunk(b"prVt", b"x") + grey_header() + ramp_data() + chunk(b"IEND", b"")
+    assert not accepted(content) or pillow_decodes(content)
+    assert grey_levels(read_chunks(content) or []) is None
+
+
+def test_a_note_in_words_changes_no_pixel() -> None:
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("comment", "predicted by a saliency model")
+    file = BytesIO()
+    Image.fromarray(RAMP).save(file, "PNG", pnginfo=notes)
+    np.testing.assert_array_equal(grey_pixels(file.getvalue()), RAMP)
