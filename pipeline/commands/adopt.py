@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipeline.storage.outs import foreign_files
 from pipeline.storage.workspace import Workspace
 
 IMPORT = Path("data/import")
+_READ_FOLDERS = {"scene_cuts", "keyword_masks", "attention_heatmap"}
 
 
 def main(workspace: Workspace, stage: str) -> int:
@@ -33,15 +35,17 @@ def main(workspace: Workspace, stage: str) -> int:
         )
     for source, target in moves:
         workspace.path(target).parent.mkdir(parents=True, exist_ok=True)
-        workspace.path(source).rename(workspace.path(target))
+        # Also to another disk, which a rename does not reach.
+        shutil.move(workspace.path(source), workspace.path(target))
     if not moves:
         sys.stdout.write(f"{stage}: its outs hold no files of yours; nothing to move.\n")
         return 0
-    sys.stdout.write(
-        f"{stage}: moved {len(moves)} files to {IMPORT}/ (first: {moves[0][1]}).\n"
-        f"To use them, set in params.yaml {stage}.source: folder and "
-        f"{stage}.input: {moves[0][1].parents[-4] if len(moves[0][1].parents) > 3 else IMPORT}\n"
-    )
+    sys.stdout.write(f"{stage}: moved {len(moves)} files to {IMPORT}/ (first: {moves[0][1]}).\n")
+    if stage in _READ_FOLDERS:
+        folder = moves[0][1].parents[-4] if len(moves[0][1].parents) > 3 else IMPORT
+        sys.stdout.write(
+            f"To use them, set in params.yaml {stage}.source: folder and {stage}.input: {folder}\n"
+        )
     return 0
 
 

@@ -248,8 +248,8 @@ def _refuse(workspace: Workspace, stage: str, foreign: set[str]) -> None:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         raise UserFilesError(
             f"{stage}: {lost[0]}{more} was not made by this stage, and a run would delete it. "
-            f"Run `gazeshift adopt {stage}`: it moves such files to data/import/, where "
-            f"`{stage}.source: folder` reads them. Nothing has been changed."
+            f"Run `gazeshift adopt {stage}`: it moves such files to data/import/, and says how to "
+            "use them. Nothing has been changed."
         )
 
 

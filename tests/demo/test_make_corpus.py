@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from demo.drawing import draw_scene
 from demo.make_corpus import (
@@ -303,3 +304,10 @@ def test_other_peoples_files_are_left_alone(
     assert stopped.value.code == 1
     assert "Choose an empty folder" in capsys.readouterr().err
     assert [*tmp_path.rglob("*.*")] == [own]
+
+
+def test_the_tracked_corpus_is_the_planned_one_and_small() -> None:
+    tracked = yaml.safe_load((Path(__file__).parents[2] / "data.dvc").read_text())["outs"]
+    files = {out["path"]: out.get("nfiles") for out in tracked}
+    assert files["data/videos"] == len(plan_corpus(2026))
+    assert sum(out["size"] for out in tracked) < 20_000_000
