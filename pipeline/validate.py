@@ -16,14 +16,14 @@ from pipeline.keywords import read_keywords
 from pipeline.params import Section, load_image_size
 from pipeline.storage.files import digest, file_digest, replacing, write_text
 from pipeline.storage.outs import StageOuts
-from pipeline.storage.tables import write_rejections
+from pipeline.storage.tables import by_scene, write_rejections
 from pipeline.storage.workspace import Workspace
 from pipeline.validation.batch import check_rows, check_scenes, read_profile
-from pipeline.validation.measure import Refused, Settings
+from pipeline.validation.measure import Figures, Settings
 from pipeline.validation.measurements import measure_scenes
 from pipeline.validation.summary import Verdicts, main_reasons, summarise, valid_fraction
 from pipeline.validation.trees import TREES, scan_trees
-from pipeline.validation.verdicts import IngestRefusals, Row, Rules, refusal_of
+from pipeline.validation.verdicts import IngestRefusals, Row, Rules, refusals_of
 
 LOG = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def main(workspace: Workspace) -> None:
             pages = [path.relative_to(outs.staging).as_posix() for path in docs]
             outs.accept("contract", [SCENES, REFUSED, SUMMARY, *pages], warnings)
         ((_, warnings),) = outs.results()
-    valid, refused = len(verdicts.rows), len(verdicts.rejections)
+    valid, refused = len(verdicts.rows), len(verdicts.refused)
     LOG.info("validate: %d scenes valid, %d refused (%s)", valid, refused, REFUSED)
     for warning in warnings:
         LOG.warning("validate: %s", warning)
@@ -95,25 +95,26 @@ def judge(workspace: Workspace, params: ValidateParams) -> Verdicts:
     ingest = IngestRefusals.read(workspace)
     rules = Rules(keywords, ingest, KEYWORDS)
     trees = scan_trees(workspace)
-    rejections = [*trees.strays, *ingest.without_files(trees.scenes)]
-    sound = {}
+    refused = [*([stray] for stray in trees.strays), *ingest.without_files(trees.scenes)]
     for key, files in trees.scenes.items():
-        if refusal := rules.refusal(key, files, trees):
-            rejections.append(refusal)
-        else:
-            rules.leave_aside_unused(key, files)
-            sound[key] = files
+        rules.leave_aside_unused(key, files)
     settings = Settings(workspace.root, load_image_size(workspace), params.aspect_tolerance)
     rows = []
     resized = 0
-    for key, result in measure_scenes(workspace, settings, sound):
-        if isinstance(result.outcome, Refused):
-            rejections.append(refusal_of(key, result.outcome))
-        else:
-            rows.append(rules.row(key, sound[key], result))
+    for key, result in measure_scenes(workspace, settings, trees.scenes):
+        files = trees.scenes[key]
+        broken = rules.refusals(key, files, trees)
+        if not isinstance(result.outcome, Figures):
+            broken += refusals_of(key, result.outcome)
+        elif not broken:
+            rows.append(rules.row(key, files, result))
             resized += result.outcome.resized
+        if broken:
+            refused.append(broken)
+    # What is remembered comes first, so that the order tells of earlier runs.
     rows.sort(key=lambda row: row[:2])
-    return Verdicts(rows, rejections, resized, len(keywords.left_out))
+    refused.sort(key=lambda broken: by_scene(broken[0]))
+    return Verdicts(rows, refused, resized, len(keywords.left_out))
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
@@ -148,12 +149,13 @@ def _check_tables(
     profile = None
     if len(table) >= params.min_drift_scenes:
         profile = read_profile(workspace.path(params.reference_profile))
-    return check_scenes(table, verdicts.rejections, limits, profile, staging / DOCS)
+    first = [broken[0] for broken in verdicts.refused]
+    return check_scenes(table, first, limits, profile, staging / DOCS)
 
 
 def _fail_if_broken(params: ValidateParams, verdicts: Verdicts, warnings: Sequence[str]) -> None:
     valid, fraction = len(verdicts.rows), valid_fraction(verdicts)
-    total = valid + len(verdicts.rejections)
+    total = valid + len(verdicts.refused)
     if total == 0:
         raise ContractError(
             f"there are no scenes in {', '.join(TREES.values())}. Run the stages before this one: "

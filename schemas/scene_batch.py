@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VALID = "valid"
-"""The outcome of a scene that was not refused; else it is the reason."""
+"""The outcome of a scene that was not refused; else it is the first reason."""
 
 COLUMNS = ("scene", "outcome", "mask_coverage", "alignment_score")
 """Of the table that `check_batch` takes, one row per scene; figures are missing where refused."""

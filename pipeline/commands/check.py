@@ -19,7 +19,7 @@ from pipeline.params import load_image_size
 from pipeline.splits import TEST, TRAIN, VAL, split_of
 from pipeline.storage.workspace import Workspace
 from pipeline.validate import KEYWORDS, SCENES, ValidateParams
-from pipeline.validation.measure import Refused, Settings, Task, measure_scene
+from pipeline.validation.measure import Settings, Task, measure_scene
 from pipeline.validation.trees import Role, SceneFiles, SceneKey, SceneTrees, scan_trees
 from schemas.rejected_scenes import REMEDIES, Reason, Rejection
 
@@ -123,18 +123,15 @@ def _pixels(workspace: Workspace, trees: SceneTrees, allowed: float) -> Iterator
     whole: list[tuple[SceneKey, SceneFiles]] = [
         (key, files)
         for key, files in sorted(trees.scenes.items())
-        if files.image and files.mask and files.heatmap and not files.refusal
+        if files.image and files.mask and files.heatmap and not files.refusals
     ]
     sample = whole[:: max(1, len(whole) // SAMPLE)][:SAMPLE]
     tolerance = ValidateParams.load(workspace).aspect_tolerance
     settings = Settings(workspace.root, load_image_size(workspace), tolerance)
-    refused = [
-        outcome
-        for key, files in sample
-        if isinstance(
-            outcome := measure_scene(Task(*key, files.paths, ""), settings).outcome, Refused
-        )
+    outcomes = [
+        measure_scene(Task(*key, files.paths, ""), settings).outcome for key, files in sample
     ]
+    refused = [one for outcome in outcomes if isinstance(outcome, list) for one in outcome]
     looked_at = f"{len(sample)} of {len(trees.scenes)} scenes looked at"
     for title, grey in (("images read, sizes agree", False), ("grey levels make sense", True)):
         found = [one for one in refused if (one.reason in _GREY) is grey]

@@ -50,6 +50,8 @@ def _scenes(summary: dict[str, Any]) -> Iterator[str]:
     yield f"\nScenes: {counts} refused"
     for reason, count in summary["refused_by_reason"].items():
         yield f"  {count:>6}  {reason}: {REMEDIES[Reason(reason)]}"
+    if sum(summary["refused_by_reason"].values()) > summary["refused"]:
+        yield "          (a scene that breaks several rules is counted under each)"
     parts = (
         f"{name} {part['videos']} videos, {part['scenes']} scenes"
         for name, part in summary["splits"].items()

@@ -82,7 +82,7 @@ def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for rejection in sorted(rejections, key=_order):
+        for rejection in sorted(rejections, key=by_scene):
             writer.writerow((*rejection, rejection.remedy))
 
 
@@ -101,5 +101,6 @@ def read_rejections(path: Path) -> list[Rejection]:
         ]
 
 
-def _order(rejection: Rejection) -> tuple[str, int, str, str]:
+def by_scene(rejection: Rejection) -> tuple[str, int, str, str]:
+    """Return what refusals are sorted by: video, scene as a number, file, reason."""
     return rejection.video_id, rejection.scene_number or 0, rejection.file, rejection.reason

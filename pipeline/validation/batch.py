@@ -41,7 +41,15 @@ def check_scenes(
     profile: Profile | None,
     docs: Path,
 ) -> list[str]:
-    """Check the batch and write its Data Docs; return a text for each expectation that fails."""
+    """Check the batch and write its Data Docs; return a text for each expectation that fails.
+
+    Args:
+        table: the valid scenes.
+        rejections: one per refused scene, the first rule that it breaks.
+        limits: what the batch may be.
+        profile: what figures are compared with.
+        docs: a new folder for the site.
+    """
     import pandas as pd
 
     from schemas.scene_batch import COLUMNS, VALID, check_batch

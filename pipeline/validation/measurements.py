@@ -16,6 +16,7 @@ from pipeline.validation.measure import (
     CODE_VERSION,
     Figures,
     Measured,
+    Outcome,
     Refused,
     Settings,
     Task,
@@ -37,7 +38,7 @@ class Result(NamedTuple):
     """What is known of a scene: the digest of its files' contents, and what they are."""
 
     digest: str
-    outcome: Figures | Refused
+    outcome: Outcome
 
 
 def measure_scenes(
@@ -50,7 +51,7 @@ def measure_scenes(
     Args:
         workspace: the data root.
         settings: what the figures depend on.
-        scenes: with image, mask and heatmap.
+        scenes: with their files, as far as they are there.
     """
     with _Memory(workspace, settings, scenes) as memory:
         tasks = []
@@ -129,13 +130,17 @@ class _Memory:
                     self._store.execute(update, (stamps, *key))
                 # A file that could not be read has no digest: the next run tries again.
                 elif scene.digest:
-                    row = (*key, stamps, scene.digest, json.dumps(scene.outcome))
+                    row = (*key, stamps, scene.digest, _to_json(scene.outcome))
                     self._store.execute("INSERT OR REPLACE INTO scenes VALUES (?,?,?,?,?)", row)
 
 
-def _from_json(text: str) -> Figures | Refused:
-    values = json.loads(text)
-    if len(values) == len(Refused._fields):
-        file, reason, found = values
-        return Refused(file, Reason(reason), found)
+def _to_json(outcome: Outcome) -> str:
+    kind = "figures" if isinstance(outcome, Figures) else "refused"
+    return json.dumps({kind: outcome})
+
+
+def _from_json(text: str) -> Outcome:
+    ((kind, values),) = json.loads(text).items()
+    if kind == "refused":
+        return [Refused(file, Reason(reason), found) for file, reason, found in values]
     return Figures._make([*values[:-1], tuple(values[-1])])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from pipeline.splits import TEST, TRAIN, VAL
@@ -16,17 +17,23 @@ class Verdicts(NamedTuple):
 
     rows: Sequence[Row]
     """Of the valid scenes, sorted by video and scene number."""
-    rejections: Sequence[Rejection]
-    """One per refused scene, or per file or video that no scene was found of."""
+    refused: Sequence[Sequence[Rejection]]
+    """Of each refused scene, or file or video that no scene was found of: all the rules that it
+    breaks, those first that come first."""
     resized: int
     """Valid scenes whose mask or heatmap has another size than the image."""
     keywords_left_out: int
     """Further keywords that name nothing one can see; their videos stay."""
 
+    @property
+    def rejections(self) -> list[Rejection]:
+        """All refusals: several of a scene that breaks several rules."""
+        return list(chain.from_iterable(self.refused))
+
 
 def summarise(verdicts: Verdicts, warnings: Sequence[str]) -> dict[str, Any]:
     """Return the content of `summary.json`."""
-    valid, refused = len(verdicts.rows), len(verdicts.rejections)
+    valid, refused = len(verdicts.rows), len(verdicts.refused)
     reasons = Counter(one.reason.value for one in verdicts.rejections)
     videos = {split: set[str]() for split in (TRAIN, VAL, TEST)}
     scenes = Counter[str]()
@@ -54,7 +61,7 @@ def summarise(verdicts: Verdicts, warnings: Sequence[str]) -> dict[str, Any]:
 
 def valid_fraction(verdicts: Verdicts) -> float:
     """Return valid scenes over all scenes, 0 where there are none."""
-    total = len(verdicts.rows) + len(verdicts.rejections)
+    total = len(verdicts.rows) + len(verdicts.refused)
     return len(verdicts.rows) / total if total else 0.0
 
 

@@ -38,7 +38,7 @@ class SceneFile(NamedTuple):
 class SceneFiles:
     """The files of one scene, as far as they are there."""
 
-    __slots__ = ("further_masks", "heatmap", "image", "mask", "refusal")
+    __slots__ = ("further_masks", "heatmap", "image", "mask", "refusals", "unusable")
 
     def __init__(self) -> None:
         self.image: SceneFile | None = None
@@ -46,8 +46,10 @@ class SceneFiles:
         self.heatmap: SceneFile | None = None
         self.further_masks: dict[int, SceneFile] = {}
         """Of the video's keywords 1, 2, …: {keyword index: file}."""
-        self.refusal: Rejection | None = None
-        """A link or a second file that rules the scene out."""
+        self.refusals: list[Rejection] = []
+        """Links and second files, which rule the scene out."""
+        self.unusable: set[Role] = set()
+        """What is there in name only: a link that is refused, and said so in `refusals`."""
 
     def add(self, role: Role, keyword_index: int, file: SceneFile) -> SceneFile:
         """Put the file in its place; return the file that was there first."""
@@ -57,17 +59,26 @@ class SceneFiles:
         setattr(self, role, first)
         return first
 
+    def leave_out(self, role: Role, name: SceneName, refusal: Rejection) -> None:
+        """Refuse the scene for a file that is there and that nobody may read."""
+        self.refusals.append(refusal)
+        if not name.keyword_index:
+            self.unusable.add(role)
+
     @property
     def all(self) -> list[SceneFile]:
         """Image, mask, heatmap, then the masks of further keywords, as far as they are there."""
-        files = (self.image, self.mask, self.heatmap)
-        further = [self.further_masks[index] for index in sorted(self.further_masks)]
-        return [file for file in files if file] + further
+        return [file for file in self._places if file]
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Their paths."""
-        return tuple(file.path for file in self.all)
+        """Their paths in that order, "" for an image, mask or heatmap that is not there."""
+        return tuple(file.path if file else "" for file in self._places)
+
+    @property
+    def _places(self) -> list[SceneFile | None]:
+        further = [self.further_masks[index] for index in sorted(self.further_masks)]
+        return [self.image, self.mask, self.heatmap, *further]
 
 
 class SceneTrees(NamedTuple):
@@ -129,20 +140,20 @@ def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry
     # Links within the data root are fine: DVC itself can be told to make them.
     if linked and leaves(Path(entry.path), workspace.root):
         found = f"a link to {os.readlink(entry.path)}"
-        scene.refusal = Rejection(*key, file, Reason.OUTSIDE_DATA_FOLDER, found)
+        scene.leave_out(role, name, Rejection(*key, file, Reason.OUTSIDE_DATA_FOLDER, found))
         return
     try:
         status = entry.stat()
     except OSError as error:
         where = f", a link to {os.readlink(entry.path)}" if linked else ""
         found = f"{error.strerror}{where}"
-        scene.refusal = Rejection(*key, file, Reason.UNREADABLE_IMAGE, found)
+        scene.leave_out(role, name, Rejection(*key, file, Reason.UNREADABLE_IMAGE, found))
         return
     stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}"
     first = scene.add(role, name.keyword_index, SceneFile(file, stamp))
     if first.path != file:
         found = f"{first.path} is the same scene"
-        scene.refusal = Rejection(*key, file, Reason.DUPLICATE_SCENE, found)
+        scene.refusals.append(Rejection(*key, file, Reason.DUPLICATE_SCENE, found))
 
 
 def _name(file_name: str, role: Role) -> SceneName:

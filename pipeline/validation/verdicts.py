@@ -99,21 +99,23 @@ class IngestRefusals:
             return None
         return refusal._replace(video_id=key[0], scene_number=key[1])
 
-    def without_files(self, scenes: Iterable[SceneKey]) -> Iterator[Rejection]:
-        """Yield the refusals of scenes, videos and files that no tree has anything of."""
+    def without_files(self, scenes: Iterable[SceneKey]) -> Iterator[list[Rejection]]:
+        """Yield the refusals of each scene, video and file that no tree has anything of."""
+        absent: dict[SceneKey, list[Rejection]] = {}
         present = set(scenes)
         for by_scene in self.by_scene.values():
             for key, rejection in by_scene.items():
                 if key not in present:
-                    present.add(key)
-                    yield rejection
-        videos = {video_id for video_id, _ in present}
+                    absent.setdefault(key, []).append(rejection)
+        yield from absent.values()
+        videos = {video_id for video_id, _ in (*present, *absent)}
+        unknown: dict[str, list[Rejection]] = {}
         for of_videos in self.of_videos.values():
             for video_id, rejection in of_videos.items():
                 if video_id not in videos:
-                    videos.add(video_id)
-                    yield rejection
-        yield from self.of_files
+                    unknown.setdefault(video_id, []).append(rejection)
+        yield from unknown.values()
+        yield from ([rejection] for rejection in self.of_files)
 
 
 class Rules:
@@ -135,20 +137,27 @@ class Rules:
             f"; but {len(unusable)} rows are unusable, {unusable[0].found}" if unusable else ""
         )
 
-    def refusal(self, key: SceneKey, files: SceneFiles, trees: SceneTrees) -> Rejection | None:
-        """Return the first rule that a scene breaks before its files are opened.
+    def refusals(self, key: SceneKey, files: SceneFiles, trees: SceneTrees) -> list[Rejection]:
+        """Return the rules that a scene breaks as can be told before its files are opened.
 
         In this order: links and doubles, its image, the video's keyword, its mask, its heatmap.
         """
-        return (
-            files.refusal
-            or (None if files.image else self._missing("image", key, trees))
-            or self._keyword(key)
-            or (None if files.mask else self._missing("mask", key, trees))
-            or (None if files.heatmap else self._missing("heatmap", key, trees))
-        )
+        found = [
+            *files.refusals,
+            self._missing("image", key, files, trees),
+            self._keyword(key),
+            self._missing("mask", key, files, trees),
+            self._missing("heatmap", key, files, trees),
+        ]
+        # A keyword that is refused is also why there is no mask: said once.
+        unlike = {(one.file, one.reason): one for one in reversed(found) if one}
+        return list(reversed(unlike.values()))
 
-    def _missing(self, role: Role, key: SceneKey, trees: SceneTrees) -> Rejection:
+    def _missing(
+        self, role: Role, key: SceneKey, files: SceneFiles, trees: SceneTrees
+    ) -> Rejection | None:
+        if getattr(files, role) or role in files.unusable:
+            return None
         if refusal := self._ingest.why_missing(role, key):
             return refusal
         expected = SceneName(*key).relative(_SUFFIXES[role])
@@ -165,7 +174,7 @@ class Rules:
 
     def leave_aside_unused(self, key: SceneKey, files: SceneFiles) -> None:
         """Leave aside masks of further keywords that the video does not have (any more)."""
-        keywords = self._keywords[key[0]]
+        keywords = self._keywords.get(key[0], ())
         for index in list(files.further_masks):
             if index >= len(keywords) or not keywords[index]:
                 del files.further_masks[index]
@@ -202,6 +211,6 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.9g}"
 
 
-def refusal_of(key: SceneKey, refused: Refused) -> Rejection:
-    """Return the refusal of a scene whose files break a rule."""
-    return Rejection(*key, refused.file, refused.reason, refused.found)
+def refusals_of(key: SceneKey, broken: Iterable[Refused]) -> list[Rejection]:
+    """Return the refusals of a scene whose files break rules."""
+    return [Rejection(*key, refused.file, refused.reason, refused.found) for refused in broken]

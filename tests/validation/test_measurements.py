@@ -79,7 +79,7 @@ def test_one_changed_file_is_noticed_and_read_alone(
     read.clear()
     second = measure(scenes)
     assert read == [("7000", 7)]
-    refused = second.pop(("7000", 7)).outcome
+    (refused,) = second.pop(("7000", 7)).outcome
     assert isinstance(refused, Refused)
     assert refused.reason is Reason.UNREADABLE_IMAGE
     del first["7000", 7]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import struct
 import zlib
@@ -200,6 +201,9 @@ BROKEN: dict[str, tuple[Change, Reason, str]] = {
     "a link to itself": (link("mask", ""), Reason.UNREADABLE_IMAGE, "mask"),
 }
 
+ALSO = {"image rotated by EXIF, mates not": ["heatmap"]}
+"""Further files that are refused for the same reason."""
+
 SOUND = {"7000000000000000001": 2, "7000000000000000002": 1}
 
 
@@ -228,14 +232,53 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
 def test_a_broken_file_refuses_its_scene_with_reason_and_path(judged: Judged, kind: str) -> None:
     _, reason, role = BROKEN[kind]
     video_id = judged.video_ids[kind]
-    (rejection,) = [one for one in judged.rejections if one.video_id == video_id]
-    file = getattr(Files.of(judged.root, video_id), role).relative_to(judged.root).as_posix()
-    assert (rejection.scene_number, rejection.reason, rejection.file) == (1, reason, file)
-    assert rejection.found
+    found = [one for one in judged.rejections if one.video_id == video_id]
+    files = Files.of(judged.root, video_id)
+    assert {(one.scene_number, one.reason, judged.root / one.file) for one in found} == {
+        (1, reason, getattr(files, at_fault)) for at_fault in (role, *ALSO.get(kind, ()))
+    }
+    assert all(one.found for one in found)
 
 
 def test_the_other_scenes_go_on(judged: Judged) -> None:
     with (judged.root / validate.SCENES).open(newline="") as file:
         valid = [(row["video_id"], int(row["scene_number"])) for row in csv.DictReader(file)]
     assert valid == [(video, n) for video, count in SOUND.items() for n in range(1, count + 1)]
-    assert len(judged.rejections) == len(BROKEN)
+    assert {one.video_id for one in judged.rejections} == set(judged.video_ids.values())
+
+
+def test_a_scene_is_refused_for_all_its_faults_at_once(workspace: Workspace) -> None:
+    video, other = SOUND
+    write_validate_inputs(workspace.root, {video: 2, other: 1})
+    (workspace.path("data/keywords.csv")).write_text(f"_id,keyword\n{video},mug\n{other},\n")
+    cut("image", 0.6)(Files.of(workspace.root, video))
+    write("mask", levels(0))(Files.of(workspace.root, video))
+    delete("heatmap")(Files.of(workspace.root, video))
+    write("mask", encode(spot((WIDTH, HEIGHT)), "png"))(Files.of(workspace.root, other))
+    delete("heatmap")(Files.of(workspace.root, other))
+    with workspace.path("params.yaml").open("a") as params:
+        params.write("validate: {min_valid_fraction: 0}\n")
+    verdicts = validate.judge(workspace, validate.ValidateParams.load(workspace))
+    assert [[one.reason for one in broken] for broken in verdicts.refused] == [
+        [Reason.MISSING_HEATMAP, Reason.UNREADABLE_IMAGE, Reason.MASK_EMPTY],
+        [Reason.KEYWORD_BLANK, Reason.MISSING_HEATMAP, Reason.ASPECT_RATIO_DIFFERS],
+    ]
+    validate.main(workspace)
+    assert len(read_rejections(workspace.path(validate.REFUSED))) == 6
+    summary = json.loads(workspace.path(validate.SUMMARY).read_text())
+    assert (summary["scenes_in"], summary["refused"]) == (3, 2)
+    assert summary["refused_by_reason"]["missing_heatmap"] == 2
+
+
+def test_outs_do_not_tell_what_was_remembered(workspace: Workspace) -> None:
+    """Refusals come in the order of the scenes, not in that in which they were found out."""
+    video, other = SOUND
+    write_validate_inputs(workspace.root, {video: 2, other: 1})
+    write("mask", levels(0))(Files.of(workspace.root, other))
+    params = validate.ValidateParams.load(workspace)
+    validate.judge(workspace, params)
+    write("mask", levels(255))(Files.of(workspace.root, video))
+    again = validate.judge(workspace, params)
+    workspace.path(".gazeshift/measurements.sqlite").unlink()
+    assert validate.judge(workspace, params) == again
+    assert [one.video_id for one in again.rejections] == [video, other]

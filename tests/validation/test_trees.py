@@ -96,8 +96,8 @@ def test_a_link_within_the_data_root_is_its_file(workspace: Workspace) -> None:
     trees = scan_trees(workspace)
     assert trees.strays == []
     files = trees.scenes["7000", 1]
-    assert files.refusal is None
-    assert files.paths == (f"{IMAGES}/{NAME}",)
+    assert files.refusals == []
+    assert files.paths == (f"{IMAGES}/{NAME}", "", "")
 
 
 def test_scenes_join_by_number_however_their_folders_are_laid_out(workspace: Workspace) -> None:
