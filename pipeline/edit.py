@@ -59,5 +59,4 @@ def main(workspace: Workspace) -> None:
         if _SUMMARY in todo:
             write_records(outs, tasks, outs.staging / TABLE)
             outs.accept(_SUMMARY, [TABLE])
-    editor.cache.prune()
     LOG.info("edit: %d scenes, %d of them in this run.", len(tasks), len(items))

@@ -57,9 +57,12 @@ def clean_prediction(latents: Tensor, velocity: Tensor, level: Level) -> Tensor:
     return math.cos(level.angle) * latents - math.sin(level.angle) * velocity
 
 
-def velocity_towards(clean: Tensor, latents: Tensor, level: Level) -> Tensor:
-    """Return the velocity with which `clean_prediction` gives `clean`; the level is not clean."""
-    return (math.cos(level.angle) * latents - clean) / math.sin(level.angle)
+def velocity_change(clean_change: Tensor, level: Level) -> Tensor:
+    """Return what must be added to a velocity, so that its `clean_prediction` changes so.
+
+    The level is not the clean one.
+    """
+    return -clean_change / math.sin(level.angle)
 
 
 def velocity_of_noise(noise: Tensor, latents: Tensor, level: Level) -> Tensor:

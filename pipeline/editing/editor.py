@@ -24,7 +24,7 @@ from pipeline.editing.settings import EditParams
 from pipeline.evaluation.integrity import structure_similarity
 from pipeline.storage.files import digest
 
-CODE_VERSION = "6"
+CODE_VERSION = "7"
 
 
 class Ask(NamedTuple):
@@ -68,6 +68,7 @@ class Edited(NamedTuple):
             the autoencoder's round trip.
         whole_psnr_db: the same over the whole frame; for a sham edit, its identity.
         whole_ssim: structure similarity of the whole frame, likewise.
+        decoder_fit: R² of the scene's linear decoder (`edit.least_decoder_fit`).
     """
 
     difference: NDArray[np.float32]
@@ -79,6 +80,7 @@ class Edited(NamedTuple):
     outside_psnr_db: float
     whole_psnr_db: float
     whole_ssim: float
+    decoder_fit: float
 
 
 class SceneEditor:
@@ -106,7 +108,14 @@ class SceneEditor:
         self.cache = cache
         self._preparation = Preparation(denoiser, params, models, cache)
         self._gradient = (
-            GradientGuidance(guide, params.gradient_strength, params.gradient_steps)
+            GradientGuidance(
+                guide,
+                denoiser.backbone,
+                params.gradient_strength,
+                params.gradient_steps,
+                params.least_decoder_fit,
+                denoiser.half,
+            )
             if params.gradient_strength
             else None
         )
@@ -116,7 +125,7 @@ class SceneEditor:
         return editor_key(self._preparation.key, self.params)
 
     def prepare(self, scenes: Sequence[Scene]) -> Prepared:
-        """Encode and invert scenes; inversions come from the cache where it has them."""
+        """Encode and invert scenes, as far as the cache does not have that."""
         return self._preparation.prepare(scenes)
 
     def edit(self, prepared: Prepared, asks: Sequence[Ask]) -> list[Edited]:
@@ -233,6 +242,7 @@ class SceneEditor:
                 outside_psnr_db=outside[row].item(),
                 whole_psnr_db=whole[row].item(),
                 whole_ssim=float(structure_similarity(before[row], after[row]).mean()),
+                decoder_fit=canvas.decoder.fit[row].item(),
             )
 
     def _canvas(self, prepared: Prepared, asks: Sequence[Ask]) -> Canvas:
@@ -243,7 +253,9 @@ class SceneEditor:
             unedited=torch.where(
                 sham, prepared.round_trip[scenes], prepared.reconstruction[scenes]
             ),
-            decoder=prepared.decoder[scenes],
+            latents=prepared.inversion.redrawn[scenes],
+            decoded=prepared.reconstruction[scenes],
+            decoder=prepared.decoder.take(scenes),
             weight=self._preparation.tensor(np.stack([ask.weight for ask in asks])[:, None]),
             raised=self._preparation.tensor(np.stack([ask.raised for ask in asks])),
             lowered=self._preparation.tensor(np.stack([ask.lowered for ask in asks])),

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.editing.linear_decoder import picture_change, pixels_per_latent
-from pipeline.editing.models import Guide
+from pipeline.diffusion.precision import autocast
+from pipeline.editing.linear_decoder import LinearDecoder
+from pipeline.editing.models import Guide, LatentModel
 
 _NO_ATTENTION = 1e-9
 
@@ -21,7 +22,9 @@ class Canvas:
     Attributes:
         image: N×3×H×W in [-1, 1], the originals.
         unedited: N×3×H×W, the originals, reconstructed without an edit.
-        decoder: N×3f²×9C, what a change of their latents does to them (`linear_decoder`).
+        latents: N×C×h×w of the reconstruction.
+        decoded: N×3×H×W, the decoded `latents`.
+        decoder: what a change of them does to the picture.
         weight: N×1×H×W in [0, 1], how much of a change each pixel takes.
         raised: N×H×W in {0, 1}, where attention is to rise (or to fall).
         lowered: N×H×W in {0, 1}, at whose cost; with `raised` the whole of the comparison.
@@ -29,14 +32,21 @@ class Canvas:
 
     image: Tensor
     unedited: Tensor
-    decoder: Tensor
+    latents: Tensor
+    decoded: Tensor
+    decoder: LinearDecoder
     weight: Tensor
     raised: Tensor
     lowered: Tensor
 
     def latent_weight(self) -> Tensor:
         """Return the region at the size of the latents, N×1×h×w: every latent that it touches."""
-        return functional.max_pool2d(self.weight, pixels_per_latent(self.decoder))
+        return functional.max_pool2d(self.weight, self.image.shape[-1] // self.latents.shape[-1])
+
+    def take(self, scenes: Tensor) -> Canvas:
+        """Return the scenes at these positions."""
+        parts = {name: part[scenes] for name, part in vars(self).items() if name != "decoder"}
+        return Canvas(decoder=self.decoder.take(scenes), **parts)
 
     def composite(self, decoded: Tensor) -> Tensor:
         """Return the originals with the decoded pictures' difference added inside the region."""
@@ -64,18 +74,27 @@ class GradientGuidance:
     what the edit's prediction has more than the unedited one's at the same noise level; a
     prediction is blurred at high noise, a difference of two is not.
 
+    What the prediction does to the picture tells the scene's linear decoder, or, where that fits
+    too badly, the decoder itself, one scene at a time: the gradient through it takes much memory.
+
     Attributes:
         guide: a differentiable attention model.
+        backbone: whose decoder it is.
         gain: in [0, 1], the part of the distance to cover at each step.
         steps: how many of the last steps it guides.
+        least_fit: R² from which on the linear decoder is trusted.
+        half: decode in 16 bits where the device is faster in them.
     """
 
     guide: Guide
+    backbone: LatentModel
     gain: float
     steps: int
+    least_fit: float
+    half: bool
 
-    def moved(self, clean: Tensor, own_clean: Tensor, canvas: Canvas, goal: Tensor) -> Tensor:
-        """Return the moved latents.
+    def correction(self, clean: Tensor, own_clean: Tensor, canvas: Canvas, goal: Tensor) -> Tensor:
+        """Return by how much the predicted clean latents are to be moved, N×C×h×w.
 
         Args:
             clean: N×C×h×w, the predicted clean latents of the edit.
@@ -83,14 +102,31 @@ class GradientGuidance:
             canvas: the scenes.
             goal: N log odds.
         """
+        linear = canvas.decoder.fit >= self.least_fit
+        slope, odds = torch.empty_like(clean), torch.empty_like(goal)
+        for scenes in (linear.nonzero()[:, 0], *(~linear).nonzero()):
+            if len(scenes):
+                part = clean[scenes], own_clean[scenes], canvas.take(scenes)
+                slope[scenes], odds[scenes] = self._slope(*part, bool(linear[scenes[0]]))
+        steepness = slope.square().flatten(1).sum(1).clamp(min=1e-12)
+        length = self.gain * (goal - odds) / steepness
+        return length[:, None, None, None] * slope
+
+    def _slope(
+        self, clean: Tensor, own_clean: Tensor, canvas: Canvas, linear: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradient of the log odds inside the region, N×C×h×w, and the log odds, N."""
         weight = canvas.latent_weight()
         with torch.enable_grad():
             moved = clean.detach().requires_grad_()
-            change = picture_change(canvas.decoder, weight * (moved - own_clean))
-            pictures = (canvas.image + canvas.weight * change).clamp(-1, 1)
-            odds = log_odds(self.guide, pictures, canvas)
+            change = weight * (moved - own_clean)
+            seen = (
+                canvas.decoder.picture_change(change) if linear else self._decoded(change, canvas)
+            )
+            odds = log_odds(self.guide, (canvas.image + canvas.weight * seen).clamp(-1, 1), canvas)
             (slope,) = torch.autograd.grad(odds.sum(), moved)
-        slope = slope * weight
-        steepness = slope.square().flatten(1).sum(1).clamp(min=1e-12)
-        length = self.gain * (goal - odds.detach()) / steepness
-        return clean + length[:, None, None, None] * slope
+        return slope * weight, odds.detach()
+
+    def _decoded(self, change: Tensor, canvas: Canvas) -> Tensor:
+        with autocast(change.device, self.half):
+            return self.backbone.decode(canvas.latents + change).float() - canvas.decoded

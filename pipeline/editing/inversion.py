@@ -20,6 +20,9 @@ from torch import Tensor
 from pipeline.editing.ddim import Level, clean_prediction, step, step_back
 from pipeline.editing.denoiser import Denoiser
 
+# Of the last step, that is added to it: a factor over 2/3 from miss to miss is not believed.
+_LARGEST_PART = 2.0
+
 
 @dataclass(frozen=True)
 class Inversion:
@@ -27,10 +30,11 @@ class Inversion:
 
     Attributes:
         noisy: N×C×h×w, the latents at the deepest level.
-        clean: N×S×C×h×w, what the model predicted as clean at each of the S levels above 0, from
-            the first to the deepest. An edit's own predictions are compared with these.
-        redrawn: N×C×h×w, what the redraw under the unchanged control comes back with: the unedited
-            reconstruction, from which an edit's difference is taken.
+        clean: N×S×C×h×w, what the redraw under the unchanged control predicts as clean at each of
+            the S levels above 0, from the first to the deepest. An edit's own predictions are
+            compared with these.
+        redrawn: N×C×h×w, what that redraw comes back with: the unedited reconstruction, from which
+            an edit's difference is taken.
     """
 
     noisy: Tensor
@@ -64,7 +68,6 @@ def invert(
     """
     control = denoiser.embedded(control)
     velocity = denoiser.velocity(latents, levels[1], text, control)
-    clean = []
     for start, end in itertools.pairwise(levels):
         guesses, answers = [velocity], list[Tensor]()
         for _ in range(refinements):
@@ -73,30 +76,37 @@ def invert(
             guesses.append(_accelerated(guesses, answers))
         velocity = guesses[-1]
         latents = step_back(latents, velocity, end, start)
-        clean.append(clean_prediction(latents, velocity, end))
-    return Inversion(
-        latents, torch.stack(clean, 1), _redrawn(denoiser, latents, text, control, levels)
-    )
+    clean, redrawn = _redrawn(denoiser, latents, text, control, levels)
+    return Inversion(latents, clean, redrawn)
 
 
 def _accelerated(guesses: Sequence[Tensor], answers: Sequence[Tensor]) -> Tensor:
     """Return the next guess of a fixed point, each N×C×h×w: Anderson's, from the last two answers.
 
     Where the difference between guess and answer shrinks by one factor throughout, it is the limit.
+    Where it does not shrink, there is nothing left to learn but rounding: the answer stays.
     """
     if len(answers) < 2:
         return answers[-1]
     missed, missed_before = (answers[at] - guesses[at] for at in (-1, -2))
     change = missed - missed_before
-    overlap, square = (missed * change).flatten(1).sum(1), change.square().flatten(1).sum(1)
-    part = (overlap / square.clamp(min=1e-12))[:, None, None, None]
-    return answers[-1] - part * (answers[-1] - answers[-2])
+    shrinks = _square(missed) < _square(missed_before)
+    part = (missed * change).flatten(1).sum(1) / _square(change).clamp(min=1e-30)
+    part = torch.where(shrinks, part, 0).clamp(-_LARGEST_PART, _LARGEST_PART)
+    return answers[-1] - part[:, None, None, None] * (answers[-1] - answers[-2])
+
+
+def _square(values: Tensor) -> Tensor:
+    return values.square().flatten(1).sum(1)
 
 
 def _redrawn(
     denoiser: Denoiser, latents: Tensor, text: Tensor, control: Tensor, levels: Sequence[Level]
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
+    """Return what is predicted as clean at each level above 0, N×S×C×h×w, and the redraw."""
+    clean = []
     for end, start in reversed(list(itertools.pairwise(levels))):
         velocity = denoiser.velocity(latents, start, text, control)
+        clean.append(clean_prediction(latents, velocity, start))
         latents = step(latents, velocity, start, end)
-    return latents
+    return torch.stack(clean[::-1], 1), latents

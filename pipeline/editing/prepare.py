@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +16,11 @@ from pipeline.editing.cache import Cache
 from pipeline.editing.ddim import noise_levels
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.inversion import Inversion, invert
-from pipeline.editing.linear_decoder import linear_decoder
+from pipeline.editing.linear_decoder import LinearDecoder, fit_decoder
 from pipeline.editing.settings import EditParams
 from pipeline.storage.files import digest
 
-CODE_VERSION = "6"
+CODE_VERSION = "7"
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -34,14 +34,12 @@ class Scene(NamedTuple):
         mask: H×W, the keyword.
         heatmap: H×W in [0, 1], the scene's own, as the control holds it.
         keyword: its name.
-        digest: of the files behind it.
     """
 
     image: NDArray[np.uint8]
     mask: Mask
     heatmap: Map
     keyword: str
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Prepared:
         image: N×3×H×W in [-1, 1].
         round_trip: N×3×H×W, through the autoencoder and back.
         reconstruction: N×3×H×W, inverted and redrawn under the own control: the sham edit.
-        decoder: N×3f²×9C, the decoder as a linear map around the round trip.
+        decoder: as a linear map, fitted around the round trip.
         text: N×T×D.
         own: N×2×H×W, the controls.
         inversion: where every redraw starts.
@@ -62,7 +60,7 @@ class Prepared:
     image: Tensor
     round_trip: Tensor
     reconstruction: Tensor
-    decoder: Tensor
+    decoder: LinearDecoder
     text: Tensor
     own: Tensor
     inversion: Inversion
@@ -76,7 +74,7 @@ class Preparation:
         denoiser: backbone and ControlNet.
         params: section `edit`.
         models: digest of backbone and ControlNet.
-        cache: of inversions.
+        cache: of what is made of scenes.
     """
 
     def __init__(self, denoiser: Denoiser, params: EditParams, models: str, cache: Cache) -> None:
@@ -88,7 +86,7 @@ class Preparation:
         self.levels = noise_levels(schedule, params.depth, params.steps)
         self.key = preparation_key(models, params, denoiser.uses_control)
         # In the cache, results of 16 and of 32 bits are told apart.
-        self._here = digest(self.key, str(half_type(self.device) if denoiser.half else None))
+        self._bits = str(half_type(self.device) if denoiser.half else None)
 
     @torch.no_grad()
     def prepare(self, scenes: Sequence[Scene]) -> Prepared:
@@ -97,37 +95,68 @@ class Preparation:
         image = self.tensor(pixels) / 127.5 - 1
         own = self.controls([(scene.mask, scene.heatmap) for scene in scenes])
         text = self.denoiser.backbone.encode_texts([scene.keyword for scene in scenes])
-        keys = tuple(digest(self._here, scene.digest, scene.keyword) for scene in scenes)
-        cached = {place: self.cache.get(key) for place, key in enumerate(keys)}
-        found = {place: made for place, made in cached.items() if made is not None}
-        missing = [place for place in cached if place not in found]
-        for places in chunks(missing, self.params.batch_size):
-            made = self._made(image[places], text[places], own[places])
+        latents, round_trip, jacobian, fit = self._kept(
+            [self._picture_key(scene) for scene in scenes], self._seen, image
+        )
+        keys = [self._key(scene) for scene in scenes]
+        *inversion, reconstruction = self._kept(keys, self._inverted, latents, text, own)
+        return Prepared(
+            image=image,
+            round_trip=round_trip,
+            reconstruction=reconstruction,
+            decoder=LinearDecoder(jacobian, fit),
+            text=text,
+            own=own,
+            inversion=Inversion(*inversion),
+            keys=tuple(keys),
+        )
+
+    def _picture_key(self, scene: Scene) -> str:
+        """Return a digest of all that the autoencoder's part depends on."""
+        size = str(scene.image.shape)
+        return digest(
+            "picture", CODE_VERSION, self.denoiser.backbone.digest, size, scene.image.tobytes()
+        )
+
+    def _key(self, scene: Scene) -> str:
+        """Return a digest of all that the inversion depends on, the own control included."""
+        control = digest(scene.mask.tobytes(), scene.heatmap.astype(np.float32).tobytes())
+        return digest(self.key, self._bits, self._picture_key(scene), control, scene.keyword)
+
+    def _kept(
+        self, keys: Sequence[str], make: Callable[..., Sequence[Tensor]], *inputs: Tensor
+    ) -> list[Tensor]:
+        """Return what is in the cache under the keys, after making what is not, in batches."""
+        found = {place: self.cache.get(key) for place, key in enumerate(keys)}
+        for places in chunks(
+            [place for place in found if not found[place]], self.params.batch_size
+        ):
+            made = make(*(values[places] for values in inputs))
             for row, place in enumerate(places):
-                found[place] = {name: values[row : row + 1] for name, values in made.items()}
-                self.cache.put(keys[place], found[place])
+                # A copy: a view would keep the whole batch in memory.
+                kept = {str(n): values[row : row + 1].clone() for n, values in enumerate(made)}
+                self.cache.put(keys[place], kept)
+                found[place] = kept
         # Convolutions round by memory layout: what was computed and what was read must not differ.
-        stacked = {
-            name: torch.cat([found[place][name].cpu() for place in range(len(keys))])
+        return [
+            torch.cat([kept[name].cpu() for kept in found.values() if kept])
             .contiguous()
             .to(self.device)
-            for name in found[0]
-        }
-        inversion = Inversion(*(stacked.pop(field.name) for field in fields(Inversion)))
-        return Prepared(image=image, text=text, own=own, inversion=inversion, keys=keys, **stacked)
+            for name in found[0] or ()
+        ]
 
-    def _made(self, image: Tensor, text: Tensor, own: Tensor) -> dict[str, Tensor]:
-        """Return what is kept of N scenes: their inversions, and what depends on these alone."""
+    def _seen(self, image: Tensor) -> Sequence[Tensor]:
+        """Return what the autoencoder makes of N pictures: latents, round trip, decoder."""
         backbone = self.denoiser.backbone
         latents = backbone.encode_images(image)
         round_trip = backbone.decode(latents)
-        inversion = invert(self.denoiser, latents, text, own, self.levels, self.params.refinements)
-        return {
-            **vars(inversion),
-            "round_trip": round_trip,
-            "reconstruction": backbone.decode(inversion.redrawn),
-            "decoder": linear_decoder(backbone, latents, round_trip),
-        }
+        decoder = fit_decoder(backbone, latents, round_trip)
+        return latents, round_trip, decoder.jacobian, decoder.fit
+
+    def _inverted(self, latents: Tensor, text: Tensor, own: Tensor) -> Sequence[Tensor]:
+        """Return N inversions, and the pictures that come back from them."""
+        made = invert(self.denoiser, latents, text, own, self.levels, self.params.refinements)
+        return *vars(made).values(), self.denoiser.backbone.decode(made.redrawn)
 
     def controls(self, maps: Sequence[tuple[NDArray, Map]]) -> Tensor:
         """Return the controls, N×2×H×W, of masks and heatmaps."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.editing.ddim import Level, clean_prediction, step, velocity_towards
+from pipeline.editing.ddim import Level, clean_prediction, step, velocity_change
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.guidance import Canvas, GradientGuidance
 from pipeline.editing.inversion import Inversion
@@ -56,14 +56,17 @@ def redraw(
     if denoiser.uses_control:
         # Control guidance: towards the wanted control and beyond, inside the region alone.
         gain = request.control_gain[:, None, None, None] * canvas.latent_weight()
-        control = control + gain * (denoiser.embedded(request.wanted) - control)
+        change = gain * (denoiser.embedded(request.wanted) - control)
+        # In the embedding's own precision, or the network would run in another than the inversion.
+        control = control + change.to(control.dtype)
     latents = inversion.noisy
     for index in range(len(levels) - 1, 0, -1):
         start, end = levels[index], levels[index - 1]
         velocity = denoiser.velocity(latents, start, request.text, control)
         if gradient is not None and index <= gradient.steps:
             clean = clean_prediction(latents, velocity, start)
-            moved = gradient.moved(clean, inversion.clean[:, index - 1], canvas, request.goal)
-            velocity = velocity_towards(moved, latents, start)
+            own_clean = inversion.clean[:, index - 1]
+            correction = gradient.correction(clean, own_clean, canvas, request.goal)
+            velocity = velocity + velocity_change(correction, start)
         latents = step(latents, velocity, start, end)
     return latents

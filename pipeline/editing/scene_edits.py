@@ -59,7 +59,8 @@ class SceneTask(NamedTuple):
         wishes = [
             digest(file_digest(wish.heatmap), wish.name, str(wish[2:])) for wish in self.wishes
         ]
-        return digest(self.digest, file_digest(self.heatmap), self.keyword, *wishes)
+        maps = map(file_digest, (*self.masks, self.heatmap))
+        return digest(self.digest, *maps, self.keyword, *wishes)
 
 
 class _Opened(NamedTuple):
@@ -141,7 +142,6 @@ def _open(task: SceneTask, editor: SceneEditor, image_size: tuple[int, int]) -> 
         mask=_union(task.masks, image_size),
         heatmap=read_heatmap(task.heatmap, image_size),
         keyword=task.keyword,
-        digest=digest(task.digest, file_digest(task.heatmap), str(image_size)),
     )
     return _Opened(original, weights, scene)
 
@@ -250,6 +250,7 @@ def _record(
         "outside_psnr_db": edited.outside_psnr_db,
         "whole_psnr_db": edited.whole_psnr_db,
         "whole_ssim_raw": edited.whole_ssim,
+        "decoder_fit": edited.decoder_fit,
     }
     if wish.redistributes:
         record["fade"] = fade

@@ -25,7 +25,7 @@ class EditParams(Section):
     """What boosts and reductions redraw: the product, or everything else (product kept)."""
     depth: Annotated[float, Field(gt=0, le=1)] = 0.7
     """How far into the noise a scene is inverted, as a fraction of the schedule."""
-    steps: Annotated[int, Field(ge=1, le=1000)] = 8
+    steps: Annotated[int, Field(ge=1, le=1000)] = 5
     """Steps of the inversion, and of the way back."""
     refinements: Annotated[int, Field(ge=1, le=20)] = 3
     """Model evaluations for each step of the inversion; more come nearer to an exact one."""
@@ -33,8 +33,11 @@ class EditParams(Section):
     """Control guidance: 1 follows the modified control plainly, more exaggerates it, 0 is off."""
     gradient_strength: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Gradient guidance: the part of the way to the dose, as the guide sees it, at each step."""
-    gradient_steps: Annotated[int, Field(ge=0)] = 5
+    gradient_steps: Annotated[int, Field(ge=0)] = 3
     """How many of the steps it guides, the least noisy ones: in deep noise it has little to see."""
+    least_decoder_fit: Annotated[float, Field(le=1, allow_inf_nan=False)] = 0.8
+    """The decoder's gradient comes from a linear map where that explains at least so much (R²) of
+    what the decoder does to a scene, else from the decoder itself, which takes longer; 1 always."""
     guide: str = "outputs/attention_model"
     """Attention model of gradient guidance and calibration: a folder or a model's name."""
     calibrate: bool = True

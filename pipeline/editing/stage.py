@@ -16,6 +16,8 @@ from pipeline.storage.images import ImageRefused
 from pipeline.storage.outs import StageOuts
 
 CODE_VERSION = "5"
+# Looking through a cache of thousands of files takes a while, a batch takes longer than that.
+_BATCHES_PER_PRUNING = 20
 
 
 def item_key(task: SceneTask, editor: SceneEditor, image_size: tuple[int, int]) -> str:
@@ -48,6 +50,9 @@ def edited(
                 ) from error
             yield from zip(batch, made, strict=True)
             progress.update(len(batch))
+            if start // size % _BATCHES_PER_PRUNING == 0:
+                editor.cache.prune()
+    editor.cache.prune()
 
 
 def pictures(task: SceneTask, out: str) -> list[str]:

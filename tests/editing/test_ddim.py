@@ -10,8 +10,8 @@ from pipeline.editing.ddim import (
     psnr_db,
     step,
     step_back,
+    velocity_change,
     velocity_of_output,
-    velocity_towards,
 )
 
 ALPHAS = torch.cos(torch.linspace(0.01, 1.5, 100)) ** 2
@@ -41,7 +41,8 @@ def test_a_step_with_the_true_velocity_keeps_clean_picture_and_noise() -> None:
     torch.testing.assert_close(step(noisy, velocity, start, end), expected)
     torch.testing.assert_close(step_back(expected, velocity, start, end), noisy)
     torch.testing.assert_close(clean_prediction(noisy, velocity, start), clean)
-    torch.testing.assert_close(velocity_towards(clean, noisy, start), velocity)
+    towards_noise = velocity + velocity_change(noise - clean, start)
+    torch.testing.assert_close(clean_prediction(noisy, towards_noise, start), noise)
     torch.testing.assert_close(velocity_of_output(noise, noisy, start, "epsilon"), velocity)
 
 

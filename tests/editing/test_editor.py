@@ -8,6 +8,7 @@ import torch
 from tiny_models import BrightnessGuide, tiny_denoiser
 from torch.nn import functional
 
+from pipeline.diffusion import precision
 from pipeline.editing.cache import TensorCache
 from pipeline.editing.editor import Ask, Edited, Prepared, Scene, SceneEditor
 from pipeline.editing.regions import feathered_region
@@ -22,7 +23,7 @@ HEATMAP = np.full(SIZE, 0.3, np.float32)
 def scenes() -> list[Scene]:
     random = np.random.default_rng(0)
     images = random.integers(60, 190, (2, 6, 4, 3), np.uint8).repeat(8, 1).repeat(8, 2)
-    return [Scene(image, MASK, HEATMAP, "mug", f"scene {n}") for n, image in enumerate(images)]
+    return [Scene(image, MASK, HEATMAP, "mug") for image in images]
 
 
 def make_editor(folder: Path, **params: float) -> SceneEditor:
@@ -61,7 +62,7 @@ def test_calibrated_edits_reach_their_dose_in_the_guides_eyes(editor, prepared) 
     alphas = [0.75, 1.25, 1.5]
     edits = editor.edit(prepared, [ask(scene, a) for scene in (0, 1) for a in alphas])
     assert all(edit.reached and edit.evaluations <= 3 for edit in edits)
-    np.testing.assert_allclose(achieved(edits), 2 * np.log(alphas).tolist(), atol=0.05)
+    np.testing.assert_allclose(achieved(edits), 2 * np.log(alphas).tolist(), atol=0.06)
 
 
 def test_edits_come_back_in_the_order_they_were_asked_for(tmp_path: Path) -> None:
@@ -108,16 +109,54 @@ def test_the_limit_holds_and_what_falls_short_is_unreached(tmp_path: Path) -> No
     assert not edit.reached
 
 
-def test_one_inversion_serves_all_and_comes_back_from_the_cache(tmp_path: Path) -> None:
+def no_model(*_: Any, **__: Any) -> None:
+    raise AssertionError("a model was called")
+
+
+def tensors(prepared: Prepared) -> dict[str, torch.Tensor]:
+    """All that is kept of scenes."""
+    parts = (prepared, prepared.inversion, prepared.decoder)
+    every = {name: values for part in parts for name, values in vars(part).items()}
+    return {name: values for name, values in every.items() if isinstance(values, torch.Tensor)}
+
+
+def test_what_is_made_of_a_scene_comes_back_from_the_cache(tmp_path: Path) -> None:
+    first = tensors(make_editor(tmp_path).prepare(scenes()))
+    editor = make_editor(tmp_path)
+    backbone: Any = editor.denoiser.backbone
+    backbone.encode_images = backbone.decode = backbone.unet.forward = no_model
+    again = tensors(editor.prepare(scenes()))
+    assert len(first) == 10
+    for name, values in first.items():
+        assert torch.equal(again[name], values), name
+        assert again[name].stride() == values.stride(), name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"mask": ~MASK}, {"heatmap": HEATMAP / 2}, {"keyword": "cup"}],
+    ids=["mask", "heatmap", "keyword"],
+)
+def test_another_control_or_keyword_is_another_inversion(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    """The image alone is not enough: `variant.keywords` chooses among masks of one scene."""
     first = make_editor(tmp_path).prepare(scenes())
-    assert len(list(tmp_path.rglob("*.safetensors"))) == 2
-    again = make_editor(tmp_path).prepare(scenes())
-    for name, values in vars(first.inversion).items():
-        assert (getattr(again.inversion, name) == values).all()
-        assert getattr(again.inversion, name).stride() == values.stride()
-    deeper = make_editor(tmp_path, depth=0.5).prepare(scenes())
+    editor = make_editor(tmp_path)
+    editor.denoiser.backbone.encode_images = no_model
+    other = editor.prepare([scene._replace(**change) for scene in scenes()])
+    assert not set(first.keys) & set(other.keys)
+    if "keyword" not in change:  # The tiny backbone reads no text.
+        assert (other.inversion.noisy != first.inversion.noisy).any()
+
+
+def test_other_settings_make_other_inversions_of_the_same_round_trip(tmp_path: Path) -> None:
+    first = make_editor(tmp_path).prepare(scenes())
+    editor = make_editor(tmp_path, depth=0.5)
+    editor.denoiser.backbone.encode_images = no_model
+    deeper = editor.prepare(scenes())
+    assert torch.equal(deeper.round_trip, first.round_trip)
     assert (deeper.inversion.noisy != first.inversion.noisy).any()
-    assert len(list(tmp_path.rglob("*.safetensors"))) == 4
 
 
 def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
@@ -133,35 +172,65 @@ def test_an_edit_made_before_costs_no_model_call(tmp_path: Path) -> None:
     (made,) = first.edit(first.prepare(scenes()), [ask(0, 1.5)])
     again = make_editor(tmp_path, batch_size=1)
     prepared = again.prepare(scenes())
-    again.denoiser.backbone.unet.forward = None
+    again.denoiser.backbone.unet.forward = no_model
     (kept,) = again.edit(prepared, [ask(0, 1.5)])
     assert (kept.difference == made.difference).all()
     assert kept[1:] == made[1:]
-    with pytest.raises(TypeError):
+    with pytest.raises(AssertionError, match="a model was called"):
         again.edit(prepared, [ask(0, 1.4)])
 
 
-def test_control_guidance_stays_inside_the_region(editor, prepared) -> None:
+@pytest.mark.parametrize("strength", [0.0, 1.0, 2.0])
+def test_control_guidance_goes_from_the_own_control_through_the_wanted_one(
+    tmp_path: Path, strength: float
+) -> None:
+    """Without the gradient the strength of an edit is that of its control."""
+    editor = make_editor(tmp_path, gradient_strength=0, control_strength=1.5)
+    prepared = editor.prepare(scenes())
     denoiser, embeddings = editor.denoiser, []
-    own = denoiser.embedded(prepared.own[:1])
-
-    def noted(_: Any, inputs: tuple[torch.Tensor]) -> None:
-        embeddings.append(inputs[0].clone())
-
-    denoiser._beyond_embedding.controlnet_cond_embedding.register_forward_pre_hook(noted)
-    asked = ask(0, 1.5, 1.0)
+    denoiser._beyond_embedding.controlnet_cond_embedding.register_forward_pre_hook(
+        lambda _, inputs: embeddings.append(inputs[0].clone())
+    )
+    asked = ask(0, 1.5, strength)
     editor.edit(prepared, [asked])
-    inside = torch.from_numpy(asked.weight[None, None])
-    inside = functional.max_pool2d(inside, 4) > 0
-    followed = embeddings[-1]
-    outside = ~inside.expand_as(followed)
-    assert torch.equal(followed[outside], own[outside])
-    assert not torch.allclose(followed[~outside], own[~outside])
+    wanted = torch.from_numpy(np.stack([MASK, asked.heatmap]))[None].float()
+    own, wanted = denoiser.embedded(prepared.own[:1]), denoiser.embedded(wanted)
+    region = functional.max_pool2d(torch.from_numpy(asked.weight[None, None]), 4)
+    assert 0 < region.mean() < 1
+    expected = own + 1.5 * strength * region * (wanted - own)
+    torch.testing.assert_close(embeddings[-1], expected)
+
+
+def test_with_the_gradient_the_control_is_followed_however_strong_the_edit(
+    editor: SceneEditor, prepared: Prepared
+) -> None:
+    embeddings = []
+    editor.denoiser._beyond_embedding.controlnet_cond_embedding.register_forward_pre_hook(
+        lambda _, inputs: embeddings.append(inputs[0].clone())
+    )
+    editor.edit(prepared, [ask(0, 1.5, 0.5)])
+    editor.edit(prepared, [ask(0, 1.5, 1.0)])
+    torch.testing.assert_close(embeddings[0], embeddings[-1])
+
+
+@pytest.mark.parametrize("gradient_strength", [0.0, 0.7])
+def test_in_16_bits_too_an_unchanged_control_gives_the_unedited_scene(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gradient_strength: float
+) -> None:
+    """To the last bit: the edit runs the very network that its reconstruction ran."""
+    monkeypatch.setattr(precision, "half_type", lambda _: torch.bfloat16)
+    params = EditParams(gradient_strength=gradient_strength)
+    denoiser = dataclasses.replace(tiny_denoiser(), half=True)
+    editor = SceneEditor(denoiser, BrightnessGuide(), params, "models", TensorCache(tmp_path, 1))
+    prepared = editor.prepare(scenes()[:1])
+    assert denoiser.embedded(prepared.own).dtype is torch.bfloat16
+    (edit,) = editor.edit(prepared, [ask(0, 1.0, 1.0)])
+    assert (edit.difference == 0).all()
 
 
 def test_without_control_the_controlnet_does_not_run(tmp_path: Path) -> None:
     denoiser = dataclasses.replace(tiny_denoiser(), uses_control=False)
-    denoiser.controlnet.forward = None
+    denoiser.controlnet.forward = denoiser.controlnet.controlnet_cond_embedding.forward = no_model
     params = EditParams(half_precision=False)
     cache = TensorCache(tmp_path, 1)
     editor = SceneEditor(denoiser, BrightnessGuide(), params, "models", cache)
