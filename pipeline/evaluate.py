@@ -20,7 +20,13 @@ from pipeline.evaluation.gate import edited_with, verdict
 from pipeline.evaluation.judge import load_judge, refuse_guide
 from pipeline.evaluation.measure import Picture, measure
 from pipeline.evaluation.proofs import VARIANTS_ARM
-from pipeline.evaluation.scene_table import SCENES, pictures, read_edits, with_measurements
+from pipeline.evaluation.scene_table import (
+    SCENES,
+    chosen_scenes,
+    pictures,
+    read_edits,
+    with_measurements,
+)
 from pipeline.evaluation.settings import EvaluateParams
 from pipeline.parallel import each
 from pipeline.params import ComputeParams, load_image_size
@@ -141,6 +147,9 @@ class _Summary:
     ) -> None:
         import pandas as pd
 
+        sources = chosen_scenes(workspace, params)["heatmap_source"]
+        left_out = int((sources == "predicted").sum())
+
         from pipeline.evaluation.curves import dose_curve, variant_figures
         from pipeline.evaluation.proofs import prove
 
@@ -152,6 +161,7 @@ class _Summary:
         self.metrics = {
             **self.figures,
             "variants": variant_figures(table, params.seed),
+            "n_predicted_scenes_left_out": left_out,
             "judge": params.judge,
             "commit": commit(workspace),
             "started": _time(started_s),

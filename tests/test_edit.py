@@ -1,5 +1,7 @@
 import csv
+import json
 import os
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,7 +12,9 @@ from scene_trees import write_scene_tree
 from tiny_models import BrightnessGuide, TinyBackbone, tiny_controlnet
 
 from pipeline import dose_curve, edit, variant
+from pipeline.editing.editor import SceneEditor
 from pipeline.editing.loading import EditModels
+from pipeline.editing.prepare import Prepared, Scene
 from pipeline.errors import InputError
 from pipeline.storage.images import read_mask, read_rgb
 from pipeline.storage.outs import StageOuts
@@ -127,6 +131,49 @@ def test_a_placebo_changes_no_more_than_its_twin_does(corpus) -> None:
     assert all(0 < fade <= 1 for fade in fades)
     for boost, placebo in zip(*changes.values(), strict=True):
         assert placebo <= boost * 1.2
+
+
+def test_a_placebo_that_scales_is_not_calibrated_either(corpus) -> None:
+    """It lowers the product's share, and must not be allowed to do so by as much as it likes."""
+    corpus.path("params.yaml").write_text(
+        PARAMS.format("").replace("sample_videos", "placebo: scale, sample_videos")
+    )
+    variant.main(corpus)
+    edit.main(corpus)
+    table = pd.read_csv(corpus.path(edit.TABLE))
+    boost, placebo = (table[table["variant"] == name] for name in ("full_boost", "placebo"))
+    assert (placebo["alpha"] == 1.2).all()
+    assert placebo["strength"].tolist() == boost["strength"].tolist()
+    assert (placebo["evaluations"] == 1).all()
+    assert placebo[["fade", "guide_dose"]].notna().all(axis=None)
+
+
+def test_scenes_that_no_variant_modifies_cost_nothing(
+    corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among scenes of one batch too: only the second shows the keyword that is asked for."""
+    path = corpus.path(edit.SCENES)
+    table = pd.read_csv(path, dtype="str", keep_default_na=False)
+    table.loc[1, "extra_keywords"] = '["mug"]'
+    second = f"keyword_masks/{VIDEO}/{STEM}2-01.k1.png"
+    shutil.copy(corpus.path(table.loc[1, "keyword_mask_path"]), corpus.path(second))
+    table.loc[1, "extra_mask_paths"] = json.dumps([second])
+    table.to_csv(path, index=False)
+    params = PARAMS.format("").replace("sample_videos", "keywords: 1, sample_videos")
+    corpus.path("params.yaml").write_text(params)
+    variant.main(corpus)
+    prepared = []
+    prepare = SceneEditor.prepare
+
+    def noted(editor: SceneEditor, scenes: list[Scene]) -> Prepared:
+        prepared.append(len(scenes))
+        return prepare(editor, scenes)
+
+    monkeypatch.setattr(SceneEditor, "prepare", noted)
+    edit.main(corpus)
+    assert prepared == [1]
+    changed = [(scene(corpus, "full_boost", n) != original(corpus, n)).any() for n in (1, 2, 3)]
+    assert changed == [False, True, False]
 
 
 def test_a_killed_run_goes_on_where_it_was(corpus, monkeypatch: pytest.MonkeyPatch) -> None:

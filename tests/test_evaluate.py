@@ -13,9 +13,11 @@ from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
 from pipeline.editing import loading
 from pipeline.errors import InputError, ParamsError
 from pipeline.evaluation.control import ControlCheck
+from pipeline.evaluation.scene_table import SCENES
 from pipeline.splits import split_of
 from pipeline.storage.files import file_digest, write_bytes
 from pipeline.storage.workspace import Workspace
+from pipeline.variants.tables import read_validated_scenes
 
 VIDEOS = [str(n) for n in range(100, 160) if split_of(str(n)) == "test"][:4]
 PARAMS = """
@@ -80,6 +82,36 @@ def test_the_outs_hold_what_was_pretended(edited) -> None:
     assert same["share"].to_numpy() == pytest.approx(table["share"].to_numpy(), rel=1e-8)
     untouched = table[table["variant"].isin(["baseline", "alpha_1"])]
     assert (untouched["share"] == untouched["original_share"]).all()
+
+
+def test_a_variant_without_any_attention_on_the_product_has_no_relative_error(edited) -> None:
+    write_edits(edited.root, read_validated_scenes(edited.path(SCENES)), (48, 32), boost=0.0)
+    figures = run(edited)["variants"]["full_boost"]
+    assert figures["n_edited"] == 8
+    assert (figures["median_rel_error"], figures["within_15pct"]) == (None, None)
+    assert figures["mean_change"] < 0
+
+
+def test_each_variant_is_held_to_the_proofs(edited) -> None:
+    figures = run(edited)["variants"]["full_boost"]
+    assert figures["outside_max_abs_diff"] == 0
+    assert figures["raw_background_psnr_db"] == 36
+    assert 0 <= figures["within_15pct"] <= 1
+
+
+def test_scenes_with_a_guessed_heatmap_prove_nothing(edited) -> None:
+    path = edited.path(SCENES)
+    table = path.read_text()
+    marked = [
+        line.replace(",recorded,", ",predicted,") if f"{VIDEOS[0]}-" in line else line
+        for line in table.splitlines()
+    ]
+    path.write_text("\n".join(marked) + "\n")
+    metrics = run(edited)
+    assert (metrics["n_scenes"], metrics["n_predicted_scenes_left_out"]) == (6, 2)
+    path.write_text(table.replace(",recorded,", ",predicted,"))
+    with pytest.raises(InputError, match=r"all heatmaps .* are predicted.*`dvc repro edit`"):
+        run(edited)
 
 
 def test_a_changed_edit_alone_is_judged_again(edited, monkeypatch) -> None:

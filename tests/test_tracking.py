@@ -10,7 +10,7 @@ import pytest
 from pipeline.storage.workspace import CORPUS, Workspace
 from pipeline.tracking.models import promote
 from pipeline.tracking.runs import TrackedRun, log_run
-from pipeline.tracking.store import EXPERIMENT, data_version, tracking_uri
+from pipeline.tracking.store import EXPERIMENT, commit, data_version, tracking_uri
 
 
 @pytest.fixture
@@ -150,3 +150,23 @@ def test_a_broken_data_dvc_costs_the_record_and_no_output(
     assert log_run(store, tracked()) is None
     assert "no file as DVC writes it" in caplog.text
     assert "the outputs are complete" in caplog.text
+
+
+def test_a_commit_that_is_not_what_ran_says_so(workspace: Workspace) -> None:
+    def git(*arguments: str) -> None:
+        user = ("-c", "user.name=Someone", "-c", "user.email=someone@example.org")
+        subprocess.run(["git", *user, *arguments], cwd=workspace.root, check=True)
+
+    assert commit(workspace) == ""
+    git("init", "-q")
+    for name in ("params.yaml", "dvc.lock"):
+        workspace.path(name).write_text("first\n")
+    git("add", "params.yaml", "dvc.lock")
+    git("commit", "-qm", "A state")
+    head = commit(workspace)
+    assert len(head) == 40
+    workspace.path("dvc.lock").write_text("second\n")
+    workspace.path("notes.txt").write_text("not tracked\n")
+    assert commit(workspace) == head
+    workspace.path("params.yaml").write_text("second\n")
+    assert commit(workspace) == f"{head}-dirty"

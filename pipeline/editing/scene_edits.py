@@ -34,8 +34,9 @@ class Wish(NamedTuple):
     alpha: float
     modified: bool
     redistributes: bool = False
-    """A placebo: attention moves within the background, edited at `like`'s strength."""
+    """Attention moves within the background."""
     like: str = ""
+    """A placebo is never calibrated: it is edited at the strength of this wish."""
     sham: bool = False
     """The own control, as if it were modified."""
 
@@ -102,31 +103,33 @@ def _edits(
 ) -> list[dict[str, Edited]]:
     """Make each distinct edit once, placebos last; return {wish: edit} of each task."""
     uncalibrated = None if editor.params.calibrate else editor.params.strength
+    touched = [n for n, task in enumerate(tasks) if any(wish.modified for wish in task.wishes)]
+    if not touched:
+        return [{} for _ in tasks]
+    places = {n: place for place, n in enumerate(touched)}
     names: dict[tuple[int, str], tuple[int, str]] = {}
     boosts: dict[tuple[int, str], Ask] = {}
     placebos: dict[tuple[int, str], Wish] = {}
-    for place, task in enumerate(tasks):
-        for wish in filter(lambda wish: wish.modified, task.wishes):
-            content = place, digest(file_digest(wish.heatmap), str(wish[2:5]), str(wish.sham))
-            names[place, wish.name] = content
-            if wish.redistributes:
+    for n in touched:
+        for wish in filter(lambda wish: wish.modified, tasks[n].wishes):
+            content = n, digest(file_digest(wish.heatmap), str(wish[2:5]), str(wish.sham))
+            names[n, wish.name] = content
+            if wish.like:
                 placebos[content] = wish
             elif content not in boosts:
-                boosts[content] = _ask(place, wish, opened[place], image_size, uncalibrated)
-    if not names:
-        return [{} for _ in tasks]
-    prepared = editor.prepare([each.scene for each in opened])
+                boosts[content] = _ask(places[n], wish, opened[n], image_size, uncalibrated)
+    prepared = editor.prepare([opened[n].scene for n in touched])
     made = dict(zip(boosts, editor.edit(prepared, list(boosts.values())), strict=True))
     matched = {}
     for content, wish in placebos.items():
-        place = content[0]
-        twin = names.get((place, wish.like))
+        n = content[0]
+        twin = names.get((n, wish.like))
         strength = made[twin].strength if twin else editor.params.strength
-        matched[content] = _ask(place, wish, opened[place], image_size, strength)
+        matched[content] = _ask(places[n], wish, opened[n], image_size, strength)
     made |= zip(matched, editor.edit(prepared, list(matched.values())), strict=True)
     return [
-        {wish.name: made[names[place, wish.name]] for wish in task.wishes if wish.modified}
-        for place, task in enumerate(tasks)
+        {wish.name: made[names[n, wish.name]] for wish in task.wishes if wish.modified}
+        for n, task in enumerate(tasks)
     ]
 
 
@@ -218,7 +221,7 @@ def _picture(
     weight = opened.weights[wish.redrawn]
     picture = add_difference(opened.original, edited.difference, weight)
     change = _mean_change(picture, opened.original)
-    if not wish.redistributes or not most or change <= most:
+    if not wish.like or not most or change <= most:
         return picture, 1.0
     fade = most / change
     return add_difference(opened.original, fade * edited.difference, weight), fade
@@ -252,9 +255,9 @@ def _record(
         "whole_ssim_raw": edited.whole_ssim,
         "decoder_fit": edited.decoder_fit,
     }
-    if wish.redistributes:
+    if wish.like:
         record["fade"] = fade
-    else:
+    if not wish.redistributes:
         shift = math.log(max(wish.alpha, _LEAST_ALPHA))
         dose = unedited + (shift if wish.region == "keyword" else -shift)
         record |= {

@@ -88,7 +88,8 @@ def scene_task(
 
 
 def _wish(root: Path, name: str, row: pd.Series, params: EditParams) -> Wish:
-    redistributes = name == "placebo" and row["alpha"] == 1
+    placebo = name == "placebo"
+    redistributes = placebo and row["alpha"] == 1
     turned_round = params.region == "background" and not redistributes
     return Wish(
         name=name,
@@ -98,5 +99,5 @@ def _wish(root: Path, name: str, row: pd.Series, params: EditParams) -> Wish:
         alpha=float(row["alpha"]),
         modified=bool(row["modified"]),
         redistributes=redistributes,
-        like="full_boost" if redistributes else "",
+        like="full_boost" if placebo else "",
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.evaluation.proofs import VARIANTS_ARM, Figures
+from pipeline.evaluation.proofs import VARIANTS_ARM, Figures, largest, within_15pct
 
 
 def dose_curve(table: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def dose_curve(table: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
 
 
 def variant_figures(table: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
-    """Return of each variant: scenes edited, mean change of the share, and errors of its dose.
+    """Return of each variant what the proofs say of it: dose, specificity, integrity.
 
     Of a variant that asks for no dose (the placebo), the error is None.
     """
@@ -50,11 +50,16 @@ def variant_figures(table: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]
         figures.add("mean_change", edited, ["change"], lambda v: float(v.mean()))
         within = edited[edited["in_range"]]
         figures.add("median_rel_error", within, ["relative_error"], lambda v: float(np.median(v)))
+        figures.add("within_15pct", within, ["relative_error"], within_15pct)
+        figures.add(
+            "raw_background_psnr_db", edited, ["outside_psnr_db"], lambda v: float(v.mean())
+        )
         figures.add("ssim_median", edited, ["ssim"], lambda v: float(np.median(v)))
         found[str(name)] = {
             "n_scenes": len(rows),
             "n_edited": len(edited),
             "unreached": int(edited["unreached"].sum()),
+            "outside_max_abs_diff": largest(rows["outside_max_abs_diff"]),
             **figures.values,
         }
     return found

@@ -95,6 +95,16 @@ def _median(values: Values) -> float:
     return float(np.median(values))
 
 
+def within_15pct(errors: Values) -> float:
+    """Return the part of relative errors that are at most 15 %."""
+    return float((errors <= _WITHIN).mean())
+
+
+def largest(values: pd.Series) -> int | None:
+    """Return the largest whole number, None where there is none."""
+    return None if pd.isna(values.max()) else int(values.max())
+
+
 def _identity(figures: Figures, sham: pd.DataFrame) -> None:
     """Add what a redraw under the unchanged control does; scenes it leaves equal have no PSNR."""
     figures.add("identity_psnr_db", sham, ["whole_psnr_db"], _mean)
@@ -105,8 +115,7 @@ def _identity(figures: Figures, sham: pd.DataFrame) -> None:
 
 
 def _specificity(figures: Figures, table: pd.DataFrame, full: pd.DataFrame) -> None:
-    largest = table["outside_max_abs_diff"].max()
-    figures.values["outside_max_abs_diff"] = None if pd.isna(largest) else int(largest)
+    figures.values["outside_max_abs_diff"] = largest(table["outside_max_abs_diff"])
     figures.add("raw_background_psnr_db", full, ["outside_psnr_db"], _mean)
 
 
@@ -140,7 +149,7 @@ def dose_figures(curve: pd.DataFrame, seed: int) -> dict[str, Any]:
     asked = counted[counted["alpha"] != 1]
     errors = asked.assign(error=relative_error(asked["share"], asked["judge_dose"]))
     figures.add("median_rel_error", errors, ["error"], _median)
-    figures.add("within_15pct", errors, ["error"], lambda v: float((v <= _WITHIN).mean()))
+    figures.add("within_15pct", errors, ["error"], within_15pct)
     scenes = scene_curves(counted)
     figures.add("spearman_mean", scenes, ["rho"], _mean)
     figures.add("logit_slope", scenes, ["slope"], _mean)
@@ -233,6 +242,7 @@ def _placebo(
         ["mean_abs_change", "mean_abs_change_boost"],
         lambda v: float(v[:, 0].sum() / v[:, 1].sum()) if v[:, 1].any() else math.nan,
     )
+    figures.add("placebo_fade_median", rows["placebo"], ["fade"], _median)
     return tests
 
 

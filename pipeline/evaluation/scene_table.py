@@ -29,8 +29,8 @@ _DTYPES = {
     for name, column in DOSES_TABLE.columns.items()
     if not str(column.dtype).startswith("str")
 }
-# What only the dose curve's table has.
-_PLANNED = [name for name in _DTYPES if name not in EDITS_TABLE.columns]
+# What one of the two tables may lack: what was planned for a dose, and what became of a placebo.
+_OF_ONE = [*(name for name in _DTYPES if name not in EDITS_TABLE.columns), "fade"]
 
 
 def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords) -> pd.DataFrame:
@@ -38,15 +38,21 @@ def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords)
 
     Besides what the stages edit and dose_curve recorded, a row has `arm`, `edited_path`,
     `original_path`, `mask_paths` (a list) and `digest` (the scene's). Scenes that do not show the
-    chosen keyword are left out.
+    chosen keyword are left out, and those whose heatmap is a model's guess.
 
     Raises:
-        InputError: a table is missing, has no scene of the chosen part, or comes from another
-            editor than the other.
+        InputError: a table is missing, has no scene of the chosen part with a heatmap that was
+            recorded or imported, or comes from another editor than the other.
     """
-    scenes = read_validated_scenes(workspace.path(SCENES))
-    if params.videos != "all":
-        scenes = scenes[scenes["split"] == params.videos]
+    scenes = chosen_scenes(workspace, params)
+    predicted = scenes["heatmap_source"] == "predicted"
+    if len(scenes) and predicted.all():
+        raise InputError(
+            f"evaluate.videos is {params.videos!r}, and all heatmaps of that part are predicted: "
+            "what a model guesses proves nothing of viewers. Record or import heatmaps of some of "
+            "these videos; without any, make edits alone: `dvc repro edit`."
+        )
+    scenes = scenes[~predicted]
     extra = scenes.get("extra_mask_paths", pd.Series("[]", scenes.index))
     masks = [
         list(chosen_masks(first, json.loads(more), keywords))
@@ -75,11 +81,17 @@ def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords)
     return table
 
 
+def chosen_scenes(workspace: Workspace, params: EvaluateParams) -> pd.DataFrame:
+    """Return the scene table of the part of the split that is to prove the edits."""
+    scenes = read_validated_scenes(workspace.path(SCENES))
+    return scenes if params.videos == "all" else scenes[scenes["split"] == params.videos]
+
+
 def _read(workspace: Workspace, stage: str, path: str) -> pd.DataFrame:
     if not workspace.path(path).is_file():
         raise InputError(f"{workspace.path(path)}: there are no edits. Run `dvc repro {stage}`.")
     table = read_table(workspace.path(path), _DTYPES)
-    for name in _PLANNED:
+    for name in _OF_ONE:
         if name not in table:
             table[name] = pd.Series(None, table.index, dtype=_DTYPES[name])
     return table.astype({"reached": "boolean", "feasible": "boolean"})

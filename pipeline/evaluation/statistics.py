@@ -28,9 +28,10 @@ def dose(share: ArrayLike, alpha: ArrayLike) -> Values:
 
 
 def relative_error(achieved: ArrayLike, wanted: ArrayLike) -> Values:
-    """Return |achieved − wanted| / wanted; wanted > 0."""
+    """Return |achieved − wanted| / wanted; NaN where 0 is wanted (alpha = 0): nothing has that."""
     wanted = np.asarray(wanted, np.float64)
-    return np.abs(np.asarray(achieved, np.float64) - wanted) / wanted
+    wanted = np.where(wanted > 0, wanted, np.nan)
+    return np.asarray(np.abs(np.asarray(achieved, np.float64) - wanted) / wanted)
 
 
 def spearman(alphas: ArrayLike, shares: ArrayLike) -> float:

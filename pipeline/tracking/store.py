@@ -44,10 +44,20 @@ def data_version(workspace: Workspace, scenes: Path) -> dict[str, str]:
 
 
 def commit(workspace: Workspace) -> str:
-    """Return the commit of the data root, "" outside git."""
-    command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
+    """Return the commit of the data root, with "-dirty" where files differ; "" outside git.
+
+    `dvc.lock` does not count: every stage of a run changes it.
+    """
+    head = _git(workspace, "rev-parse", "--verify", "--quiet", "HEAD")
+    changed = head and _git(workspace, "status", "--porcelain", "-uno", "--", ".", ":!dvc.lock")
+    return f"{head}-dirty" if changed else head
+
+
+def _git(workspace: Workspace, *command: str) -> str:
     try:
-        answer = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True)
+        answer = subprocess.run(
+            ["git", *command], cwd=workspace.root, capture_output=True, text=True
+        )
     except FileNotFoundError:
         return ""
     return answer.stdout.strip()

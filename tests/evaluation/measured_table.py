@@ -36,6 +36,8 @@ def measured_table(
                 "whole_ssim_raw": 0.99,
                 "outside_psnr_db": 36.0,
                 "mean_abs_change": 2.0,
+                "fade": np.nan,
+                "relative_error": 0.0,
             }
             doses = [("full", a, reached) for a in ALPHAS]
             doses += [("control_only", a, control_reached) for a in (0.5, 1.0, 2.0)]
@@ -71,6 +73,7 @@ def measured_table(
                         "alpha": alpha,
                         "share": share,
                         "mean_abs_change": change,
+                        "fade": 0.4 if name == "placebo" else np.nan,
                     }
                 )
     return pd.DataFrame(rows)

@@ -17,7 +17,9 @@ ALPHAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 FEATHER_PX = 2.0
 
 
-def write_edits(root: Path, scenes: pd.DataFrame, image_size: tuple[int, int]) -> None:
+def write_edits(
+    root: Path, scenes: pd.DataFrame, image_size: tuple[int, int], boost: float = 1.5
+) -> None:
     """Write what the stages edit and dose_curve would: files and tables, for all scenes."""
     doses: list[dict[str, Any]] = []
     variants: list[dict[str, Any]] = []
@@ -28,7 +30,7 @@ def write_edits(root: Path, scenes: pd.DataFrame, image_size: tuple[int, int]) -
             for alpha in (0.5, 2.0):
                 doses.append(_edit(root, scene, image_size, arm, f"alpha_{alpha:g}", alpha))
         doses.append(_edit(root, scene, image_size, "full", "sham", 1.0, 1 + 0.01 * (number % 3)))
-        for name, alpha in (("baseline", 1.0), ("full_boost", 1.5)):
+        for name, alpha in (("baseline", 1.0), ("full_boost", boost)):
             variants.append(_edit(root, scene, image_size, "", name, alpha))
         variants.append(_edit(root, scene, image_size, "", "placebo", 1.0, 1.02 + number % 5 / 50))
     write_table(root / "outputs/dose_curve/doses.csv", pd.DataFrame(doses))

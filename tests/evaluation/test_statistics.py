@@ -27,6 +27,12 @@ def test_relative_error_by_hand() -> None:
     assert relative_error([0.44, 0.2], [0.4, 0.4]) == pytest.approx([0.1, 0.5])
 
 
+def test_where_no_attention_is_asked_for_there_is_no_relative_error() -> None:
+    found = relative_error([0.1, 0.44], [0.0, 0.4])
+    assert math.isnan(found[0])
+    assert found[1] == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize(
     ("shares", "rho"),
     [
