@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline.attention_model import METRICS as PREDICTOR
 from pipeline.evaluate import GATE, METRICS
 from pipeline.evaluation.settings import PROOF_OF
 
@@ -65,6 +66,23 @@ def table(root: Path) -> Iterator[str]:
             check["must"],
         ]
         yield f"| {' | '.join(cells)} |"
+
+
+def predictor(root: Path) -> Iterator[str]:
+    """Yield how well each attention model predicts the viewers of the test videos."""
+    figures = json.loads((root / PREDICTOR).read_text())["test"]
+    models = {name: values for name, values in figures.items() if isinstance(values, dict)}
+    names = [name for name in models["predictor"] if f"{name}_ci95" in models["predictor"]]
+    yield f"| model | {' | '.join(name.replace('_', '-') for name in names)} |"
+    yield "|---" * (len(names) + 1) + "|"
+    for model, values in models.items():
+        cells = (
+            f"{values[name]:.2f} ({' to '.join(f'{end:.2f}' for end in values[f'{name}_ci95'])})"
+            for name in names
+        )
+        yield f"| {model.replace('_', ' ')} | {' | '.join(cells)} |"
+    scenes, videos = figures["n_scenes"], figures["n_videos"]
+    yield f"\n{scenes} drawn scenes of {videos} videos, simulated viewers."
 
 
 def _shown(value: Any) -> str:

@@ -324,6 +324,7 @@ _KINDS: Kinds = {
 MEASURED: Kinds = {
     "result": lambda _: results.paragraph(ROOT),
     "proof": lambda _: results.table(ROOT),
+    "predictor": lambda _: results.predictor(ROOT),
 }
 
 if __name__ == "__main__":

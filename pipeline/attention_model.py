@@ -8,6 +8,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
+from pipeline.attention.models import CENTRE_SURROUND, SPECTRAL_RESIDUAL
 from pipeline.attention.settings import AttentionModelParams
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
@@ -38,7 +39,10 @@ CURVE = "reports/attention_model/curve.csv"
 OUTS = (PREDICTOR, METRICS, SCORES, CURVE)
 _ITEM = "predictor"
 _UNTRAINED = f"{PREDICTOR}/UNTRAINED.txt"
-_COMPARED = ("centre_surround", "spectral_residual")
+_COMPARED = (CENTRE_SURROUND, SPECTRAL_RESIDUAL)
+# What a predictor must beat to be worth its training, and in which figures.
+_BASELINES = ("centre_bias", SPECTRAL_RESIDUAL)
+_MERITS = ("CC", "NSS", "IG")
 
 
 def main(workspace: Workspace) -> None:
@@ -81,7 +85,28 @@ def main(workspace: Workspace) -> None:
     LOG.info(
         "attention_model: trained on %d scenes; the predictor is in %s.", len(scenes), PREDICTOR
     )
+    if no_better := baselines_unbeaten(metrics.get(TEST, {})):
+        LOG.warning(
+            "attention_model: on the test videos the predictor does not beat %s. It is no better a "
+            "guide: record more viewers, or set edit.guide to another model.",
+            ", ".join(no_better),
+        )
     _track(workspace, params, metrics, curve, started_s)
+
+
+def baselines_unbeaten(figures: dict[str, Any]) -> list[str]:
+    """Return in what the predictor is no better than a model without training, as `NSS of …`.
+
+    Args:
+        figures: of one part of the split in metrics.json; what needs fixations may be missing.
+    """
+    return [
+        f"{figure} of {baseline}"
+        for baseline in _BASELINES
+        for figure in _MERITS
+        if figure in figures.get(baseline, {})
+        and figures["predictor"][figure] <= figures[baseline][figure]
+    ]
 
 
 def recorded_scenes(workspace: Workspace) -> pd.DataFrame:
@@ -99,8 +124,9 @@ def _leave_untrained(workspace: Workspace) -> None:
     why = f"{SCENES} has no scene of the split `train` with a recorded heatmap"
     if EditParams.load(workspace).guide == PREDICTOR:
         raise InputError(
-            f"{why}, so there is nothing to learn from. Add recorded gaze, or set edit.guide to a "
-            f"model that needs no training: {', '.join(_COMPARED)}."
+            f"{why}, so there is nothing to learn from. Add recorded gaze, or set edit.guide to "
+            f"{CENTRE_SURROUND}, which needs no training, or to a folder with a predictor learned "
+            "elsewhere."
         )
     with StageOuts(workspace, "attention_model", OUTS) as outs:
         if outs.begin({_ITEM: digest(_UNTRAINED, CODE_VERSION)}):

@@ -21,9 +21,9 @@ from scene_trees import SCENES as TABLE
 from scene_trees import write_scene_tree
 from test_dvc_yaml import modules_of
 
-from pipeline import attention_heatmap, attention_model
+from pipeline import attention_heatmap, attention_model, validate, variant
 from pipeline.attention.models import load_attention_model
-from pipeline.attention_model import METRICS, OUTS, PREDICTOR
+from pipeline.attention_model import METRICS, OUTS, PREDICTOR, baselines_unbeaten
 from pipeline.errors import InputError, ParamsError
 from pipeline.storage.files import write_text
 from pipeline.storage.tables import write_table
@@ -139,7 +139,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(scenes: Workspace, tmp_pa
 def test_predicted_heatmaps_teach_nothing(scenes: Workspace) -> None:
     table = pd.read_csv(scenes.path(TABLE), dtype={"video_id": str})
     write_table(scenes.path(TABLE), table.assign(heatmap_source="predicted"))
-    with pytest.raises(InputError, match="no scene of the split `train` with a recorded heatmap"):
+    with pytest.raises(InputError, match=r"no scene of the split `train` with .*centre_surround"):
         attention_model.main(scenes)
 
 
@@ -167,6 +167,43 @@ def test_a_promoted_predictor_maps_videos_that_nobody_watched(scenes: Workspace)
         assert image.info["comment"] == b"gazeshift heatmap_source=predicted model=predictor"
         assert image.size == (64, 96)
         assert np.asarray(image).max() == 255
+
+
+def test_what_it_maps_is_validated_as_predicted_and_varied(scenes: Workspace) -> None:
+    attention_model.main(scenes)
+    promoted = "models/attention_predictor"
+    shutil.copytree(scenes.path(PREDICTOR), scenes.path(promoted))
+    scenes.path(TABLE).unlink()
+    for folder in ("data/video_scene_cuts", "attention_heatmap", "keyword_masks"):
+        shutil.rmtree(scenes.path(folder))
+    write_cuts(scenes, {"new": 2})
+    mask = np.zeros((96, 64), np.uint8)
+    mask[20:50, 10:40] = 255
+    for number in (1, 2):
+        path = scenes.path(f"keyword_masks/new/new-Scene-00{number}-01.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask).save(path)
+    write_text(scenes.path("data/keywords.csv"), "video_id,keyword\nnew,mug\n")
+    more = f"attention_heatmap: {{source: predictor, input: {promoted}}}\nvariant: {{alpha: 2}}\n"
+    set_params(scenes, STARVED, more)
+    attention_heatmap.main(scenes)
+    validate.main(scenes)
+    assert set(pd.read_csv(scenes.path(TABLE))["heatmap_source"]) == {"predicted"}
+    variant.main(scenes)
+    boosted = pd.read_csv(scenes.path("outputs/variants_v3/new/full_boost_scenes.csv"))
+    assert (boosted["planned_share"] > boosted["attention_share"]).all()
+
+
+def test_a_predictor_that_beats_nothing_is_said_to() -> None:
+    worst = {"CC": 0.3, "NSS": 0.4, "IG": 0.0}
+    figures = {"centre_bias": worst, "spectral_residual": {"CC": 0.5}, "n_scenes": 9}
+    better = {"CC": 0.9, "NSS": 1.9, "IG": 1.0}
+    assert baselines_unbeaten({**figures, "predictor": better}) == []
+    assert baselines_unbeaten({**figures, "predictor": {**better, "CC": 0.4, "IG": 0.0}}) == [
+        "IG of centre_bias",
+        "CC of spectral_residual",
+    ]
+    assert baselines_unbeaten({}) == []
 
 
 def test_the_stages_own_out_cannot_make_its_input(scenes: Workspace) -> None:

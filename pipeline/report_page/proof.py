@@ -37,9 +37,9 @@ PROOFS = {
     ),
     "placebo": (
         "The placebo did nothing to the product",
-        "The placebo redraws the background as strongly as a boost redraws the product. Two "
-        "one-sided tests per video must show that the product's share stayed, for the placebo and "
-        "for the sham edit.",
+        "The placebo redraws the background at the strength of the boost, and its change is then "
+        "faded until the picture changed no more than under the boost. Two one-sided tests per "
+        "video must show that the product's share stayed, for the placebo and for the sham edit.",
     ),
 }
 """Title and meaning of each proof, in the order in which they are read."""
@@ -64,7 +64,8 @@ FIGURES = {
     "control_only_slope": _Figure(
         "Slope of the dose, ControlNet alone",
         "number",
-        "guidance by the attention model off; 1 follows the dose, 0 ignores it",
+        "guidance by the attention model off, the control's own raised instead "
+        "(dose_curve.control_only_strength); 1 follows the dose, 0 ignores it",
     ),
     "gradient_only_slope": _Figure(
         "Slope of the dose, gradient alone", "number", "the ControlNet's residuals off"
@@ -117,7 +118,9 @@ FIGURES = {
     ),
     "sham_mean_change": _Figure("Sham edit's change of the share", "points", "mean over videos"),
     "placebo_change_ratio": _Figure(
-        "Placebo's pixel change over the boost's", "number", "1: redrawn just as strongly"
+        "Placebo's pixel change over the boost's",
+        "number",
+        "near 1 as it is made: faded to the boost's",
     ),
     "integrity_ssim_median": _Figure(
         "Structure similarity of the product", "number", "median; 1 is unchanged"
