@@ -6,6 +6,7 @@ after EXIF transposition, scenes as RGB, masks and heatmaps as 8-bit grey.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,10 @@ MAX_PIXELS = 64_000_000
 _REDUCTIONS = (4, 2)
 
 
+# So many headers are remembered, if they are no longer than that: pictures in pictures are not.
+_KNOWN, _KNOWN_BYTES = 64, 4096
+
+
 class ImageRefused(Exception):
     """An image breaks the contract: `reason` is from the fixed list, `found` says what is there."""
 
@@ -44,24 +49,58 @@ class ImageRefused(Exception):
         return type(self), (self.reason, self.found)
 
 
+class _Header(NamedTuple):
+    """What is known of an image before its pixels are decoded.
+
+    Attributes:
+        width: as stored, in pixels.
+        height: likewise.
+        mode: Pillow's.
+        orientation: EXIF's; None where it says nothing.
+        comment: of a JPEG.
+    """
+
+    width: int
+    height: int
+    mode: str
+    orientation: int | None
+    comment: bytes | None
+
+    @classmethod
+    def of(cls, image: Image.Image) -> _Header:
+        """Read it from an image that was opened; a PNG is decoded for its orientation."""
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        return cls(image.width, image.height, image.mode, orientation, image.info.get("comment"))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) as displayed."""
+        on_its_side = self.orientation in (5, 6, 7, 8)
+        return (self.width, self.height) if on_its_side else (self.height, self.width)
+
+
 class _Opened(NamedTuple):
     """A file whose header is read and whose pixels are not decoded yet."""
 
-    image: Image.Image
     content: bytes
-    layout: Layout | None
+    jpeg: _Header | None
     """Of a sequential JPEG."""
+    layout: Layout | None
+    """Likewise."""
     chunks: list[Chunk]
     """Of a PNG."""
 
     def is_plain_jpeg(self, mode: str) -> bool:
         """Whether it is a sequential JPEG of that mode which lies as it is shown."""
-        # Asked last: it makes Pillow decode a PNG.
-        return (
-            self.layout is not None
-            and self.image.mode == mode
-            and ExifTags.Base.Orientation not in self.image.getexif()
-        )
+        return self.jpeg is not None and self.jpeg.mode == mode and self.jpeg.orientation is None
+
+    def header(self) -> _Header:
+        """Return the header of any image.
+
+        Raises:
+            ImageRefused: Pillow cannot read it.
+        """
+        return self.jpeg or _Header.of(_by_pillow(self.content))
 
     def decode(self) -> Image.Image:
         """Decode all pixels and apply the EXIF orientation.
@@ -70,13 +109,14 @@ class _Opened(NamedTuple):
             ImageRefused: the data end early or are damaged.
         """
         stored = inflated(self.chunks) if self.chunks else None
-        return decode(Image.open(BytesIO(stored)) if stored else self.image)
+        return decode(Image.open(BytesIO(stored)) if stored else _by_pillow(self.content))
 
     def jpeg_pixels(self, colours: str, reduction: int = 1) -> Pixels | None:
         """Decode a JPEG, at one `reduction`-th of its size; None where the decoder has a doubt."""
+        assert self.jpeg is not None
         smaller = {
-            "min_height": -(-self.image.height // reduction),
-            "min_width": -(-self.image.width // reduction),
+            "min_height": -(-self.jpeg.height // reduction),
+            "min_width": -(-self.jpeg.width // reduction),
             "min_factor": reduction,
         }
         try:
@@ -93,12 +133,35 @@ def open_image(content: bytes) -> Image.Image:
         ImageRefused: empty, no image, a format other than JPEG or PNG, too many pixels, or a
             truncated or damaged file, as far as that shows without decoding.
     """
-    return _open(content).image
+    return _by_pillow(_open(content).content)
 
 
 def _open(content: bytes) -> _Opened:
     if not content:
         raise ImageRefused(Reason.UNREADABLE_IMAGE, "the file is empty")
+    if layout := read_layout(content):
+        start = content[: layout.data]
+        header = (_known_header if len(start) <= _KNOWN_BYTES else _jpeg_header)(start)
+        if found := damage(content, layout):
+            raise ImageRefused(Reason.UNREADABLE_IMAGE, f"damaged or truncated: {found}")
+        return _Opened(content, header, layout, [])
+    image = _by_pillow(content)
+    chunks = read_chunks(content) if image.format == "PNG" else []
+    if chunks is None:
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: a checksum is wrong")
+    return _Opened(content, None, None, chunks)
+
+
+def _jpeg_header(start: bytes) -> _Header:
+    """Return the header of a JPEG, from all that comes before its entropy-coded data."""
+    return _Header.of(_by_pillow(start))
+
+
+# Scenes that one program has written at one size have the same header, to the last byte.
+_known_header = lru_cache(_KNOWN)(_jpeg_header)
+
+
+def _by_pillow(content: bytes) -> Image.Image:
     try:
         image = Image.open(BytesIO(content), formats=("JPEG", "PNG"))
     except Image.DecompressionBombError as error:
@@ -108,13 +171,7 @@ def _open(content: bytes) -> _Opened:
     if image.width * image.height > MAX_PIXELS:
         found = f"{image.width}x{image.height} pixels, at most {MAX_PIXELS:,} allowed"
         raise ImageRefused(Reason.IMAGE_TOO_LARGE, found)
-    layout = read_layout(content) if image.format == "JPEG" else None
-    if layout and (found := damage(content, layout)):
-        raise ImageRefused(Reason.UNREADABLE_IMAGE, f"damaged or truncated: {found}")
-    chunks = read_chunks(content) if image.format == "PNG" else []
-    if chunks is None:
-        raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: a checksum is wrong")
-    return _Opened(image, content, layout, chunks)
+    return image
 
 
 def read_rgb(path: Path) -> Pixels:
@@ -152,7 +209,8 @@ def read_rgb_at(path: Path, size: tuple[int, int]) -> Pixels:
     opened = _open(path.read_bytes())
     pixels = None
     if opened.is_plain_jpeg("RGB"):
-        smallest = min(opened.image.height / size[0], opened.image.width / size[1])
+        header = opened.header()
+        smallest = min(header.height / size[0], header.width / size[1])
         reduction = next((each for each in _REDUCTIONS if 2 * each <= smallest), 1)
         pixels = opened.jpeg_pixels("RGB", reduction)
     if pixels is None:
@@ -191,7 +249,7 @@ def grey_and_comment(content: bytes) -> tuple[Pixels, bytes | None]:
         levels = opened.jpeg_pixels("GRAY")
     if levels is None:
         levels = to_grey(opened.decode())
-    return levels, opened.image.info.get("comment") if opened.layout else None
+    return levels, opened.jpeg.comment if opened.jpeg else None
 
 
 def reread(content: bytes) -> Pixels:
@@ -202,26 +260,48 @@ def reread(content: bytes) -> Pixels:
 def probe_rgb(content: bytes) -> tuple[int, int]:
     """Return (height, width) of what `read_rgb` would give, and refuse whatever it would refuse.
 
-    Of a sequential JPEG only the first rows are decoded: the rest is sound if its data end with
-    the image (see `pipeline.storage.jpeg`). All other images are decoded.
+    Of a sequential JPEG only the first rows are decoded, and those only of the first file with the
+    same header: the rest is sound if its data end with the image (see `pipeline.storage.jpeg`). All
+    other images are decoded.
 
     Raises:
         ImageRefused: as in `read_rgb`.
     """
     opened = _open(content)
-    if opened.layout is None:
+    if opened.jpeg is None or opened.layout is None:
         height, width = to_rgb(opened.decode()).shape[:2]
         return height, width
-    first = first_rows(content, opened.layout)
+    start = content[: opened.layout.data]
+    rows = _FirstRows(start, first_rows(content, opened.layout))
+    (_prove_known if len(start) <= _KNOWN_BYTES else _prove)(rows)
+    return opened.jpeg.size
+
+
+class _FirstRows:
+    """The first rows of a JPEG; equal to those of any file with the same header."""
+
+    def __init__(self, header: bytes, content: bytes) -> None:
+        self.header = header
+        self.content = content
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _FirstRows) and self.header == other.header
+
+    def __hash__(self) -> int:
+        return hash(self.header)
+
+
+def _prove(rows: _FirstRows) -> None:
+    """Decode a JPEG's first rows, which proves its tables sound.
+
+    Raises:
+        ImageRefused: as in `read_rgb`.
+    """
     # By Pillow: the other decoder takes what follows the rows for damage.
-    to_rgb(_open(first).decode())
-    return displayed_size(opened.image)
+    to_rgb(decode(_by_pillow(rows.content)))
 
 
-def displayed_size(image: Image.Image) -> tuple[int, int]:
-    """Return (height, width) of an image that was opened, EXIF orientation applied."""
-    lies_on_its_side = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-    return (image.width, image.height) if lies_on_its_side else (image.height, image.width)
+_prove_known = lru_cache(_KNOWN)(_prove)
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -231,7 +311,7 @@ def read_size(path: Path) -> tuple[int, int]:
         ImageRefused: empty, no JPEG or PNG, or too large.
         FileNotFoundError: there is no such file.
     """
-    return displayed_size(open_image(path.read_bytes()))
+    return _open(path.read_bytes()).header().size
 
 
 def decode(image: Image.Image) -> Image.Image:

@@ -8,17 +8,16 @@ search for anything else finds a missing end and foreign bytes, both in a fracti
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import NamedTuple
-
-import numpy as np
 
 _END = 0xD9
 _SCAN = 0xDA
 _SEQUENTIAL = (0xC0, 0xC1)
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# What follows a 0xFF that is no marker's: stuffing, a restart, or one more fill byte.
-_NO_MARKER = np.isin(np.arange(256), (0x00, *range(0xD0, 0xD8), 0xFF))
+# A 0xFF is no marker's if stuffing, a restart or one more fill byte follows.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # So many pixel rows are decoded to prove that the tables are sound: one row of blocks at most.
 _PROOF_ROWS = 16
 _BYTES_PER_PROOF_PIXEL = 4
@@ -52,16 +51,10 @@ def read_layout(content: bytes) -> Layout | None:
             if not frame or content[position + 4 : position + 5] != components:
                 return None
             data = position + 2 + length
-            return Layout(frame, data, _next_marker(content, data))
+            found = _MARKER.search(content, data)
+            return Layout(frame, data, found.start() if found else None)
         position += 2 + length
     return None
-
-
-def _next_marker(content: bytes, start: int) -> int | None:
-    octets = np.frombuffer(content, np.uint8)[start:]
-    marks = np.flatnonzero(octets[:-1] == 0xFF)
-    markers = marks[~_NO_MARKER[octets[marks + 1]]]
-    return start + int(markers[0]) if markers.size else None
 
 
 def damage(content: bytes, layout: Layout) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
+from blake3 import blake3
 from numpy.typing import NDArray
 
 from pipeline.heatmaps.levels import measure_levels
@@ -19,7 +19,7 @@ from pipeline.storage.images import ImageRefused, Pixels, grey_and_comment, grey
 from pipeline.storage.resizing import resize
 from schemas.rejected_scenes import Reason
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 
 T = TypeVar("T")
 Mask = NDArray[np.bool_]
@@ -90,8 +90,7 @@ def measure_chunk(chunk: tuple[Settings, list[Task]]) -> list[Measured]:
 def measure_scene(task: Task, settings: Settings) -> Measured:
     """Read a scene's files once; measure them unless their contents are known."""
     judge = _Judge(task.paths, settings)
-    # SHA-256 is what processors have instructions for.
-    content_digest = digest(*(hashlib.sha256(content).digest() for content in judge.contents))
+    content_digest = digest(*(blake3(content).digest() for content in judge.contents))
     outcome: Outcome | None = None
     if judge.refused or content_digest != task.known_digest:
         # A file that could not be read has no digest: the next run tries again.

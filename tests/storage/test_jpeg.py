@@ -164,3 +164,36 @@ def test_what_fails_after_a_warning_is_refused(kind: str, changes: dict[int, int
     for place, value in changes.items():
         broken[scan + place] = value
     assert not accepted(bytes(broken)) or pillow_decodes(bytes(broken))
+
+
+def test_files_with_a_known_header_are_judged_without_pillow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = jpeg(SMOOTH, quality=91), jpeg(NOISE, quality=91)
+    layout = read_layout(first)
+    assert layout is not None
+    assert first[: layout.data] == second[: layout.data]
+    assert probe_rgb(first) == (HEIGHT, WIDTH)
+
+    def no_pillow(*_: object, **__: object) -> None:
+        raise AssertionError("Pillow was asked")
+
+    monkeypatch.setattr(Image, "open", no_pillow)
+    assert probe_rgb(second) == (HEIGHT, WIDTH)
+    assert not accepted(second[:-100])
+    with pytest.raises(AssertionError):
+        probe_rgb(jpeg(NOISE, quality=92))
+
+
+def test_what_a_header_says_is_each_files_own() -> None:
+    upright, on_its_side = Image.Exif(), Image.Exif()
+    upright[0x0112], on_its_side[0x0112] = 1, 6
+    sizes = [probe_rgb(jpeg(exif=exif.tobytes())) for exif in (upright, on_its_side, upright)]
+    assert sizes == [(HEIGHT, WIDTH), (WIDTH, HEIGHT), (HEIGHT, WIDTH)]
+
+
+def test_a_header_that_was_refused_is_refused_again() -> None:
+    content = jpeg(mode="CMYK")
+    for _ in range(2):
+        with pytest.raises(ImageRefused, match="CMYK"):
+            probe_rgb(content)
