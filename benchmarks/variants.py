@@ -5,7 +5,9 @@ and resize heatmap and mask, write the map, then open map and mask again for the
 floor: decode each input once, encode each distinct map once, and nothing else. Inputs are 720x1280
 (those of `validate.py`), maps 512x512. Ratios are medians over rounds in which all ways take turns,
 so that a busy machine slows them alike. They are taken in memory (/dev/shm, where there is one) and
-on disk: creating a file on a disk may take longer than all that goes into it, for any way.
+on disk: creating a file on a disk may take longer than all that goes into it, for any way. With
+`variant.on_clip: solve` one core is timed as well. Exits 1 where a killed run is not continued as
+it should be, or memory grows with the number of videos.
 
     python benchmarks/variants.py --rounds 5 --scenes 20000
 """
@@ -29,7 +31,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image
-from validate import SUFFIXES, draw_distinct, memory_of
+from validate import MOST_GROWTH, SUFFIXES, draw_distinct, memory_of
 
 from pipeline.parallel import each
 from pipeline.params import ComputeParams
@@ -84,12 +86,15 @@ def compare_ways(root: Path, drawn: list[dict[str, Path]], rounds: int) -> float
     videos = [rows for _, rows in table.groupby("video_id")]
     made = root / "made"
     tasks = [VideoTask(rows, root, made, "made", PARAMS, SIZE) for rows in videos]
+    solve = PARAMS.model_copy(update={"on_clip": "solve"})
+    solved = [task._replace(params=solve) for task in tasks]
     one, two = ComputeParams(n_jobs=1), ComputeParams(n_jobs=2)
     ways: dict[str, tuple[Callable[[], object], int]] = {
         "straightforward": (lambda: straightforward(videos[0], root, made), SCENES_PER_VIDEO),
         "floor": (lambda: [floor(rows, root) for rows in videos], len(table)),
         "one core": (lambda: list(each(make, tasks, one, "one core")), len(table)),
         "two cores": (lambda: list(each(make, tasks, two, "two cores")), len(table)),
+        "one core, solve": (lambda: list(each(make, solved, one, "solve")), len(table)),
     }
     for way, _ in ways.values():
         way()
@@ -97,7 +102,8 @@ def compare_ways(root: Path, drawn: list[dict[str, Path]], rounds: int) -> float
     print(f"  720x1280 to 512x512, seven variants a scene, medians of {rounds} rounds")
     for name in ways:
         print(f"  {name:34}{median(row[name] for row in found):.2f} ms a scene")
-    for name, target in (("one core", 12), ("two cores", 20), ("floor", None)):
+    targets = {"one core": 12, "two cores": 20, "one core, solve": None, "floor": None}
+    for name, target in targets.items():
         ratio = median(row["straightforward"] / row[name] for row in found)
         aim = f" (target {target})" if target else ""
         print(f"  {name + ', times faster':34}{ratio:.1f}{aim}")
@@ -183,6 +189,9 @@ def run_corpus(folder: Path, drawn: list[dict[str, Path]], scenes: int, naive_ms
     print(f"variant: {scenes} scenes, killed half way, on {os.cpu_count()} cores")
     for what, value in lines.items():
         print(f"  {what:38}{value}")
+    grown = max(killed.peak_mb, rest.peak_mb) > MOST_GROWTH * few.peak_mb
+    if grown or again.made or finished + rest.made != videos:
+        sys.exit("variants: a video was made twice or not at all, or memory grew with their number")
 
 
 def plant(root: Path, drawn: list[dict[str, Path]], scenes: int) -> pd.DataFrame:
