@@ -33,7 +33,7 @@ class EditParams(Section):
     """Control guidance: 1 follows the modified control plainly, more exaggerates it, 0 is off."""
     gradient_strength: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Gradient guidance: the part of the way to the dose, as the guide sees it, at each step."""
-    gradient_steps: Annotated[int, Field(ge=0)] = 3
+    gradient_steps: Annotated[int, Field(ge=0)] = 5
     """How many of the steps it guides, the least noisy ones: in deep noise it has little to see."""
     least_decoder_fit: Annotated[float, Field(le=1, allow_inf_nan=False)] = 0.8
     """The decoder's gradient comes from a linear map where that explains at least so much (R²) of
