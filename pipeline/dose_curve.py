@@ -133,7 +133,8 @@ def _tasks(
             wishes = [_wish(f"alpha_{alpha:g}", alpha, targets, doses, edit) for alpha in grid]
             if arm == "full":
                 wishes.append(_sham(targets[_UNCHANGED], edit))
-            task = scene_task(workspace.root, row, variants, tuple(wishes), targets[_UNCHANGED])
+            unchanged = targets[_UNCHANGED]
+            task = scene_task(workspace.root, row, variants.keywords, tuple(wishes), unchanged)
             yield f"{arm} {stem}", task, doses
 
 

@@ -15,11 +15,12 @@ import logging
 from pipeline.editing.loading import load_models, make_editor, shared_cache
 from pipeline.editing.settings import EditParams
 from pipeline.editing.stage import edited, item_key, pictures, write_records
-from pipeline.editing.tasks import SCENES, chosen_videos, variant_tasks
+from pipeline.editing.tasks import SCENES, VARIANTS, chosen_videos, variant_tasks
 from pipeline.params import load_image_size
 from pipeline.storage.files import digest
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
+from pipeline.variants.manifest import read_variants
 from pipeline.variants.settings import VariantParams
 from pipeline.variants.tables import read_validated_scenes
 
@@ -39,13 +40,14 @@ def main(workspace: Workspace) -> None:
         ParamsError: the guide cannot do what the params ask.
     """
     params = EditParams.load(workspace)
-    variants = VariantParams.load(workspace)
+    variants = read_variants(workspace.path(f"{VARIANTS}/manifest.json"))
+    keywords = VariantParams.load(workspace).keywords
     image_size = load_image_size(workspace)
     videos = chosen_videos(read_validated_scenes(workspace.path(SCENES)), params)
     tasks = {
         f"scene {task.stem}": task
         for video in videos
-        for task in variant_tasks(workspace, video, variants, params)
+        for task in variant_tasks(workspace, video, variants, keywords, params)
     }
     models = load_models(workspace, params)
     editor = make_editor(models, params, shared_cache(workspace, params))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.storage.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+ALPHA = "variant.alpha"
 
 
 def modules_of(stage: str) -> set[str]:
@@ -55,6 +57,37 @@ def paths(entries: list[Any]) -> dict[str, dict[str, Any]]:
     }
 
 
+def reads(stage: str, param: str) -> bool:
+    """Whether the stage names the parameter, a section that holds it, or the whole file."""
+    return any(
+        isinstance(entry, dict) or f"{param}.".startswith(f"{entry}.")
+        for entry in DVC[stage]["params"]
+    )
+
+
+def downstream(stages: set[str]) -> set[str]:
+    """Return the stages and all that depend on their outs, directly or not."""
+    made = [out for stage in stages for out in paths(DVC[stage]["outs"])]
+    more = {stage for stage in DVC if any(overlap(d, out) for d in deps(stage) for out in made)}
+    return stages if more <= stages else downstream(stages | more)
+
+
+def deps(stage: str) -> list[str]:
+    """Return a stage's deps with the parameters in them filled in."""
+    params = read_params(Workspace(ROOT))
+
+    def value(name: re.Match[str]) -> str:
+        section, _, field = name[1].partition(".")
+        return str(params[section][field])
+
+    return [re.sub(r"\$\{([\w.]+)\}", value, dep) for dep in DVC[stage]["deps"]]
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether one path is the other, or lies below it."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
 def test_the_stages_are_those_of_the_command_line_in_its_order() -> None:
     assert list(DVC) == list(STAGES)
 
@@ -77,6 +110,21 @@ def test_outs_are_those_of_the_module_kept_and_never_pushed(stage: str) -> None:
 def test_no_out_is_a_dep_of_its_own_stage(stage: str) -> None:
     assert not set(paths(DVC[stage]["outs"])) & set(DVC[stage]["deps"])
     assert DVC[stage]["cmd"] == f"python -m pipeline {stage}"
+
+
+def test_another_alpha_runs_the_variants_their_edits_and_what_judges_and_shows_them() -> None:
+    readers = {stage for stage in DVC if reads(stage, ALPHA)}
+    assert readers == {"variant", "report"}
+    assert downstream(readers) == {"variant", "edit", "evaluate", "report"}
+    assert downstream({"scene_cuts"}) == set(DVC)
+
+
+def test_more_pictures_of_variants_rerun_no_edit() -> None:
+    """The pictures are an out of their own; tests/test_variant.py has that no map changes."""
+    assert {stage for stage in DVC if reads(stage, "variant.sample_videos")} == {
+        "variant",
+        "report",
+    }
 
 
 def test_every_section_of_params_yaml_loads() -> None:

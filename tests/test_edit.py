@@ -265,3 +265,9 @@ def test_the_dose_curve_has_its_arms_and_knows_nothing_of_alpha(corpus) -> None:
     )
     dose_curve.main(corpus)
     assert path.stat().st_mtime_ns == made
+
+
+def test_without_variants_there_is_nothing_to_edit(corpus) -> None:
+    corpus.path("outputs/variants_v3/manifest.json").unlink()
+    with pytest.raises(InputError, match=r"there are no variants. Run `dvc repro variant`"):
+        run(corpus)

@@ -38,6 +38,10 @@ def run(workspace: Workspace, options: str = "") -> dict[str, str]:
     """Run the stage; return {path: hash} of all its outs."""
     workspace.path("params.yaml").write_text(PARAMS.format(options))
     variant.main(workspace)
+    return hashes(workspace)
+
+
+def hashes(workspace: Workspace) -> dict[str, str]:
     files = [
         path
         for out in variant.OUTS
@@ -186,6 +190,17 @@ def test_a_changed_plan_ends_as_a_fresh_run_does(corpus, tmp_path) -> None:
     smaller = run(corpus, "alpha: 1.5")
     assert smaller == fresh("alpha: 1.5")
     assert not any("Scene-002" in path and FIRST in path for path in smaller)
+
+
+def test_more_pictures_change_no_variant(corpus) -> None:
+    """So that nothing after the stage runs again."""
+    few = run(corpus)
+    text = corpus.path("params.yaml").read_text()
+    corpus.path("params.yaml").write_text(text.replace("sample_videos: 1", "sample_videos: all"))
+    variant.main(corpus)
+    many = hashes(corpus)
+    assert len(many) == len(few) + 2
+    assert {path: hash for path, hash in many.items() if path in few} == few
 
 
 def test_only_what_changed_is_made_again(corpus) -> None:

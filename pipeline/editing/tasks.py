@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,7 @@ from pipeline.editing.scene_edits import SceneTask, Wish
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
 from pipeline.storage.workspace import Workspace
-from pipeline.variants.settings import VariantParams
-from pipeline.variants.tables import chosen_masks, read_variant_table
+from pipeline.variants.tables import Keywords, chosen_masks, read_variant_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,15 +36,26 @@ def chosen_videos(scenes: pd.DataFrame, params: EditParams) -> list[str]:
 
 
 def variant_tasks(
-    workspace: Workspace, video_id: str, variants: VariantParams, params: EditParams
+    workspace: Workspace,
+    video_id: str,
+    variants: Sequence[str],
+    keywords: Keywords,
+    params: EditParams,
 ) -> Iterator[SceneTask]:
     """Yield the scenes of a video with what its variants ask of them, in scene order.
+
+    Args:
+        workspace: the data root.
+        video_id: the video.
+        variants: that were made.
+        keywords: `variant.keywords`.
+        params: section `edit`.
 
     Raises:
         InputError: a variant's table is missing.
     """
     tables = {}
-    for name in variants.variants:
+    for name in variants:
         path = workspace.path(f"{VARIANTS}/{video_id}/{name}_scenes.csv")
         if not path.is_file():
             raise InputError(f"{path}: the variant is missing. Run `dvc repro variant`.")
@@ -53,13 +63,13 @@ def variant_tasks(
     for position in range(len(tables["baseline"])):
         rows = {name: table.iloc[position] for name, table in tables.items()}
         wishes = tuple(_wish(workspace.root, name, row, params) for name, row in rows.items())
-        yield scene_task(workspace.root, rows["baseline"], variants, wishes, wishes[0].heatmap)
+        yield scene_task(workspace.root, rows["baseline"], keywords, wishes, wishes[0].heatmap)
 
 
 def scene_task(
     root: Path,
     row: pd.Series,
-    variants: VariantParams,
+    keywords: Keywords,
     wishes: tuple[Wish, ...],
     heatmap: Path,
 ) -> SceneTask:
@@ -68,12 +78,12 @@ def scene_task(
     Args:
         root: of the tables' paths.
         row: of the scene table, or of a variant's.
-        variants: section `variant`, for the keywords it chooses.
+        keywords: `variant.keywords`.
         wishes: what is asked.
         heatmap: the unmodified map, in the codec of the modified ones.
     """
     extra = json.loads(row.get("extra_mask_paths") or "[]")
-    masks = chosen_masks(row["keyword_mask_path"], extra, variants.keywords)
+    masks = chosen_masks(row["keyword_mask_path"], extra, keywords)
     return SceneTask(
         video_id=row["video_id"],
         scene_number=int(row["scene_number"]),

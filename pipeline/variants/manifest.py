@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import InputError
 from pipeline.storage.files import write_text
 from pipeline.variants.settings import VariantParams
 
@@ -35,6 +36,17 @@ def write_manifest(
         "videos": dict(videos),
     }
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_variants(path: Path) -> list[str]:
+    """Return the names of the variants that were made, in order.
+
+    Raises:
+        InputError: there is no such manifest.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there are no variants. Run `dvc repro variant`.")
+    return list(json.loads(path.read_text(encoding="utf-8"))["variants"])
 
 
 def definitions(params: VariantParams) -> dict[str, dict[str, Any]]:
