@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import importlib
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from dvc_repository import OURS, DvcRepository, kill, stages
 from ingest_inputs import tree
 from stage_inputs import INPUTS, PARAMS
 
 from pipeline.storage.files import write_text
+from pipeline.storage.tables import write_rejections
 from pipeline.storage.workspace import Workspace
 
 STAGES = ("scene_cuts", "keyword_masks", "attention_heatmap", "variant")
@@ -26,13 +27,7 @@ STAGES = ("scene_cuts", "keyword_masks", "attention_heatmap", "variant")
 def start(stage: str, workspace: Workspace) -> subprocess.Popen[bytes]:
     """Start a stage as `dvc repro` does, in a process group of its own."""
     command = [sys.executable, "-m", "pipeline", stage, "--root", str(workspace.root)]
-    here = Path(__file__).parents[2]
-    return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL, cwd=here)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL, cwd=OURS)
 
 
 def instants() -> Iterator[None]:
@@ -98,6 +93,52 @@ def test_a_killed_validation_goes_on_to_the_same_result(
     assert all(
         workspace.path(table).read_bytes() == whole.path(table).read_bytes() for table in tables
     )
+
+
+def write_repository(workspace: Workspace) -> DvcRepository:
+    """Write what `dvc repro` makes the scene table and its variants of."""
+    INPUTS["validate"](workspace, 20)
+    for stage in ("scene_cuts", "keyword_masks", "attention_heatmap"):
+        write_rejections(workspace.path(f"reports/ingest/{stage}.csv"), [])
+    shutil.copy(OURS / "schemas/reference_profile.json", workspace.path("profile.json"))
+    sections = "validate: {reference_profile: profile.json}\nvariant: {sample_videos: 1}\n"
+    write_text(workspace.path("params.yaml"), PARAMS + sections)
+    write_text(workspace.path("dvc.yaml"), yaml.safe_dump(stages("validate", "variant")))
+    repository = DvcRepository(workspace.root)
+    # No out is in MLflow: a server that does not answer costs a warning, and no time.
+    repository.environment |= {
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    }
+    return repository
+
+
+def test_dvc_repro_after_kills_makes_what_it_makes_without(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """DVC is killed with the stage: in validate, between the stage and its lock, in variant."""
+    whole = Workspace(tmp_path / "whole")
+    whole.root.mkdir()
+    write_repository(whole).dvc("repro")
+    maps = len(made(whole, "outputs/variants_v3"))
+
+    repository = write_repository(workspace)
+    reached: list[Callable[[], bool]] = [
+        (workspace.state / "staging/validate").exists,
+        workspace.path("data/valid_scenes.csv").exists,
+        lambda: len(made(workspace, "outputs/variants_v3")) >= maps // 4,
+    ]
+    for here in reached:
+        process = repository.start("dvc", "repro")
+        next(None for _ in instants() if here())
+        kill(process)
+    assert maps // 4 <= len(made(workspace, "outputs/variants_v3")) < maps
+
+    repository.dvc("repro")
+    for outs in ("data", "outputs", "reports"):
+        assert tree(workspace.path(outs)) == tree(whole.path(outs))
+    assert workspace.path("dvc.lock").read_bytes() == whole.path("dvc.lock").read_bytes()
+    assert "up to date" in repository.dvc("status")
 
 
 def made(workspace: Workspace, out: str) -> dict[str, int]:
