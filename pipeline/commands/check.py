@@ -82,7 +82,8 @@ def _keywords(workspace: Workspace) -> Finding:
 
 def _refusals(title: str, rejections: Sequence[Rejection], fatal: bool) -> Finding:
     offenders = [
-        f"{one.file or KEYWORDS} {one.video_id}: {one.reason} ({one.found})" for one in rejections
+        f"{f'{one.file or KEYWORDS} {one.video_id}'.strip()}: {one.reason} ({one.found})"
+        for one in rejections
     ]
     commonest = Counter(one.reason for one in rejections).most_common(1)
     return Finding(title, offenders, REMEDIES[commonest[0][0]] if commonest else "", fatal)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
+from dvc_repository import OURS, DvcRepository, stages
 from scene_trees import write_scene_tree
 
 from pipeline import cli
 from pipeline.commands.check import check, in_words
+from pipeline.storage.files import write_bytes
+from pipeline.storage.images import encode
+from pipeline.storage.tables import write_rejections
 from pipeline.storage.workspace import Workspace
+from schemas.rejected_scenes import REMEDIES, Reason
 
 PARAMS = """\
 image_size: [48, 32]
@@ -94,6 +102,70 @@ def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
     (image.parent / "scene_1.png").write_bytes(b"")
     found = marks(workspace)
     assert found["images read,"] == found["file names"] == "⚠"
+
+
+@pytest.mark.parametrize(
+    ("folder", "pixels", "title", "reason"),
+    [
+        ("keyword_masks", np.eye(54) * 255, "images read", Reason.ASPECT_RATIO_DIFFERS),
+        ("keyword_masks", np.zeros((96, 54)), "grey levels", Reason.MASK_EMPTY),
+        ("keyword_masks", np.full((96, 54), 255), "grey levels", Reason.MASK_FULL),
+        ("attention_heatmap", np.full((96, 54), 9), "grey levels", Reason.HEATMAP_CONSTANT),
+    ],
+    ids=["another aspect ratio", "an empty mask", "a full mask", "a constant map"],
+)
+def test_one_scene_with_wrong_pixels_warns_and_many_fail(
+    workspace: Workspace,
+    capsys: pytest.CaptureFixture[str],
+    folder: str,
+    pixels: np.ndarray,
+    title: str,
+    reason: Reason,
+) -> None:
+    paths = sorted(workspace.path(folder).rglob("*.*g"))
+    content = encode(pixels.astype(np.uint8), paths[0].suffix[1:])
+    write_bytes(paths[0], content)
+    assert cli.main(["check", "--root", str(workspace.root)]) == 0
+    assert f"⚠ {title}" in capsys.readouterr().out
+    for path in paths[1:14]:
+        write_bytes(path, content)
+    assert cli.main(["check", "--root", str(workspace.root)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("✗")]
+    assert lines[at].startswith(f"✗ {title}")
+    assert "14 offending" in lines[at]
+    assert lines[at + 1].startswith(f"    {workspace.relative(paths[0])}: {reason} (")
+    assert lines[at + 4] == f"    → {REMEDIES[reason]}"
+
+
+def test_a_scene_table_that_dvc_calls_changed_fails_until_repro(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for stage in ("scene_cuts", "keyword_masks", "attention_heatmap"):
+        write_rejections(workspace.path(f"reports/ingest/{stage}.csv"), [])
+    shutil.copy(OURS / "schemas/reference_profile.json", workspace.path("profile.json"))
+    workspace.path("judge.py").write_text("")
+    sections = "evaluate: {judge: judge.py}\nvalidate: {reference_profile: profile.json}\n"
+    workspace.path("params.yaml").write_text(PARAMS + sections)
+    workspace.path("dvc.yaml").write_text(yaml.safe_dump(stages("validate")))
+    workspace.path("data/valid_scenes.csv").unlink()
+    repository = DvcRepository(workspace.root)
+
+    def checked() -> tuple[int, str]:
+        status = cli.main(["check", "--root", str(workspace.root)])
+        return status, capsys.readouterr().out
+
+    repository.dvc("repro")
+    status, text = checked()
+    assert status == 0
+    assert "✓ data/valid_scenes.csv is current" in text
+    workspace.path("data/keywords.csv").open("a").write("70099,cup\n")
+    status, text = checked()
+    assert status == 1
+    found = "    validate: changed deps data/keywords.csv\n    → Run `dvc repro validate`.\n"
+    assert f"✗ data/valid_scenes.csv is current: not so, 1 offending\n{found}" in text
+    repository.dvc("repro", "validate")
+    assert checked()[0] == 0
 
 
 def test_a_column_that_is_missing_fails(
