@@ -2,22 +2,19 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import pytest
+from dvc_repository import OURS, DvcRepository
 from scene_trees import write_scene_tree
 
 from pipeline.tracking.store import EXPERIMENT
 
-REPOSITORY = Path(__file__).parents[1]
 DVC_YAML = f"""\
 stages:
   variant:
@@ -43,6 +40,7 @@ plots:
     template: variant_shares
 """
 README_OPTIONS = ("--drop", ".", "--keep", "Experiment|variant.alpha$|^feasible$|^share")
+STATES = ("Queued", "Running", "Success", "Failed")
 PARAMS = """\
 image_size: [48, 32]
 compute: {n_jobs: 1}
@@ -52,47 +50,34 @@ variant:
 """
 
 
-class Repository:
+class Repository(DvcRepository):
     """A git and DVC repository with two videos, its `variant` stage run and committed."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        names = ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
-        self.environment = {key: value for key, value in os.environ.items() if key not in names}
-        self.environment |= {"PYTHONPATH": str(REPOSITORY), "DVC_NO_ANALYTICS": "1"}
-        # DVC starts its queue workers as plain `dvc`, and is silent if the path has none.
-        scripts = Path(sys.executable).parent
-        self.environment["PATH"] = f"{scripts}{os.pathsep}{os.environ['PATH']}"
+        super().__init__(root, git=True)
         write_scene_tree(root, {"70000": 3, "70001": 3})
         (root / "params.yaml").write_text(PARAMS)
         (root / "dvc.yaml").write_text(DVC_YAML)
         (root / ".gitignore").write_text("/.gazeshift\n/mlruns\n")
-        self.run("git", "init", "-q")
-        self.run("git", "config", "user.email", "someone@example.org")
-        self.run("git", "config", "user.name", "Someone")
-        self.dvc("init", "-q")
-        shutil.copytree(REPOSITORY / ".dvc/plots", root / ".dvc/plots", dirs_exist_ok=True)
+        shutil.copytree(OURS / ".dvc/plots", root / ".dvc/plots", dirs_exist_ok=True)
         self.dvc("add", "-q", "attention_heatmap", "keyword_masks", "data/video_scene_cuts")
         self.dvc("repro", "-q")
         self.commit()
 
-    def run(self, *command: str) -> str:
-        # A file, not a pipe: DVC's queue worker outlives the command and would keep a pipe open.
-        with TemporaryFile("w+") as output:
-            answer = subprocess.run(
-                command, cwd=self.root, env=self.environment, stdout=output, stderr=output
-            )
-            output.seek(0)
-            text = output.read()
-        assert answer.returncode == 0, text
-        return text
-
-    def dvc(self, *arguments: str) -> str:
-        return self.run("dvc", *arguments)
-
     def commit(self) -> None:
         self.run("git", "add", "-A")
         self.run("git", "commit", "-qm", "A state")
+
+    def finished(self) -> list[str]:
+        """Wait for the queue's experiments; return how they ended."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            last = [line.split()[-1:] for line in self.dvc("queue", "status").splitlines()]
+            states = [word for words in last for word in words if word in STATES]
+            if not {"Queued", "Running"} & set(states):
+                break
+            time.sleep(1)
+        return states
 
     def outputs(self) -> dict[str, bytes]:
         files = [path for out in ("outputs", "reports") for path in (self.root / out).rglob("*.*")]
@@ -132,7 +117,7 @@ def test_an_experiment_in_a_copy_leaves_the_workspace_as_it_was(repository: Repo
     shares = repository.experiments()
     assert shares["2"] > shares["1.5"]
     # As the README has it: the dose and what it changed, and nothing else.
-    assert README_OPTIONS[-1] in (REPOSITORY / "README.md").read_text()
+    assert README_OPTIONS[-1] in (OURS / "README.md").read_text()
     columns = set(repository.shown(*README_OPTIONS)[0])
     assert {"Experiment", "variant.alpha", "share.full_boost", "feasible"} < columns
     assert all(
@@ -151,19 +136,18 @@ def test_an_experiment_in_a_copy_leaves_the_workspace_as_it_was(repository: Repo
     assert len(plot["content"]["data"]["values"]) == 7 * 12
 
 
-@pytest.mark.slow
 def test_a_queued_grid_and_a_run_in_the_workspace(repository: Repository) -> None:
-    before = repository.outputs()
+    before, head = repository.outputs(), repository.run("git", "rev-parse", "HEAD")
+    assert "dvc exp run --queue -S 'variant.alpha=0.5," in (OURS / "README.md").read_text()
     repository.dvc("exp", "run", "-q", "--queue", "-S", "variant.alpha=0.5,3")
     repository.dvc("queue", "start", "-j", "2")
-    deadline = time.monotonic() + 120
-    while repository.dvc("queue", "status").count("Success") < 2 and time.monotonic() < deadline:
-        time.sleep(1)
+    assert repository.finished() == ["Success", "Success"]
     assert repository.outputs() == before
     assert repository.run("git", "status", "--short") == ""
-    assert len(repository.runs()) == 3
+    assert repository.run("git", "rev-parse", "HEAD") == head
     shares = repository.experiments()
     assert shares["0.5"] < shares["1.5"] < shares["3"]
+    assert set(repository.runs()) == {f"variant alpha={alpha}" for alpha in (0.5, 1.5, 3.0)}
 
     repository.dvc("exp", "run", "-q", "-S", "variant.alpha=2")
     assert repository.outputs() != before
