@@ -6,12 +6,14 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from hashlib import blake2b
 from io import StringIO
 from pathlib import Path
 
 import pytest
+import yaml
 from dvc_repository import OURS, DvcRepository
-from scene_trees import write_scene_tree
+from scene_trees import SCENES, write_scene_tree
 
 from pipeline.tracking.store import EXPERIMENT
 
@@ -40,6 +42,7 @@ plots:
     template: variant_shares
 """
 README_OPTIONS = ("--drop", ".", "--keep", "Experiment|variant.alpha$|^feasible$|^share")
+TREES = ("attention_heatmap", "keyword_masks", "data/video_scene_cuts")
 STATES = ("Queued", "Running", "Success", "Failed")
 PARAMS = """\
 image_size: [48, 32]
@@ -58,9 +61,11 @@ class Repository(DvcRepository):
         write_scene_tree(root, {"70000": 3, "70001": 3})
         (root / "params.yaml").write_text(PARAMS)
         (root / "dvc.yaml").write_text(DVC_YAML)
-        (root / ".gitignore").write_text("/.gazeshift\n/mlruns\n")
+        (root / "data.dvc").write_text(yaml.safe_dump({"outs": [{"path": path} for path in TREES]}))
+        ignored = [".gazeshift", "mlruns", *TREES]
+        (root / ".gitignore").write_text("".join(f"/{path}\n" for path in ignored))
         shutil.copytree(OURS / ".dvc/plots", root / ".dvc/plots", dirs_exist_ok=True)
-        self.dvc("add", "-q", "attention_heatmap", "keyword_masks", "data/video_scene_cuts")
+        self.dvc("commit", "-q", "-f", "data.dvc")
         self.dvc("repro", "-q")
         self.commit()
 
@@ -129,7 +134,12 @@ def test_an_experiment_in_a_copy_leaves_the_workspace_as_it_was(repository: Repo
     assert tags["dvc.stage"] == "variant"
     assert tags["dvc.exp"]
     assert tags["git.commit"] == repository.run("git", "rev-parse", "HEAD").strip()
-    assert len(tags["data.valid_scenes"]) == 32
+    # In the copy that the experiment ran in, these were the same files.
+    for tag, file in {"data.dvc": "data.dvc", "data.valid_scenes": SCENES}.items():
+        content = (repository.root / file).read_bytes()
+        assert tags[tag] == blake2b(content, digest_size=16).hexdigest()
+    tracked = yaml.safe_load((repository.root / "data.dvc").read_text())["outs"]
+    assert {out["path"]: out["nfiles"] for out in tracked} == dict.fromkeys(TREES, 6)
     plots = json.loads(repository.dvc("plots", "show", "--json"))["data"]
     (plot,) = plots["reports/variant/shares.csv"]
     assert plot["content"]["encoding"]["color"]["field"] == "variant"
