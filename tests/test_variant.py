@@ -1,4 +1,5 @@
 import csv
+import errno
 import json
 import os
 import shutil
@@ -123,6 +124,21 @@ def test_a_window_of_four_scenes(corpus) -> None:
     baseline = corpus.path(rows(corpus, "baseline")[0]["modified_attention_heatmap_path"])
     late = corpus.path(rows(corpus, "late_boost")[0]["modified_attention_heatmap_path"])
     assert os.path.samefile(baseline, late)
+
+
+def test_where_links_fail_the_same_files_are_copies(corpus, monkeypatch) -> None:
+    linked = run(corpus)
+    for folder in (corpus.state, corpus.path("outputs"), corpus.path("reports")):
+        shutil.rmtree(folder)
+    monkeypatch.setattr(os, "link", no_link)
+    assert run(corpus) == linked
+    maps = list(corpus.path("outputs/variants_v3").rglob("*.jpg"))
+    assert len(maps) == 7 * 7
+    assert {path.stat().st_nlink for path in maps} == {1}
+
+
+def no_link(source: Path, target: Path) -> None:
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM), str(source))
 
 
 def test_statistics_are_of_the_values_in_the_tables(corpus) -> None:

@@ -59,7 +59,10 @@ def tree_digest(folder: Path, paths: Iterable[Path]) -> str:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Make `target` a hard link to `source`, or a copy where the file system has no links."""
+    """Make `target` a hard link to `source`, or a copy where there can be none.
+
+    File systems without links, another disk, and the limit of links to one file are such cases.
+    """
     make_folder(target.parent)
     try:
         os.link(source, target)
@@ -67,7 +70,8 @@ def link_or_copy(source: Path, target: Path) -> None:
         target.unlink()
         link_or_copy(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
 
 
 def make_folder(folder: Path) -> None:
