@@ -83,7 +83,9 @@ def _run(arguments: argparse.Namespace) -> int:
         return module.main(workspace, *options) or 0
     except OSError as error:
         if error.errno in _FULL_OR_LOCKED:
-            raise _storage_error(error.strerror or "", error.filename) from error
+            # Of a rename or a link the second name is what could not be written.
+            where = error.filename2 or error.filename
+            raise _storage_error(error.strerror or "", where) from error
         raise
     except sqlite3.OperationalError as error:
         raise _storage_error(str(error), workspace.state) from error

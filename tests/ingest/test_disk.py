@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ingest_inputs import tree
@@ -23,7 +26,7 @@ def small_disk(workspace: Workspace) -> Iterator[Workspace]:
     try:
         subprocess.run(mount, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("mounting a small file system needs root")
+        pytest.skip("mounting a small file system needs root, and a container that lets it")
     try:
         write_text(workspace.path("params.yaml"), PARAMS)
         yield workspace
@@ -75,3 +78,46 @@ def test_a_read_only_folder_is_said_in_one_line(
     assert status == 1
     assert "Read-only file system" in error or "readonly" in error
     assert "make the folder writable" in error
+
+
+@pytest.mark.parametrize("stage", INPUTS)
+def test_an_out_that_may_not_be_written_is_named_and_the_stage_goes_on_later(
+    workspace: Workspace,
+    stage: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the user that runs the tests, whoever it is; no file system is mounted for it."""
+    INPUTS[stage](workspace, 2)
+    write_text(workspace.path("params.yaml"), PARAMS)
+    out = workspace.path(importlib.import_module(f"pipeline.{stage}").OUTS[0])
+    folder = out.parent if out.suffix else out
+    with monkeypatch.context() as patch:
+        lock(folder, patch)
+        status, error = run(stage, workspace, capsys)
+        assert status == 1
+        assert f"cannot write {folder}" in error
+        assert "Permission denied" in error
+        assert "make the folder writable" in error
+    folder.chmod(0o755)
+    assert run(stage, workspace, capsys) == (0, "")
+    assert outs(stage, workspace)
+
+
+def lock(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Take away the right to write in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o555)
+    if not os.access(folder, os.W_OK):
+        return
+
+    # Root may write in any folder, so it is told what others are told.
+    move = os.replace
+
+    def move_elsewhere(source: Path, target: Path) -> None:
+        if Path(target).is_relative_to(folder):
+            refused = os.strerror(errno.EACCES)
+            raise OSError(errno.EACCES, refused, str(source), None, str(target))
+        move(source, target)
+
+    patch.setattr(os, "replace", move_elsewhere)
