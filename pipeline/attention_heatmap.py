@@ -162,9 +162,9 @@ def _plan_model(workspace: Workspace, params: AttentionHeatmapParams, location: 
     from pipeline.attention.models import load_attention_model
 
     model = load_attention_model(location, workspace.root)
-    settings = digest(CODE_VERSION, model.digest, repr(params.jpeg_quality))
-    items = scene_items(workspace, cut_scenes(workspace), settings)
     size = load_image_size(workspace) if params.source == "predictor" else None
+    settings = digest(CODE_VERSION, model.digest, repr(params.jpeg_quality), repr(size))
+    items = scene_items(workspace, cut_scenes(workspace), settings)
     work = partial(
         predict_heatmap,
         location=location,

@@ -194,6 +194,29 @@ def test_a_model_predicts_where_nobody_was_recorded(workspace: Workspace) -> Non
         assert image.getextrema()[1] == 255
 
 
+def test_a_predictor_that_sees_another_image_size_maps_anew(workspace: Workspace) -> None:
+    import torch
+
+    from pipeline.attention.network import AttentionNetwork
+    from pipeline.attention.predictor import save_predictor
+    from pipeline.attention.settings import NetworkConfig
+
+    def maps(image_size: int) -> dict[str, bytes]:
+        set_params(workspace, "{source: predictor, input: models/untrained}")
+        with workspace.path("params.yaml").open("a") as params:
+            params.write(f"image_size: {image_size}\n")
+        attention_heatmap.main(workspace)
+        return tree(workspace.path(HEATMAPS))
+
+    write_cuts(workspace, {"v": 2}, SIZE)
+    torch.manual_seed(0)
+    save_predictor(AttentionNetwork(NetworkConfig()), workspace.path("models/untrained"))
+    first, second = maps(64), maps(32)
+    assert first.keys() == second.keys()
+    assert all(first[name] != second[name] for name in first)
+    assert maps(64) == first
+
+
 def test_a_damaged_scene_image_is_refused(workspace: Workspace) -> None:
     write_cuts(workspace, {"v": 2}, SIZE)
     write_bytes(workspace.path(f"{CUTS}/v/v-Scene-001-01.jpg"), b"no image")

@@ -119,6 +119,34 @@ def test_another_alpha_runs_the_variants_their_edits_and_what_judges_and_shows_t
     assert downstream({"scene_cuts"}) == set(DVC)
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_name_every_section_that_the_stages_code_loads(stage: str) -> None:
+    """Of a section some fields will do; `compute` changes no result."""
+    code = "".join((ROOT / path).read_text() for path in modules_of(stage))
+    for command in STAGES.values():
+        importlib.import_module(command.module)
+    loaded = {
+        section.name
+        for section in subclasses(Section)
+        if re.search(rf"\b{section.__name__}\.load\(", code) and section is not ComputeParams
+    }
+    if re.search(r"(?<!def )load_image_size\(", code):
+        loaded.add("image_size")
+    for name in loaded:
+        assert reads(stage, name) or any(entry.startswith(f"{name}.") for entry in named(stage))
+
+
+def subclasses(section: type[Section]) -> set[type[Section]]:
+    """Return the sections of params.yaml."""
+    found = {below for one in section.__subclasses__() for below in {one, *subclasses(one)}}
+    return {one for one in found if hasattr(one, "name")}
+
+
+def named(stage: str) -> list[str]:
+    """Return the parameters that a stage names one by one."""
+    return [entry for entry in DVC[stage]["params"] if isinstance(entry, str)]
+
+
 def test_more_pictures_of_variants_rerun_no_edit() -> None:
     """The pictures are an out of their own; tests/test_variant.py has that no map changes."""
     assert {stage for stage in DVC if reads(stage, "variant.sample_videos")} == {
