@@ -77,13 +77,13 @@ def _keywords(workspace: Workspace) -> Finding:
         table = read_keywords(workspace.path(KEYWORDS))
     except GazeshiftError as error:
         return Finding(title, [str(error)], "See docs/data_format.md for the columns.")
-    return _refusals(title, table.rejections, fatal=not table.keywords)
+    rejections = [one._replace(file=KEYWORDS) for one in table.rejections]
+    return _refusals(title, rejections, fatal=not table.keywords)
 
 
 def _refusals(title: str, rejections: Sequence[Rejection], fatal: bool) -> Finding:
     offenders = [
-        f"{f'{one.file or KEYWORDS} {one.video_id}'.strip()}: {one.reason} ({one.found})"
-        for one in rejections
+        f"{f'{one.file} {one.video_id}'.strip()}: {one.reason} ({one.found})" for one in rejections
     ]
     commonest = Counter(one.reason for one in rejections).most_common(1)
     return Finding(title, offenders, REMEDIES[commonest[0][0]] if commonest else "", fatal)

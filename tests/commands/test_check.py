@@ -168,6 +168,17 @@ def test_a_scene_table_that_dvc_calls_changed_fails_until_repro(
     assert checked()[0] == 0
 
 
+@pytest.mark.parametrize(("usable", "mark"), [("70001,mug\n", "⚠"), ("", "✗")])
+def test_keywords_that_nobody_can_see_warn_unless_they_are_all(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], usable: str, mark: str
+) -> None:
+    workspace.path("data/keywords.csv").write_text(f"_id,keyword\n70000,shop now\n{usable}")
+    assert cli.main(["check", "--root", str(workspace.root)]) == (mark == "✗")
+    text = capsys.readouterr().out
+    assert f"{mark} data/keywords.csv has its columns" in text
+    assert "    data/keywords.csv 70000: keyword_not_visual ('shop now')\n" in text
+
+
 def test_a_column_that_is_missing_fails(
     workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
