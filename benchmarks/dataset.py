@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +181,7 @@ def plant_encoded(root: Path, table: pd.DataFrame) -> Path:
     return folder
 
 
-def load_plainly(root: Path, rows: list[dict[str, Any]]) -> None:
+def load_plainly(root: Path, rows: Iterable[Mapping[Any, Any]]) -> None:
     """Load each sample as one would at first."""
     for row in rows:
         plain_sample(root, row, SIZE)

@@ -43,7 +43,8 @@ def main() -> None:
     variants = VariantParams.load(workspace)
     image_size = load_image_size(workspace)
     video = chosen_videos(read_scenes(workspace.path(SCENES)), params)[0]
-    tasks = list(variant_tasks(workspace, video, variants, params))[: options.scenes]
+    names, keywords = variants.variants, variants.keywords
+    tasks = list(variant_tasks(workspace, video, names, keywords, params))[: options.scenes]
     models = load_models(workspace, params)
 
     def together(folder: Path) -> None:

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -42,14 +42,20 @@ from pipeline.storage.resizing import resize
 from pipeline.storage.scene_names import SceneName
 from pipeline.validation.trees import TREES
 from pipeline.variants.plan import window_bounds
-from pipeline.variants.settings import SEVEN, VariantParams
+from pipeline.variants.settings import SEVEN, VariantParams, WindowName
 from pipeline.variants.video import VideoTask, make_variants, write_statistics
 
 SIZE = (512, 512)
 SCENES_PER_VIDEO = 9
 PARAMS = VariantParams()
-WINDOWS = {"early_boost": "early", "middle_boost": "middle", "reduction": "middle"}
-WINDOWS |= {"late_boost": "late", "full_boost": "all", "placebo": "all"}
+WINDOWS: dict[str, WindowName] = {
+    "early_boost": "early",
+    "middle_boost": "middle",
+    "reduction": "middle",
+    "late_boost": "late",
+    "full_boost": "all",
+    "placebo": "all",
+}
 FACTORS = {"reduction": PARAMS.reduction_alpha, "placebo": PARAMS.placebo_alpha}
 
 
@@ -91,7 +97,7 @@ def compare_ways(root: Path, drawn: list[dict[str, Path]], rounds: int) -> float
     one, two = ComputeParams(n_jobs=1), ComputeParams(n_jobs=2)
     ways: dict[str, tuple[Callable[[], object], int]] = {
         "straightforward": (lambda: straightforward(videos[0], root, made), SCENES_PER_VIDEO),
-        "floor": (lambda: [floor(rows, root) for rows in videos], len(table)),
+        "floor": (lambda: floor(videos, root), len(table)),
         "one core": (lambda: list(each(make, tasks, one, "one core")), len(table)),
         "two cores": (lambda: list(each(make, tasks, two, "two cores")), len(table)),
         "one core, solve": (lambda: list(each(make, solved, one, "solve")), len(table)),
@@ -154,16 +160,17 @@ def opened(path: Path) -> np.ndarray:
         return np.asarray(image.convert("L").resize(SIZE[::-1])) / 255
 
 
-def floor(rows: pd.DataFrame, root: Path) -> None:
+def floor(videos: Sequence[pd.DataFrame], root: Path) -> None:
     """Decode both inputs of each scene once, and encode as many maps as are distinct."""
-    middle = range(*window_bounds(len(rows), "middle", "thirds"))
-    for position, (heatmap, mask) in enumerate(
-        zip(rows["attention_heatmap_path"], rows["keyword_mask_path"], strict=True)
-    ):
-        levels = resize(read_grey(root / heatmap), SIZE)
-        read_mask(root / mask, SIZE)
-        for _ in range(4 if position in middle else 3):
-            encode(levels, PARAMS.format, PARAMS.quality)
+    for rows in videos:
+        middle = range(*window_bounds(len(rows), "middle", "thirds"))
+        for position, (heatmap, mask) in enumerate(
+            zip(rows["attention_heatmap_path"], rows["keyword_mask_path"], strict=True)
+        ):
+            levels = resize(read_grey(root / heatmap), SIZE)
+            read_mask(root / mask, SIZE)
+            for _ in range(4 if position in middle else 3):
+                encode(levels, PARAMS.format, PARAMS.quality)
 
 
 def run_corpus(folder: Path, drawn: list[dict[str, Path]], scenes: int, naive_ms: float) -> None:
