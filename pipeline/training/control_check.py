@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -62,16 +61,14 @@ def control_losses(
     """
     device = controlnet.device
     schedule = backbone.noise_scheduler().alphas_cumprod
-    heatmaps = [sample["control"][1:] for sample in _samples(scenes)]
-    others = heatmaps[len(heatmaps) // 2 :] + heatmaps[: len(heatmaps) // 2]
-    loader: DataLoader[Any] = DataLoader(scenes, batch_size=batch_size)
+    loader: DataLoader[Any] = DataLoader(_WithAnother(scenes), batch_size=batch_size)
     sums: dict[str, list[Tensor]] = {"true": [], "shuffled": [], "zero": []}
     video_ids: list[str] = []
     for batch in loader:
         place = slice(len(video_ids), len(video_ids) + len(batch["latents"]))
         video_ids += batch["video_id"]
         mask, own = batch["control"][:, :1], batch["control"][:, 1:]
-        arms = {"true": own, "shuffled": torch.stack(others[place]), "zero": own * 0}
+        arms = {"true": own, "shuffled": batch["another"], "zero": own * 0}
         losses = {name: torch.zeros(len(own)) for name in arms}
         for draw in range(draws):
             generator = generator_for(seed, _CHECK, place.start, draw)
@@ -103,6 +100,16 @@ def control_losses(
     return ControlLosses(video_ids, **found)
 
 
-def _samples(scenes: Dataset[Any]) -> Iterator[dict[str, Any]]:
-    for position in range(len(scenes)):  # type: ignore[arg-type]
-        yield scenes[position]
+class _WithAnother(Dataset[dict[str, Any]]):
+    """Scenes, each with the heatmap of the one half the data away, 1×H×W, as `another`."""
+
+    def __init__(self, scenes: Dataset[Any]) -> None:
+        self.scenes = scenes
+        self._count = len(scenes)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        another = self.scenes[(position + self._count // 2) % self._count]
+        return {**self.scenes[position], "another": another["control"][1:]}
