@@ -39,7 +39,7 @@ def attention_map(image):
 @pytest.fixture(autouse=True)
 def _elsewhere_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control check has models and a test of its own; here are its results. No MLflow."""
-    check = ControlCheck("key", Path(), None, "", 1, 0)
+    check = ControlCheck("key", Path(), None, "", 1, 1, 0)
     monkeypatch.setattr(evaluate, "control_check", lambda workspace, params: check)
     losses = control_losses().to_dict("records")
     monkeypatch.setattr(evaluate, "check_control", lambda check, root: losses)

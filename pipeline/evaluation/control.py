@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.diffusion.controlnet import CONTROLNET, load_controlnet, weights_digest
+from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
 from pipeline.evaluation.settings import EvaluateParams
 from pipeline.params import ModelParams
@@ -15,7 +16,7 @@ from pipeline.storage.workspace import Workspace
 if TYPE_CHECKING:
     from pipeline.encoding.reader import EncodedScenes
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 ENCODED = "outputs/encoded"
 
 
@@ -29,6 +30,8 @@ class ControlCheck(NamedTuple):
     backbone: str
     """Where it is: a folder or a hub's name."""
     draws: int
+    batch_size: int
+    """Scenes at a time; no part of the key."""
     seed: int
 
 
@@ -56,9 +59,15 @@ def control_check(workspace: Workspace, params: EvaluateParams) -> ControlCheck:
         str((split, params.control_draws, params.seed)),
         CODE_VERSION,
     )
-    backbone = ModelParams.load(workspace).backbone
-    folder = workspace.path(CONTROLNET)
-    return ControlCheck(key, folder, scenes, backbone, params.control_draws, params.seed)
+    return ControlCheck(
+        key,
+        workspace.path(CONTROLNET),
+        scenes,
+        ModelParams.load(workspace).backbone,
+        params.control_draws,
+        EditParams.load(workspace).batch_size,
+        params.seed,
+    )
 
 
 def check_control(check: ControlCheck, root: Path) -> list[dict[str, Any]]:
@@ -71,7 +80,14 @@ def check_control(check: ControlCheck, root: Path) -> list[dict[str, Any]]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone = load_backbone(check.backbone, root, device=device)
     controlnet = load_controlnet(check.controlnet, device)
-    losses = control_losses(backbone, controlnet, check.scenes, draws=check.draws, seed=check.seed)
+    losses = control_losses(
+        backbone,
+        controlnet,
+        check.scenes,
+        batch_size=check.batch_size,
+        draws=check.draws,
+        seed=check.seed,
+    )
     columns = zip(losses.video_ids, losses.true, losses.shuffled, losses.zero, strict=True)
     return [
         {"video_id": video, "true": float(true), "shuffled": float(other), "zero": float(zero)}

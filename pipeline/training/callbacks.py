@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pipeline.diffusion.controlled import controlled
+from pipeline.diffusion.precision import autocast
 from pipeline.storage.files import write_bytes
 from pipeline.storage.images import encode
 from pipeline.training.batches import generator_for
@@ -106,43 +107,48 @@ class SampleGrids(pl.Callback):
         self.share(path)
 
 
-@torch.no_grad()
 def draw_samples(module: ControlNetModule, samples: list[dict[str, Any]]) -> NDArray[np.uint8]:
-    """Return the picture of `SampleGrids`, H×W×3."""
-    from diffusers import DDIMScheduler
-
-    device = module.device
-    clean = torch.stack([sample["latents"] for sample in samples]).to(device)
-    text = torch.stack([sample["text"] for sample in samples]).to(device)
-    control = torch.stack([sample["control"] for sample in samples]).to(device)
-    scheduler = DDIMScheduler.from_config(module.backbone.scheduler_config)
-    scheduler.set_timesteps(round(_STEPS / _DEPTH))
-    timesteps = scheduler.timesteps[-_STEPS:].to(device)
+    """Return the picture of `SampleGrids`, H×W×3; the scenes are drawn one after the other."""
     generator = generator_for(module.params.seed, _SAMPLE)
-    noise = torch.randn(clean.shape, generator=generator).to(device)
-    latents = scheduler.add_noise(clean, noise, timesteps[:1].expand(len(clean)))
-    for timestep in timesteps:
-        output = controlled(
-            module.backbone.unet,
-            module.averaged,
-            latents,
-            timestep.expand(len(latents)),
-            text,
-            control,
-        )
-        latents = scheduler.step(output, timestep, latents).prev_sample
-    rows = []
-    for original, drawn, maps in zip(
-        _pixels(module, clean), _pixels(module, latents), control.cpu().numpy(), strict=True
-    ):
-        rows.append(np.concatenate([original, _control_picture(maps), drawn], 1))
+    shape = (len(samples), *samples[0]["latents"].shape)
+    noises = torch.randn(shape, generator=generator).split(1)
+    rows = [_drawn(module, sample, noise) for sample, noise in zip(samples, noises, strict=True)]
     return np.concatenate(rows)
 
 
+@torch.no_grad()
+def _drawn(module: ControlNetModule, sample: dict[str, Any], noise: Tensor) -> NDArray[np.uint8]:
+    """Return a scene's row: the scene, its control, what the model makes of it."""
+    from diffusers import DDIMScheduler
+
+    device = module.device
+    clean, text, control = (
+        sample[name][None].to(device) for name in ("latents", "text", "control")
+    )
+    scheduler = DDIMScheduler.from_config(module.backbone.scheduler_config)
+    scheduler.set_timesteps(round(_STEPS / _DEPTH))
+    timesteps = scheduler.timesteps[-_STEPS:].to(device)
+    latents = scheduler.add_noise(clean, noise.to(device), timesteps[:1])
+    with autocast(device, module.params.precision != "32-true"):
+        for timestep in timesteps:
+            output = controlled(
+                module.backbone.unet,
+                module.averaged,
+                latents,
+                timestep[None],
+                text,
+                control,
+            )
+            latents = scheduler.step(output.float(), timestep, latents).prev_sample
+    original, drawn = _pixels(module, clean), _pixels(module, latents)
+    return np.concatenate([original, _control_picture(control[0].cpu().numpy()), drawn], 1)
+
+
 def _pixels(module: ControlNetModule, latents: Tensor) -> NDArray[np.uint8]:
-    images = module.backbone.decode(latents).float().clamp(-1, 1)
-    levels = ((images + 1) * 127.5).round().to(torch.uint8)
-    return np.ascontiguousarray(levels.movedim(1, -1).cpu().numpy())
+    """Return one scene's latents, 1×C×h×w, as H×W×3."""
+    image = module.backbone.decode(latents)[0].float().clamp(-1, 1)
+    levels = ((image + 1) * 127.5).round().to(torch.uint8)
+    return np.ascontiguousarray(levels.movedim(0, -1).cpu().numpy())
 
 
 def _control_picture(control: NDArray[np.float32]) -> NDArray[np.uint8]:

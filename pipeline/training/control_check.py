@@ -45,8 +45,8 @@ def control_losses(
     controlnet: ControlNetModel,
     scenes: Dataset[Any],
     *,
+    batch_size: int,
     draws: int = 4,
-    batch_size: int = 16,
     seed: int = 0,
 ) -> ControlLosses:
     """Measure the losses at fixed noise and timesteps, the same for all three heatmaps.
@@ -55,8 +55,8 @@ def control_losses(
         backbone: frozen, on the ControlNet's device.
         controlnet: to examine.
         scenes: encoded scenes, two at least.
+        batch_size: scenes at a time; it changes no result beyond rounding.
         draws: noises and timesteps per scene; the timesteps are spread evenly over the schedule.
-        batch_size: scenes at a time.
         seed: of the noise.
     """
     device = controlnet.device
@@ -65,16 +65,15 @@ def control_losses(
     sums: dict[str, list[Tensor]] = {"true": [], "shuffled": [], "zero": []}
     video_ids: list[str] = []
     for batch in loader:
-        place = slice(len(video_ids), len(video_ids) + len(batch["latents"]))
+        positions = range(len(video_ids), len(video_ids) + len(batch["latents"]))
         video_ids += batch["video_id"]
         mask, own = batch["control"][:, :1], batch["control"][:, 1:]
         arms = {"true": own, "shuffled": batch["another"], "zero": own * 0}
         losses = {name: torch.zeros(len(own)) for name in arms}
         for draw in range(draws):
-            generator = generator_for(seed, _CHECK, place.start, draw)
-            noise = torch.randn(batch["latents"].shape, generator=generator)
-            offset = torch.rand(len(own), generator=generator)
+            noise, offset = _drawn(batch["latents"].shape[1:], positions, draw, seed)
             timesteps = ((draw + offset) / draws * len(schedule)).long()
+            timesteps = timesteps.clamp(max=len(schedule) - 1)
             clean = batch["latents"].to(device)
             noised = add_noise(
                 clean, noise.to(device), timesteps.to(device), schedule, backbone.prediction_type
@@ -98,6 +97,17 @@ def control_losses(
             sums[name].append(values)
     found = {name: torch.cat(values).double().numpy() for name, values in sums.items()}
     return ControlLosses(video_ids, **found)
+
+
+def _drawn(shape: torch.Size, positions: range, draw: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Return each scene's noise, N×C×h×w, and a number in [0, 1), N.
+
+    They depend on the scene's position, not on the batch that it comes in.
+    """
+    generators = [generator_for(seed, _CHECK, position, draw) for position in positions]
+    noise = [torch.randn(shape, generator=generator) for generator in generators]
+    offset = [torch.rand(1, generator=generator) for generator in generators]
+    return torch.stack(noise), torch.cat(offset)
 
 
 class _WithAnother(Dataset[dict[str, Any]]):

@@ -203,7 +203,13 @@ class Run:
         if not losses:
             return {}
         module.averaged.eval()
-        check = control_losses(self.backbone, module.averaged, self.scenes.val, draws=_CHECK_DRAWS)
+        check = control_losses(
+            self.backbone,
+            module.averaged,
+            self.scenes.val,
+            batch_size=self.params.batch_size,
+            draws=_CHECK_DRAWS,
+        )
         return {
             "val_loss": min(losses),
             "val_loss_in_mask": float(check.true.mean()),

@@ -81,7 +81,9 @@ def write_all(root: Path) -> Workspace:
     with pytest.MonkeyPatch.context() as patch:
         # The control check needs models, and has tests of its own; MLflow too.
         losses = control_losses().to_dict("records")
-        patch.setattr(evaluate, "control_check", lambda *_: ControlCheck("", root, None, "", 1, 0))
+        patch.setattr(
+            evaluate, "control_check", lambda *_: ControlCheck("", root, None, "", 1, 1, 0)
+        )
         patch.setattr(evaluate, "check_control", lambda *_: losses)
         for stage in (evaluate, report, variant):
             patch.setattr(stage, "log_run", lambda *_: None)

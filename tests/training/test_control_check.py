@@ -64,3 +64,16 @@ def test_no_more_controls_are_in_memory_than_two_batches_need() -> None:
     watched = Watched(24)
     control_losses(backbone, tiny_controlnet(backbone), watched, draws=1, batch_size=2)
     assert watched.most <= 8
+
+
+def test_the_noise_is_the_scenes_own_whatever_the_batch() -> None:
+    backbone = TinyBackbone()
+    controlnet = tiny_controlnet(backbone)
+    one, three, all_ = (
+        control_losses(backbone, controlnet, scenes(5), draws=2, batch_size=size)
+        for size in (1, 3, 5)
+    )
+    for arm in ("true", "shuffled", "zero"):
+        np.testing.assert_allclose(getattr(one, arm), getattr(all_, arm), rtol=1e-4)
+        np.testing.assert_allclose(getattr(three, arm), getattr(all_, arm), rtol=1e-4)
+    assert one.video_ids == three.video_ids == list(scenes(5).table["video_id"])
