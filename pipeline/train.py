@@ -105,7 +105,9 @@ def _write(staging: Path, trained: Trained) -> list[str]:
     for picture in trained.samples:
         link_or_copy(picture, staging / TRAINING / "samples" / picture.name)
     write_text(staging / METRICS, json.dumps(trained.metrics, indent=1, allow_nan=False) + "\n")
-    write_table(staging / CURVE, pd.DataFrame(trained.curve))
+    # Also without a val split: DVC draws nothing where a column is missing.
+    curve = pd.DataFrame(trained.curve, columns=["step", "train_loss", "val_loss"])
+    write_table(staging / CURVE, curve)
     return [path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file()]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -24,6 +25,7 @@ from pipeline.diffusion import controlnet
 from pipeline.diffusion.backbone import load_backbone
 from pipeline.diffusion.controlled import controlled
 from pipeline.errors import InputError, ParamsError
+from pipeline.figures.curve_plot import draw_curve
 from pipeline.params import ModelParams
 from pipeline.storage.files import file_digest
 from pipeline.storage.workspace import Workspace
@@ -34,6 +36,7 @@ from pipeline.training.run import Run, encoded_scenes
 from pipeline.training.settings import TrainParams
 
 ROOT = Path(__file__).parents[1]
+DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 WEIGHTS = f"{controlnet.CONTROLNET}/{controlnet.WEIGHTS}"
 STARVED = {
     "steps": 6,
@@ -234,6 +237,26 @@ def test_without_encoded_scenes_it_trains_on_the_files(root: Path) -> None:
     (root / "outputs/encoded").unlink()
     train.main(Workspace(root))
     assert json.loads((root / train.METRICS).read_text())["steps"] == 6
+
+
+def test_without_a_val_split_the_curve_is_that_of_the_training_loss(workspace: Workspace) -> None:
+    write_scene_tree(workspace.root, dict.fromkeys(videos_of("train", 2), 2))
+    save_tiny_backbone(workspace.path("models/tiny"))
+    write_params(workspace.root, steps=5, accumulate=2)
+    encode.main(workspace)
+    train.main(workspace)
+    ControlNetModel.from_pretrained(workspace.path(controlnet.CONTROLNET))
+    curve = pd.read_csv(workspace.path(train.CURVE))
+    assert curve["step"].tolist() == [2, 4, 5]
+    assert (curve["train_loss"] > 0).all()
+    assert curve["val_loss"].isna().all()
+    assert "val_loss" not in json.loads(workspace.path(train.METRICS).read_text())
+    plot = workspace.path("curve.png")
+    draw_curve(plot, curve)
+    with Image.open(plot) as picture:
+        assert picture.format == "PNG"
+    (listed,) = [plot for plot in DVC["plots"] if train.CURVE in plot]
+    assert set(listed[train.CURVE]["y"][train.CURVE]) <= set(curve)
 
 
 def test_the_frozen_parts_stay_as_they_are(root: Path) -> None:

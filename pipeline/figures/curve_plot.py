@@ -20,13 +20,14 @@ def draw_curve(path: Path, curve: pd.DataFrame) -> None:
 
     Args:
         path: PNG to write.
-        curve: `reports/train/curve.csv`: `step`, `train_loss` and, with a val split, `val_loss`.
+        curve: `reports/train/curve.csv`: `step`, `train_loss`, `val_loss`; a column without
+            values (`val_loss` where there is no val split) is left out.
     """
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for name, variant in (("train_loss", "full_boost"), ("val_loss", "reduction")):
-        if name in curve:
+        if curve[name].notna().any():
             label, _, _ = name.partition("_")
             colour = STYLES[variant].colour
             axes.plot(curve["step"], curve[name], marker="o", color=colour, label=label)

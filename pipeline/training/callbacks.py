@@ -40,22 +40,42 @@ class Progress(TQDMProgressBar):
 
 
 class Curve(pl.Callback):
-    """Collects the losses at each validation; a resumed run goes on with those it had."""
+    """Collects the losses at each validation; a resumed run goes on with those it had.
 
-    def __init__(self) -> None:
+    Args:
+        every: optimizer steps between rows where nothing is validated.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
         self.rows: list[dict[str, float]] = []
         self._since: list[float] = []
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """Note a training loss."""
         self._since.append(outputs["loss"].item())
+        batches = self.every * trainer.accumulate_grad_batches
+        if not trainer.enable_validation and (batch_idx + 1) % batches == 0:
+            self._add_row(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Add a row: the step, the mean training loss since the last row, the validation loss."""
-        if trainer.sanity_checking:
-            return
+        if not trainer.sanity_checking:
+            self._add_row(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add a row for the steps since the last one where nothing is validated."""
+        if not trainer.enable_validation and self._since:
+            self._add_row(trainer)
+
+    def _add_row(self, trainer: pl.Trainer) -> None:
         row = {"step": float(trainer.global_step)}
         if self._since:
             row["train_loss"] = float(np.mean(self._since))

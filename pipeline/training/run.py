@@ -99,7 +99,7 @@ class Run:
         if first_step:
             LOG.info("train: goes on at step %d of %d.", first_step, params.steps)
         module = ControlNetModule(self.backbone, params, self.scenes.unconditional_text)
-        curve = Curve()
+        curve = Curve(params.val_every)
         trainer = self._trainer(logger, [curve, *self._callbacks(show or (lambda _: None))])
         batches = Batches(self.scenes.train, self.scenes.val, params, first_step)
         checkpoint = str(self.last) if first_step else None
