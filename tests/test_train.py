@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -30,9 +32,9 @@ from pipeline.params import ModelParams
 from pipeline.storage.files import file_digest
 from pipeline.storage.workspace import Workspace
 from pipeline.tracking.store import tracking_uri
-from pipeline.training.batches import ShuffledBatches
+from pipeline.training.batches import Batches, ShuffledBatches
 from pipeline.training.controlnet_module import ControlNetModule
-from pipeline.training.run import Run, encoded_scenes
+from pipeline.training.run import Run, encoded_scenes, raw_scenes
 from pipeline.training.settings import TrainParams
 
 ROOT = Path(__file__).parents[1]
@@ -232,11 +234,38 @@ def test_two_processes_follow_the_mean_of_their_gradients(
         torch.testing.assert_close(found, expected[name], atol=1e-5, rtol=0)
 
 
-def test_without_encoded_scenes_it_trains_on_the_files(root: Path) -> None:
-    write_params(root, use_encoded=False)
-    (root / "outputs/encoded").unlink()
-    train.main(Workspace(root))
-    assert json.loads((root / train.METRICS).read_text())["steps"] == 6
+@pytest.mark.parametrize("use_encoded", [True, False], ids=["encoded", "files"])
+def test_processes_that_read_scenes_change_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, use_encoded: bool
+) -> None:
+    # As in a process whose OpenCV has started its threads, as most have.
+    cv2.setNumThreads(4)
+    cv2.resize(np.zeros((4000, 4000, 3), np.uint8), (500, 500), interpolation=cv2.INTER_AREA)
+    if not use_encoded:
+        (root / "outputs/encoded").unlink()
+    found = []
+    for num_workers in (0, 1):
+        write_params(root, steps=2, use_encoded=use_encoded, num_workers=num_workers)
+        train.main(Workspace(root))
+        assert json.loads((root / train.METRICS).read_text())["steps"] == 2
+        found.append(weights(root))
+        (root / WEIGHTS).unlink()
+    assert same(*found)
+
+
+def test_frozen_models_run_in_no_forked_process(root: Path) -> None:
+    """On a GPU they cannot: CUDA is not initialised again there."""
+    params = TrainParams(**STARVED, use_encoded=False, num_workers=1)
+    backbone = load_backbone("models/tiny", root)
+    scenes = raw_scenes(root / train.SCENES, root, backbone, (48, 32))
+    processes = set()
+    backbone.vae.encoder.register_forward_hook(lambda *_: processes.add(os.getpid()))
+    batches = Batches(scenes.train, scenes.val, params, 0)
+    assert len(list(batches.val_dataloader())) == 2
+    assert processes == {os.getpid()}
+    assert batches.val_dataloader().num_workers == 0
+    encoded = Batches(scenes.train, scenes.val, TrainParams(num_workers=1), 0)
+    assert encoded.val_dataloader().num_workers == 1
 
 
 def test_without_a_val_split_the_curve_is_that_of_the_training_loss(workspace: Workspace) -> None:

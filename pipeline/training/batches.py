@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from pipeline.training.loading import loader
 from pipeline.training.settings import TrainParams
 
 
@@ -103,13 +104,14 @@ class Batches(pl.LightningDataModule):
             self.trainer.world_size,
             self.params.seed,
         )
-        return DataLoader(self.train, batch_sampler=batches, num_workers=self.params.num_workers)
+        return loader(self.train, self.params.num_workers, batch_sampler=batches)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation samples in order."""
-        return DataLoader(
-            self.val, batch_size=self.params.batch_size, num_workers=self.params.num_workers
-        )
+        # Scenes that were not encoded go through the frozen models as they are taken: no forked
+        # process could do that on a GPU.
+        workers = self.params.num_workers if self.params.use_encoded else 0
+        return loader(self.val, workers, batch_size=self.params.batch_size)
 
 
 def resume_step(checkpoint: Path) -> int:

@@ -6,16 +6,15 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import cv2
 import lightning.pytorch as pl
 import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
 from pipeline.errors import InputError
-from pipeline.memory import keep_freed_memory
 from pipeline.splits import TRAIN, VAL
 from pipeline.training.dataset import DEFAULT_SCENES, PathLike, VideoSceneDatasetV3
+from pipeline.training.loading import loader
 
 
 class Parts(NamedTuple):
@@ -92,22 +91,7 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
         return self._loader(self.val_dataset)
 
     def _loader(self, scenes: VideoSceneDatasetV3, **options: Any) -> DataLoader[Any]:
-        if self.num_workers:
-            # Before the workers fork, and for good: a fork of a process whose OpenCV runs threads
-            # waits for them for ever. The workers fill the cores anyway.
-            cv2.setNumThreads(1)
-        return DataLoader(
-            scenes,
-            batch_size=self.batch_size,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            worker_init_fn=_start_worker,
-            **options,
-        )
-
-
-def _start_worker(_: int) -> None:
-    keep_freed_memory()
+        return loader(scenes, self.num_workers, batch_size=self.batch_size, **options)
 
 
 def choose_parts(
