@@ -60,7 +60,8 @@ class Curve(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Note a training loss."""
-        self._since.append(outputs["loss"].item())
+        # Lightning has divided it by the batches of a step.
+        self._since.append(outputs["loss"].item() * trainer.accumulate_grad_batches)
         batches = self.every * trainer.accumulate_grad_batches
         if not trainer.enable_validation and (batch_idx + 1) % batches == 0:
             self._add_row(trainer)
