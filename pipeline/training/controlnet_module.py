@@ -92,7 +92,9 @@ class ControlNetModule(pl.LightningModule):
     ) -> Tensor:
         """Return the UNet's answer, N×C×h×w, under a control, N×2×H×W in [0, 1]."""
         unet = self.backbone.unet
-        with plain_attention(noised.latents):
+        # What is recomputed in the backward pass must run the kernels that the forward pass ran.
+        recomputed = self.params.gradient_checkpointing
+        with nullcontext() if recomputed else plain_attention(noised.latents):
             return controlled(unet, controlnet, noised.latents, noised.timesteps, text, control)
 
     @property
