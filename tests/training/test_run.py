@@ -65,3 +65,54 @@ def test_the_curve_has_the_losses_of_whole_batches(
     assert len(losses) == 6
     (row,) = trained.curve
     assert row["train_loss"] == pytest.approx(sum(losses) / 6)
+
+
+def test_what_is_kept_is_the_average_of_the_weights(
+    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[State] = []
+    batch_end = ControlNetModule.on_train_batch_end
+
+    def noted(module: ControlNetModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if batch_idx % 2:
+            steps.append(copied(module.controlnet))
+        batch_end(module, outputs, batch, batch_idx)
+
+    monkeypatch.setattr(ControlNetModule, "on_train_batch_end", noted)
+    trained = run_of(backbone, tmp_path, accumulate=2, ema_decay=0.25).fit()
+    assert len(steps) == 4
+    # The first step's weights, then as much of the old as the decay says: 2/11, then 3/12 = 0.25
+    # and no more.
+    average = steps[0]
+    for decay, current in zip((2 / 11, 0.25, 0.25), steps[1:], strict=True):
+        average = {
+            name: decay * value + (1 - decay) * current[name] for name, value in average.items()
+        }
+    assert_same(trained.controlnet, average)
+
+
+def test_it_stops_after_validations_without_an_improvement_and_keeps_the_best(
+    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([3.0, 1.0, 2.0, 1.5, 0.5])
+    validated: list[State] = []
+
+    def rising(module: ControlNetModule, batch: Any, batch_idx: int) -> None:
+        validated.append(copied(module.averaged))
+        module.log("val/loss", next(losses), batch_size=2)
+
+    monkeypatch.setattr(ControlNetModule, "validation_step", rising)
+    trained = run_of(backbone, tmp_path, steps=10, val_every=2, patience=2).fit()
+    assert trained.metrics["steps"] == 8
+    assert [row["val_loss"] for row in trained.curve] == [3.0, 1.0, 2.0, 1.5]
+    assert trained.metrics["val_loss"] == 1.0
+    assert_same(trained.controlnet, validated[1])
+    assert any(not torch.equal(validated[1][name], validated[3][name]) for name in validated[1])
+
+
+def test_a_backbone_that_predicts_noise_is_trained_too(tmp_path: Path) -> None:
+    backbone = tiny_backbone(tmp_path / "epsilon", "epsilon")
+    assert backbone.prediction_type == "epsilon"
+    run = run_of(backbone, tmp_path, steps=30, val_every=1, learning_rate=3e-3, warmup_steps=2)
+    losses = [row["val_loss"] for row in run.fit().curve]
+    assert min(losses[-5:]) < 0.95 * losses[0]
