@@ -1,4 +1,4 @@
-"""Reading encoded scenes: random access to memory-mapped shards."""
+"""Reading encoded scenes: random access to memory-mapped shards and texts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -17,15 +16,13 @@ from pipeline.encoding.shards import (
     check_file,
     read_manifest,
     shard_name,
-    text_buckets,
-    texts_name,
+    text_place,
 )
 from pipeline.splits import TRAIN
-from pipeline.storage.files import digest
 from pipeline.storage.tables import read_table
 
-# Each open shard is a mapped file; a process may have about a thousand.
-_OPEN_SHARDS = 256
+# Mapped ones, the 256 of the texts among them.
+_OPEN_FILES = 512
 
 
 class EncodedScenes(Dataset[dict[str, Any]]):
@@ -54,8 +51,7 @@ class EncodedScenes(Dataset[dict[str, Any]]):
         self.table = index[index["split"] == split].reset_index(drop=True) if split else index
         self._rows = self.table.to_dict("records")
         self._times = 2 if flipped and split == TRAIN and self.manifest["flipped"] else 1
-        self._texts = self._read_texts()
-        self._shards: OrderedDict[str, Any] = OrderedDict()
+        self._open: OrderedDict[str, Any] = OrderedDict()
         self._checked: set[str] = set()
 
     def __len__(self) -> int:
@@ -65,7 +61,7 @@ class EncodedScenes(Dataset[dict[str, Any]]):
         """Return one sample, see above."""
         flipped, place = divmod(range(len(self))[position], len(self._rows))
         row = self._rows[place]
-        shard = self._shard(shard_name(row["video_id"]))
+        shard = self._file(shard_name(row["video_id"]))
         control = shard.get_slice("controls")[row["row"]].float() / 255
         return {
             "latents": shard.get_slice("flipped" if flipped else "latents")[row["row"]].float(),
@@ -78,11 +74,12 @@ class EncodedScenes(Dataset[dict[str, Any]]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave mapped files behind when a worker process gets a copy."""
-        return {**self.__dict__, "_shards": OrderedDict()}
+        return {**self.__dict__, "_open": OrderedDict()}
 
     def text(self, keyword: str) -> Tensor:
         """Return a keyword's embedding, T×D float32."""
-        return self._texts[digest(keyword)].float()
+        bucket, name = text_place(keyword)
+        return self._file(bucket).get_tensor(name).float()
 
     @property
     def unconditional_text(self) -> Tensor:
@@ -94,24 +91,17 @@ class EncodedScenes(Dataset[dict[str, Any]]):
         """Digest of the backbone that encoded."""
         return str(self.manifest["backbone"])
 
-    def _read_texts(self) -> dict[str, Tensor]:
-        buckets = text_buckets([NO_KEYWORD, *self.table["keyword"]])
-        texts: dict[str, Tensor] = {}
-        for name in map(texts_name, buckets):
-            self._check(name)
-            texts |= load_file(self.folder / name)
-        return texts
-
     def _check(self, name: str) -> None:
         check_file(self.folder / name, self.manifest["files"][name])
 
-    def _shard(self, name: str) -> Any:
-        if name not in self._shards:
+    def _file(self, name: str) -> Any:
+        """Return a file of tensors, mapped; one too many closes the least recently used."""
+        if name not in self._open:
             if name not in self._checked:
                 self._check(name)
                 self._checked.add(name)
-            if len(self._shards) >= _OPEN_SHARDS:
-                self._shards.popitem(last=False)
-            self._shards[name] = safe_open(self.folder / name, "pt")
-        self._shards.move_to_end(name)
-        return self._shards[name]
+            if len(self._open) >= _OPEN_FILES:
+                self._open.popitem(last=False)
+            self._open[name] = safe_open(self.folder / name, "pt")
+        self._open.move_to_end(name)
+        return self._open[name]

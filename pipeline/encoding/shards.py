@@ -26,6 +26,8 @@ FORMAT = 2
 INDEX = "index.csv"
 MANIFEST = "manifest.json"
 NO_KEYWORD = ""
+# Hexadecimal digits of a text's hash that name its bucket.
+_BUCKET = 2
 
 
 def shard_name(video_id: str) -> str:
@@ -48,13 +50,19 @@ def text_buckets(texts: Iterable[str]) -> dict[str, list[str]]:
     """Return distinct texts by the start of their hash, sorted."""
     buckets: dict[str, list[str]] = {}
     for text in sorted(set(texts)):
-        buckets.setdefault(digest(text)[:2], []).append(text)
+        buckets.setdefault(digest(text)[:_BUCKET], []).append(text)
     return buckets
 
 
 def texts_name(bucket: str) -> str:
     """Return where a bucket's texts lie in the folder."""
     return f"texts/{bucket}.safetensors"
+
+
+def text_place(text: str) -> tuple[str, str]:
+    """Return where the file with a text's embedding lies, and the embedding's name in there."""
+    name = digest(text)
+    return texts_name(name[:_BUCKET]), name
 
 
 def write_texts(path: Path, embeddings: Mapping[str, Tensor]) -> None:

@@ -1,20 +1,25 @@
 import os
+import pickle
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from scene_trees import SCENES, write_scene_tree
 from tiny_backbone import save_tiny_backbone
 
 from pipeline import encode
 from pipeline.diffusion.backbone import load_backbone
+from pipeline.encoding import reader
 from pipeline.encoding.reader import EncodedScenes
+from pipeline.encoding.shards import text_place
 from pipeline.errors import InputError
 from pipeline.splits import TEST, TRAIN, VAL
 from pipeline.storage.images import read_heatmap, read_mask
@@ -163,7 +168,9 @@ def test_a_removed_video_is_gone(workspace: Workspace) -> None:
     assert not workspace.path(f"{encode.ENCODED}/scenes/7000000000000000001.safetensors").exists()
 
 
-@pytest.mark.parametrize("name", ["scenes/7000000000000000001.safetensors", "index.csv"])
+@pytest.mark.parametrize(
+    "name", ["scenes/7000000000000000001.safetensors", text_place("sneaker")[0], "index.csv"]
+)
 def test_a_damaged_file_is_noticed_and_made_again(workspace: Workspace, name: str) -> None:
     run(workspace)
     good = contents(workspace)
@@ -176,6 +183,40 @@ def test_a_damaged_file_is_noticed_and_made_again(workspace: Workspace, name: st
     path.unlink()
     run(workspace)
     assert contents(workspace) == good
+
+
+def test_a_text_is_read_when_it_is_asked_for(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(workspace)
+    opened = []
+
+    def noted(path: Path, framework: str) -> Any:
+        opened.append(path)
+        return safe_open(path, framework)
+
+    monkeypatch.setattr(reader, "safe_open", noted)
+    scenes = EncodedScenes(workspace.path(encode.ENCODED))
+    assert opened == []
+    text = scenes.text("sneaker")
+    assert text.dtype == torch.float32
+    assert torch.equal(text, scenes.text("sneaker"))
+    assert opened == [scenes.folder / text_place("sneaker")[0]]
+
+
+def test_few_files_stay_open_and_none_in_a_pickled_copy(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_OPEN_FILES", 2)
+    scenes = run(workspace)
+    samples = list(scenes)
+    opened = list(scenes._open)
+    assert len(opened) == 2
+    copy = pickle.loads(pickle.dumps(scenes))
+    assert not copy._open
+    for sample, again in zip(samples, copy, strict=True):
+        assert torch.equal(sample["text"], again["text"])
+        assert torch.equal(sample["latents"], again["latents"])
 
 
 def test_a_missing_scene_is_named(workspace: Workspace) -> None:
