@@ -19,7 +19,7 @@ from pipeline.diffusion.precision import half_type
 from pipeline.encoding.reader import EncodedScenes
 from pipeline.errors import InputError, ParamsError
 from pipeline.splits import TRAIN, VAL
-from pipeline.training.batches import Batches, resume_step
+from pipeline.training.batches import Batches, NamedScenes, fixed_sample, resume_step
 from pipeline.training.callbacks import Curve, Progress, SampleGrids
 from pipeline.training.control_check import control_losses
 from pipeline.training.controlnet_module import ControlNetModule
@@ -27,6 +27,7 @@ from pipeline.training.dataset import VideoSceneDatasetV3
 from pipeline.training.settings import Precision, TrainParams
 
 if TYPE_CHECKING:
+    import pandas as pd
     from diffusers import ControlNetModel
 
 LOG = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Scenes(NamedTuple):
     """What a run reads."""
 
     train: Dataset[Any]
-    val: Dataset[Any]
+    val: NamedScenes
     unconditional_text: torch.Tensor
 
 
@@ -78,6 +79,8 @@ class Run:
             )
         self.params = params
         self.scenes = scenes
+        self.val = fixed_sample(scenes.val, params.val_scenes)
+        self.validates = len(scenes.val) > 0
         self.backbone = backbone
         self.folder = folder
         self.last = folder / "last.ckpt"
@@ -101,7 +104,7 @@ class Run:
         module = ControlNetModule(self.backbone, params, self.scenes.unconditional_text)
         curve = Curve(params.val_every)
         trainer = self._trainer(logger, [curve, *self._callbacks(show or (lambda _: None))])
-        batches = Batches(self.scenes.train, self.scenes.val, params, first_step)
+        batches = Batches(self.scenes.train, self.val, params, first_step)
         checkpoint = str(self.last) if first_step else None
         started = time.monotonic()
         with warnings.catch_warnings():
@@ -150,7 +153,7 @@ class Run:
             accumulate_grad_batches=params.accumulate,
             gradient_clip_val=params.clip_norm,
             val_check_interval=min(params.val_every, params.steps) * params.accumulate,
-            limit_val_batches=None if len(self.scenes.val) else 0,  # type: ignore[arg-type]
+            limit_val_batches=None if self.validates else 0,
             num_sanity_val_steps=0,
             # The batches know their process themselves, so that they can begin anywhere.
             use_distributed_sampler=False,
@@ -164,11 +167,11 @@ class Run:
 
     def _callbacks(self, show: Callable[[Path], None]) -> list[pl.Callback]:
         callbacks: list[pl.Callback] = [Progress(refresh_rate=10)]
-        if len(self.scenes.val):  # type: ignore[arg-type]
+        if self.validates:
             # In this order: the checkpoint is to hold what the other two have noted.
             callbacks += [
                 EarlyStopping("val/loss", patience=self.params.patience),
-                SampleGrids(self.scenes.val, self.params.samples, self.folder / "samples", show),
+                SampleGrids(self.val, self.params.samples, self.folder / "samples", show),
                 ModelCheckpoint(
                     self.folder,
                     "best",
@@ -193,7 +196,7 @@ class Run:
     def _load_best(self, module: ControlNetModule) -> None:
         best = self.folder / "best.ckpt"
         module.to(self.backbone.unet.device)
-        if best.is_file() and len(self.scenes.val):  # type: ignore[arg-type]
+        if best.is_file() and self.validates:
             state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
             module.load_state_dict(state)
 
@@ -206,7 +209,7 @@ class Run:
         check = control_losses(
             self.backbone,
             module.averaged,
-            self.scenes.val,
+            self.val,
             batch_size=self.params.batch_size,
             draws=_CHECK_DRAWS,
         )
@@ -269,6 +272,11 @@ class EncodedOnTheFly(Dataset[dict[str, Any]]):
 
     def __len__(self) -> int:
         return len(self.scenes)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The scenes' rows of the scene table, in order."""
+        return self.scenes.table
 
     @torch.no_grad()
     def __getitem__(self, position: int) -> dict[str, Any]:

@@ -69,6 +69,9 @@ class TrainParams(Section):
     val_every: Count = 500
     """Optimizer steps between validations; each ends with a checkpoint to resume from. There is
     one after the last step where that comes first."""
+    val_scenes: Annotated[int, Field(ge=2)] = 512
+    """Scenes of the validation split to validate on, chosen by a hash of their names; all of fewer.
+    Losses, the control check after training and samples are of these."""
     val_draws: Count = 2
     """Fixed noises and timesteps per validation scene."""
     patience: Count = 10

@@ -34,9 +34,10 @@ def backbone(tmp_path: Path) -> Backbone:
     return tiny_backbone(tmp_path / "backbone")
 
 
-def run_of(backbone: Backbone, folder: Path, n_val: int = 2, **changes: Any) -> Run:
-    text = torch.zeros(16, 32)
-    scenes = Scenes(TinyScenes(6), TinyScenes(n_val, seed=1), text)
+def run_of(backbone: Backbone, folder: Path, val: TinyScenes | None = None, **changes: Any) -> Run:
+    scenes = Scenes(
+        TinyScenes(6), TinyScenes(2, seed=1) if val is None else val, torch.zeros(16, 32)
+    )
     return Run(TrainParams(**{**STARVED, **changes}), backbone, scenes, folder)
 
 
@@ -116,3 +117,25 @@ def test_a_backbone_that_predicts_noise_is_trained_too(tmp_path: Path) -> None:
     run = run_of(backbone, tmp_path, steps=30, val_every=1, learning_rate=3e-3, warmup_steps=2)
     losses = [row["val_loss"] for row in run.fit().curve]
     assert min(losses[-5:]) < 0.95 * losses[0]
+
+
+class NotedScenes(TinyScenes):
+    """Scenes that know which of them were taken."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.taken: set[int] = set()
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        self.taken.add(position)
+        return super().__getitem__(position)
+
+
+def test_validation_samples_and_check_are_of_the_same_few_scenes(
+    backbone: Backbone, tmp_path: Path
+) -> None:
+    val = NotedScenes(12)
+    trained = run_of(backbone, tmp_path, val, val_scenes=4, samples=10).fit()
+    assert len(val.taken) == 4
+    assert {"val_loss", "control_shuffle_loss_increase"} <= set(trained.metrics)
+    assert len(trained.samples) == 1
