@@ -318,8 +318,10 @@ def test_a_new_controlnet_adds_exactly_nothing(root: Path) -> None:
         ({"embedding_channels": [4, 8, 8]}, ParamsError, "halves a picture 1 times: give 2"),
         ({"lambda_lpips": 0.1}, ParamsError, r"pip install lpips.*lambda_lpips: 0"),
         ({"warmup_steps": 6}, ParamsError, "there are only 6 steps"),
+        ({"strategy": "fsdp"}, ParamsError, r"train\.strategy: .*'auto' or 'ddp'.*'fsdp'"),
+        ({"devices": 0}, ParamsError, r"train\.devices.*0"),
     ],
-    ids=["embedding", "lpips", "warmup"],
+    ids=["embedding", "lpips", "warmup", "strategy", "devices"],
 )
 def test_params_that_cannot_be_had_are_named(
     root: Path, changes: dict[str, Any], error: type[Exception], message: str

@@ -12,6 +12,10 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Precision: TypeAlias = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+# Of Lightning's strategies, those that this training works with: fsdp does not clip gradients,
+# deepspeed's checkpoints are folders, ddp_spawn's processes keep their curve to themselves, and no
+# weight goes unused that ddp would have to find.
+Strategy: TypeAlias = Literal["auto", "ddp"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -56,12 +60,13 @@ class TrainParams(Section):
     """Trade time for memory."""
     precision: Precision = "auto"
     """As Lightning calls it; auto: 16 bits where the device has fast arithmetic for them."""
-    devices: int | Literal["auto"] = "auto"
+    devices: Count | Literal["auto"] = "auto"
     """GPUs per node; on a CPU, processes (auto: one)."""
     num_nodes: Count = 1
     """Machines."""
-    strategy: str = "auto"
-    """As Lightning calls it, for example ddp or fsdp."""
+    strategy: Strategy = "auto"
+    """As Lightning calls it: auto is one process on one device and ddp on several. No strategy that
+    shards weights: all of them fit on one device."""
     use_encoded: bool = True
     """Read what the stage encode wrote; else call the frozen parts at every step."""
     num_workers: Annotated[int, Field(ge=0)] = 0
