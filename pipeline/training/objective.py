@@ -75,6 +75,7 @@ class Objective:
         error = squared_error(output, noised.target)
         diffusion = _mean(error, self.snr_weight(noised) * (1 + self.params.mask_weight * inside))
         clean_error = squared_error(self.clean_prediction(output, noised), clean)
+        clean_error = clean_error * clean_weight(noised)
         recon = _mean(clean_error, inside)
         background = _mean(clean_error, 1 - inside)
         total = diffusion + self.params.lambda_recon * recon + self.params.lambda_bg * background
@@ -91,9 +92,24 @@ class Objective:
         gamma = self.params.min_snr_gamma
         if gamma is None:
             return torch.ones_like(noised.signal)
-        snr = (noised.signal / noised.noise_level).square()
+        snr = signal_to_noise(noised)
         divisor = snr if self.prediction == "epsilon" else snr + 1
         return snr.clamp(max=gamma) / divisor
+
+
+def signal_to_noise(noised: Noised) -> Tensor:
+    """Return the squared ratio of the factors of clean latents and noise, N×1×1×1."""
+    return (noised.signal / noised.noise_level).square()
+
+
+def clean_weight(noised: Noised) -> Tensor:
+    """Return what the clean latents' error counts, N×1×1×1: min(SNR, 1).
+
+    A squared error of predicted noise is 1/SNR times as large in the clean latents: 200 times and
+    more where almost all is noise, and nothing can be known of them. So weighted, it is at most the
+    prediction's own. The same for v, whose error does not grow.
+    """
+    return signal_to_noise(noised).clamp(max=1)
 
 
 def add_noise(

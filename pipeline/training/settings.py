@@ -47,9 +47,10 @@ class TrainParams(Section):
     mask_weight: Weight = 4.0
     """The loss inside the mask counts 1 + this."""
     lambda_recon: Weight = 0.0
-    """Weight of the predicted clean latents' error inside the mask."""
+    """Weight of the predicted clean latents' error inside the mask. It counts min(SNR, 1): in deep
+    noise, where nothing can be known of them, it would outweigh all else."""
     lambda_bg: Weight = 0.0
-    """Weight of the predicted clean latents' error outside the mask."""
+    """Weight of the predicted clean latents' error outside the mask, counted as lambda_recon's."""
     lambda_lpips: Weight = 0.0
     """Weight of LPIPS between the decoded prediction and the scene; needs the package lpips."""
     keyword_dropout: Fraction = 0.3

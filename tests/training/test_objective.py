@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from pipeline.training.objective import Objective, add_noise
+from pipeline.training.objective import Objective, add_noise, clean_weight
 from pipeline.training.settings import TrainParams
 
 SCHEDULE = torch.tensor([0.9, 0.5, 0.1])
@@ -93,3 +93,30 @@ def test_a_small_skew_prefers_noisy_timesteps() -> None:
         assert timesteps.max() <= 999
         means.append(timesteps.float().mean().item())
     assert means == pytest.approx([499.5, 666.2], abs=8)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_an_error_in_deep_noise_does_not_outweigh_the_others(prediction: str) -> None:
+    from diffusers import DDPMScheduler
+
+    schedule = DDPMScheduler(
+        beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012
+    ).alphas_cumprod
+    clean = torch.zeros(1, 1, 2, 2)
+    found = []
+    for timestep in (0, 250, 500, 750, 999):
+        noised = add_noise(clean, clean, torch.tensor([timestep]), schedule, prediction)
+        wrong_by_one = noised.target + 1
+        losses = Objective(schedule, prediction, TrainParams()).losses(
+            wrong_by_one, noised, clean, torch.ones(1, 1, 4, 4)
+        )
+        found.append(losses.recon.item())
+    assert max(found) <= 1 + 1e-5
+    assert found[-1] == pytest.approx(1.0 if prediction == "epsilon" else 1 / 214.6, rel=0.02)
+
+
+def test_the_clean_latents_error_counts_min_snr_1() -> None:
+    """Of a schedule of 0.9, 0.5 and 0.1: SNR 9, 1 and 1/9."""
+    clean = torch.zeros(3, 1, 2, 2)
+    noised = add_noise(clean, clean, torch.tensor([0, 1, 2]), SCHEDULE, "epsilon")
+    assert clean_weight(noised).flatten().tolist() == pytest.approx([1, 1, 1 / 9])
