@@ -100,6 +100,16 @@ def same(first: Mapping[str, torch.Tensor], second: Mapping[str, torch.Tensor]) 
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
+def committed(root: Path) -> str:
+    """Make the root a repository whose data are tracked; return its commit."""
+    (root / "data.dvc").write_text("outs: []")
+    git = ["git", "-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
+    for command in (["init", "-q"], ["add", "data.dvc"], ["commit", "-q", "-m", "data"]):
+        subprocess.run([*git, *command], cwd=root, check=True)
+    answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, check=True, capture_output=True)
+    return answer.stdout.decode().strip()
+
+
 def spawn(root: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "pipeline", "train", "--root", str(root)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -125,9 +135,14 @@ def test_what_is_written_loads_and_says_how_it_went(root: Path) -> None:
     assert not list((root / "checkpoints").glob("*"))
 
 
-def test_the_run_can_be_browsed_and_the_model_is_registered(root: Path) -> None:
+def test_the_run_can_be_browsed_and_the_model_is_registered(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mlflow import MlflowClient
+    from mlflow.models import Model
 
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+    commit = committed(root)
     train.main(Workspace(root))
     client = MlflowClient(tracking_uri(Workspace(root)))
     version = client.get_model_version_by_alias(train.REGISTERED, "candidate")
@@ -135,10 +150,20 @@ def test_the_run_can_be_browsed_and_the_model_is_registered(root: Path) -> None:
     logged = client.get_logged_model(version.source.removeprefix("models:/"))
     assert logged.artifact_location.startswith((root / "mlruns/artifacts").as_uri())
     assert not (root / "mlruns/0").exists()
+    signature = Model.load(logged.artifact_location.removeprefix("file://")).signature
+    assert signature.inputs.input_dict()["controlnet_cond"].shape == (-1, 2, -1, -1)
+    assert signature.outputs.input_names() == ["mid_block_res_sample"]
     run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["steps"] == "6"
-    assert run.inputs.dataset_inputs[0].dataset.name == "valid_scenes"
+    assert run.data.tags["git.commit"] == commit
+    scenes = file_digest(root / train.SCENES)
+    assert run.data.tags["data.valid_scenes"] == scenes
+    assert run.data.tags["data.dvc"] == file_digest(root / "data.dvc")
+    dataset = run.inputs.dataset_inputs[0].dataset
+    assert (dataset.name, dataset.digest) == ("valid_scenes", scenes)
+    assert run.data.metrics["final/scenes_per_second"] > 0
+    assert run.data.metrics["system/system_memory_usage_megabytes"] > 0
     assert [m.step for m in client.get_metric_history(version.run_id, "val/loss")] == [1, 3, 5]
     samples = {file.path for file in client.list_artifacts(version.run_id, "samples")}
     assert "samples/step_000006.png" in samples
