@@ -131,10 +131,10 @@ class ControlNetModule(pl.LightningModule):
         for model in (self.backbone.unet, self.backbone.vae, self.backbone.text_encoder):
             model.to(self.device)
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Average the weights once per optimizer step."""
-        if (batch_idx + 1) % self.params.accumulate == 0:
-            self.average.update_parameters(self.controlnet)
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Make a step and average the weights: before any checkpoint of it is written."""
+        super().optimizer_step(*args, **kwargs)
+        self.average.update_parameters(self.controlnet)
 
     def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return latents, embeddings and control; the frozen parts run if nothing was encoded."""

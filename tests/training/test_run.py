@@ -68,6 +68,28 @@ def test_the_curve_has_the_losses_of_whole_batches(
     assert row["train_loss"] == pytest.approx(sum(losses) / 6)
 
 
+def test_a_run_without_validations_goes_on_where_it_was_interrupted(
+    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params: dict[str, Any] = {"val": TinyScenes(0), "steps": 5, "val_every": 2}
+    whole = run_of(backbone, tmp_path / "whole", **params).fit()
+    step = ControlNetModule.training_step
+
+    def interrupted(module: ControlNetModule, batch: Any, batch_idx: int) -> torch.Tensor:
+        if batch_idx == 3:
+            raise InterruptedError
+        return step(module, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ControlNetModule, "training_step", interrupted)
+        with pytest.raises(InterruptedError):
+            run_of(backbone, tmp_path / "parts", **params).fit()
+    resumed = run_of(backbone, tmp_path / "parts", **params).fit()
+    assert [row["step"] for row in whole.curve] == [2, 4, 5]
+    assert resumed.curve == whole.curve
+    assert_same(resumed.controlnet, whole.controlnet.state_dict())
+
+
 def test_what_is_kept_is_the_average_of_the_weights(
     backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
