@@ -72,8 +72,10 @@ class Objective:
             mask: N×1×H×W in [0, 1], the keyword.
         """
         inside = at_latents(mask, clean)
-        error = squared_error(output, noised.target)
-        diffusion = _mean(error, self.snr_weight(noised) * (1 + self.params.mask_weight * inside))
+        # Weights of timesteps multiply and are not divided out again: in a batch of one sample they
+        # would come to nothing.
+        error = squared_error(output, noised.target) * self.snr_weight(noised)
+        diffusion = _mean(error, 1 + self.params.mask_weight * inside)
         clean_error = squared_error(self.clean_prediction(output, noised), clean)
         clean_error = clean_error * clean_weight(noised)
         recon = _mean(clean_error, inside)

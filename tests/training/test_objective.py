@@ -83,6 +83,16 @@ def test_min_snr_weights(prediction: str, expected: list[float]) -> None:
     assert weights.tolist() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_weight_of_a_timestep_counts_whatever_the_batch(count: int) -> None:
+    """At an SNR of 9, Min-SNR with 5 weighs predicted noise 5/9."""
+    clean = torch.zeros(count, 1, 2, 2)
+    noised = add_noise(clean, clean, torch.zeros(count, dtype=torch.long), SCHEDULE, "epsilon")
+    wrong_by_one = torch.ones_like(clean)
+    losses = objective("epsilon").losses(wrong_by_one, noised, clean, torch.ones(count, 1, 4, 4))
+    assert losses.diffusion.item() == pytest.approx(5 / 9)
+
+
 def test_a_small_skew_prefers_noisy_timesteps() -> None:
     schedule = torch.linspace(0.99, 0.01, 1000)
     means = []
