@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers import ControlNetModel, DDPMScheduler, UNet2DConditionModel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.editing.denoiser import Denoiser
@@ -13,11 +15,11 @@ from pipeline.editing.denoiser import Denoiser
 class TinyBackbone:
     """A UNet with random weights on an autoencoder that averages 4×4 pixels."""
 
-    prediction_type = "v_prediction"
     digest = "tiny"
 
     def __init__(self) -> None:
         torch.manual_seed(0)
+        self.prediction_type = "v_prediction"
         self.unet = UNet2DConditionModel(
             in_channels=3,
             out_channels=3,
@@ -42,6 +44,21 @@ class TinyBackbone:
 
     def noise_scheduler(self) -> DDPMScheduler:
         return DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
+
+
+class NoiseOfVelocity(nn.Module):
+    """A UNet that predicts the noise where another predicts the velocity, and means the same."""
+
+    def __init__(self, unet: UNet2DConditionModel, alphas_cumprod: Tensor) -> None:
+        super().__init__()
+        self.unet = unet
+        self.alphas_cumprod = alphas_cumprod
+
+    def forward(self, latents: Tensor, timestep: Tensor, **conditions: Any) -> Any:
+        alphas = self.alphas_cumprod[timestep][:, None, None, None]
+        output = self.unet(latents, timestep, **conditions)
+        output.sample = alphas.sqrt() * output.sample + (1 - alphas).sqrt() * latents
+        return output
 
 
 class BrightnessGuide:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.diffusion.controlnet import CONTROLNET, load_controlnet, weights_digest
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
+from pipeline.evaluation.proofs import SCENE
+from pipeline.evaluation.scene_table import chosen_scenes
 from pipeline.evaluation.settings import EvaluateParams
 from pipeline.params import ModelParams
 from pipeline.storage.files import digest
 from pipeline.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pipeline.encoding.reader import EncodedScenes
+    from torch.utils.data import Dataset
 
 CODE_VERSION = "3"
 ENCODED = "outputs/encoded"
@@ -26,7 +28,7 @@ class ControlCheck(NamedTuple):
     key: str
     """A digest of all that its result depends on."""
     controlnet: Path
-    scenes: EncodedScenes
+    scenes: Dataset[Any]
     backbone: str
     """Where it is: a folder or a hub's name."""
     draws: int
@@ -38,25 +40,35 @@ class ControlCheck(NamedTuple):
 def control_check(workspace: Workspace, params: EvaluateParams) -> ControlCheck:
     """Return the check of the trained ControlNet on the encoded scenes of the chosen part.
 
+    Scenes whose heatmap is a model's guess are left out, as in the rest of the proof.
+
     Raises:
         InputError: the ControlNet or the encoded scenes are missing, or are fewer than two.
     """
+    from torch.utils.data import Subset
+
     from pipeline.encoding.reader import EncodedScenes
 
     weights = weights_digest(workspace)
     split = None if params.videos == "all" else params.videos
-    scenes = EncodedScenes(workspace.path(ENCODED), split)
+    encoded = EncodedScenes(workspace.path(ENCODED), split)
+    table = chosen_scenes(workspace, params)
+    observed = table.loc[table["heatmap_source"] != "predicted", SCENE]
+    known = set(observed.itertuples(index=False, name=None))
+    rows = zip(encoded.table["video_id"], encoded.table["scene_number"], strict=True)
+    scenes = Subset(encoded, [place for place, scene in enumerate(rows) if scene in known])
     if len(scenes) < 2:
         raise InputError(
             f"evaluate.videos is {params.videos!r}: {len(scenes)} encoded scenes belong to that "
-            "part, the control check needs two. Add videos, or choose another part."
+            "part and have a heatmap that was recorded or imported, the control check needs two. "
+            "Add videos, or choose another part."
         )
-    manifest = str(sorted(scenes.manifest["files"].items()))
+    manifest = str(sorted(encoded.manifest["files"].items()))
     key = digest(
         weights,
         manifest,
-        scenes.backbone,
-        str((split, params.control_draws, params.seed)),
+        encoded.backbone,
+        str((scenes.indices, params.control_draws, params.seed)),
         CODE_VERSION,
     )
     return ControlCheck(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_models import BrightnessGuide, tiny_denoiser
+from tiny_models import BrightnessGuide, NoiseOfVelocity, tiny_denoiser
 from torch.nn import functional
 
 from pipeline.diffusion import precision
@@ -63,6 +63,23 @@ def test_calibrated_edits_reach_their_dose_in_the_guides_eyes(editor, prepared) 
     edits = editor.edit(prepared, [ask(scene, a) for scene in (0, 1) for a in alphas])
     assert all(edit.reached and edit.evaluations <= 3 for edit in edits)
     np.testing.assert_allclose(achieved(edits), 2 * np.log(alphas).tolist(), atol=0.06)
+
+
+def test_a_model_that_predicts_the_noise_edits_like_one_of_the_velocity(
+    editor: SceneEditor, tmp_path: Path
+) -> None:
+    """Stable Diffusion 1.5 is one: what it says is turned into a velocity at every step."""
+    denoiser = tiny_denoiser()
+    backbone: Any = denoiser.backbone
+    backbone.prediction_type = "epsilon"
+    backbone.unet = NoiseOfVelocity(backbone.unet, backbone.noise_scheduler().alphas_cumprod)
+    cache = TensorCache(tmp_path / "noise", 1)
+    by_noise = SceneEditor(denoiser, BrightnessGuide(), editor.params, "models", cache)
+    asks = [ask(0, 1.5), ask(1, 0.75), ask(0, 1.0)._replace(sham=True)]
+    pairs = [one.edit(one.prepare(scenes()), asks) for one in (editor, by_noise)]
+    for expected, found in zip(*pairs, strict=True):
+        np.testing.assert_allclose(found.difference, expected.difference, atol=0.05)
+        assert found.achieved_odds == pytest.approx(expected.achieved_odds, abs=1e-3)
 
 
 def test_edits_come_back_in_the_order_they_were_asked_for(tmp_path: Path) -> None:

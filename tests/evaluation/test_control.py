@@ -63,3 +63,13 @@ def test_fewer_than_two_scenes_are_refused(workspace) -> None:
     encode.main(workspace)
     with pytest.raises(InputError, match="control check needs two"):
         control_check(workspace, ALL)
+
+
+def test_scenes_with_a_guessed_heatmap_are_left_out(encoded) -> None:
+    path = encoded.path("data/valid_scenes.csv")
+    table = path.read_text()
+    path.write_text(table.replace(",recorded,", ",predicted,", 2))
+    check = control_check(encoded, ALL)
+    assert [row["video_id"][-1] for row in check_control(check, encoded.root)] == ["1", "2", "2"]
+    path.write_text(table)
+    assert control_check(encoded, ALL).key != check.key
