@@ -113,16 +113,14 @@ def choose_parts(
     named = {*(train_videos or ()), *(val_videos or ())}
     if named:
         _check_named(set(ids), train_videos or [], val_videos or [])
+    free = ~videos["video_id"].isin(named).to_numpy()
     if "split" in videos:
         split = videos["split"].to_numpy(object)
-        train, val = (
-            sorted(v for v, p in zip(ids, split, strict=True) if p == part and v not in named)
-            for part in (TRAIN, VAL)
-        )
+        train, val = (sorted(ids[free & (split == part)].tolist()) for part in (TRAIN, VAL))
         usable = [*train, *val]
     else:
         train, val = list[str](), list[str]()
-        usable = sorted(video for video in ids if video not in named)
+        usable = sorted(ids[free].tolist())
     if train_videos is None and val_videos is None:
         parts = Parts(train, val) if train and val else _ranked(usable, train_fraction, seed)
     elif train_videos is None:
