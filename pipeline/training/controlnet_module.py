@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.controlled import controlled
 from pipeline.training.batches import generator_for
-from pipeline.training.objective import Losses, Noised, Objective
+from pipeline.training.objective import Losses, Noised, Objective, clean_weight
 from pipeline.training.perceptual import Perceptual
 from pipeline.training.settings import TrainParams
 
@@ -71,9 +71,9 @@ class ControlNetModule(pl.LightningModule):
         losses = self.objective.losses(output, noised, latents, control[:, :1])
         loss = losses.total
         if self.perceptual is not None:
-            loss = loss + self.perceptual(
-                self.backbone, self.objective.clean_prediction(output, noised), latents
-            )
+            predicted = self.objective.clean_prediction(output, noised)
+            counts = clean_weight(noised)
+            loss = loss + self.perceptual(self.backbone, predicted, latents, counts)
         self._log("train", losses._replace(total=loss))
         return loss
 

@@ -28,7 +28,17 @@ class Perceptual:
             ) from error
         self.weight = weight
 
-    def __call__(self, backbone: Backbone, predicted: Tensor, clean: Tensor) -> Tensor:
-        """Return the weighted mean distance of N×C×h×w latents, decoded."""
-        distance = self._distance.to(predicted.device)
-        return self.weight * distance(backbone.decode(predicted), backbone.decode(clean)).mean()
+    def __call__(
+        self, backbone: Backbone, predicted: Tensor, clean: Tensor, counts: Tensor
+    ) -> Tensor:
+        """Return the weighted mean distance of N×C×h×w latents, decoded.
+
+        Args:
+            backbone: whose decoder shows them.
+            predicted: the model's clean latents.
+            clean: the true ones.
+            counts: N×1×1×1, how much each distance counts (`objective.clean_weight`).
+        """
+        network = self._distance.to(predicted.device)
+        distance = network(backbone.decode(predicted), backbone.decode(clean))
+        return self.weight * (counts * distance).mean()

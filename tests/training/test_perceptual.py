@@ -41,8 +41,9 @@ def test_it_is_the_weighted_mean_distance_of_what_is_decoded() -> None:
     clean = torch.zeros(2, 3, 4, 4)
     predicted = torch.stack([torch.full((3, 4, 4), 1.0), torch.full((3, 4, 4), 3.0)])
     predicted.requires_grad_(True)
-    loss = perceptual(TinyBackbone(), predicted, clean)
-    assert loss.item() == pytest.approx(0.5 * (1 + 9) / 2)
+    counts = torch.tensor([1.0, 0.2])[:, None, None, None]
+    loss = perceptual(TinyBackbone(), predicted, clean, counts)
+    assert loss.item() == pytest.approx(0.5 * (1 + 0.2 * 9) / 2)
     loss.backward()
     assert predicted.grad is not None
     assert (predicted.grad > 0).all()
