@@ -16,7 +16,7 @@ from pipeline.diffusion.controlnet import weights_digest
 from pipeline.editing.settings import EditParams
 from pipeline.errors import InputError
 from pipeline.evaluation.control import check_control, control_check
-from pipeline.evaluation.gate import edited_with, verdict
+from pipeline.evaluation.gate import edited_with, proved_on, verdict
 from pipeline.evaluation.judge import load_judge, refuse_guide
 from pipeline.evaluation.measure import Picture, measure
 from pipeline.evaluation.proofs import VARIANTS_ARM
@@ -171,6 +171,7 @@ class _Summary:
         self.gate = {
             "model": weights_digest(workspace),
             **edited_with(workspace, table.loc[table["arm"] == VARIANTS_ARM, "editor"].iloc[0]),
+            "proved_on": proved_on(workspace),
             **verdict(self.figures, params.gate, notes),
         }
         self.words = self.gate["verdict"]
@@ -219,7 +220,10 @@ class _Summary:
         draw_equivalence(equivalence, rows, self.params.equivalence_bound)
         increases = {
             label: (self.control[column] / self.control["true"] - 1).tolist()
-            for label, column in (("another scene's", "shuffled"), ("empty", "zero"))
+            for label, column in (
+                ("another scene's\nheatmap", "shuffled"),
+                ("empty heatmap", "zero"),
+            )
         }
         draw_control(control, increases)
         return names

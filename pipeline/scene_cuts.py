@@ -43,7 +43,7 @@ OUTS = (CUTS, REFUSED)
 
 # One family of containers, each of which states the length of every track: that is how a
 # truncated file is told from a short one.
-_VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 
 
 class SceneCutsParams(IngestParams):
@@ -120,7 +120,7 @@ def cut_video(item: Item, staging: Path, params: SceneCutsParams) -> Made:
     files: list[str] = []
     scenes: list[Scene] = []
     try:
-        if path.suffix.lower() not in _VIDEO_SUFFIXES:
+        if path.suffix.lower() not in VIDEO_SUFFIXES:
             raise VideoUnreadable(f"{path.suffix or 'no suffix'}, expected .mp4, .m4v or .mov")
         with open_video(path) as video:
             detector = make_detector(

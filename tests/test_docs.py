@@ -49,6 +49,11 @@ def test_links_lead_somewhere(document):
             assert anchor in heading_ids(linked.read_text()), target
 
 
+def test_no_generated_part_is_empty(document):
+    parts = re.findall(r"<!-- generated: (.+?) -->(.*?)<!-- end -->", document.read_text(), re.S)
+    assert [name for name, text in parts if not text.strip()] == []
+
+
 def test_files_that_are_named_in_the_repository_exist(document):
     folders = ("pipeline", "schemas", "docs", "demo", "tests", "benchmarks", "notebooks", ".github")
     tracked = tuple(f"{folder}/" for folder in folders)

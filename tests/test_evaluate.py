@@ -15,7 +15,7 @@ from pipeline.errors import InputError, ParamsError
 from pipeline.evaluation.control import ControlCheck
 from pipeline.evaluation.scene_table import SCENES
 from pipeline.splits import split_of
-from pipeline.storage.files import file_digest, write_bytes
+from pipeline.storage.files import file_digest, write_bytes, write_text
 from pipeline.storage.workspace import Workspace
 from pipeline.variants.tables import read_validated_scenes
 
@@ -156,6 +156,27 @@ def test_the_gate_says_which_proof_failed_and_the_stage_ends_well(
     run(edited, "gate: {feasible_fraction: {min: 0.5}}")
     assert gate.main(edited) == 0
     assert "PASS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("data/valid_scenes.csv", r"older than data/valid_scenes\.csv"),
+        ("judge.py", r"older than evaluate\.judge"),
+        ("outputs/variants_v3/manifest.json", r"older than the variants"),
+    ],
+    ids=["scenes", "judge", "variants"],
+)
+def test_the_gate_is_closed_where_what_was_proved_has_changed(
+    edited, monkeypatch, path: str, words: str
+) -> None:
+    """Other ads, another dose: their proof has not been made, whatever the last one says."""
+    run(edited, "gate: {feasible_fraction: {min: 0.5}}")
+    monkeypatch.setattr(loading, "current_editor_key", lambda workspace: "one editor")
+    assert gate.main(edited) == 0
+    write_text(edited.path(path), "something else\n")
+    with pytest.raises(InputError, match=words):
+        gate.main(edited)
 
 
 def test_a_judge_who_is_the_guide_is_refused(edited) -> None:

@@ -16,7 +16,7 @@ from pipeline.attention.settings import NetworkConfig
 from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS, weights_digest
 from pipeline.editing.loading import current_editor_key
 from pipeline.evaluate import GATE
-from pipeline.evaluation.gate import edited_with
+from pipeline.evaluation.gate import edited_with, proved_on
 from pipeline.storage.files import file_digest, write_text
 from pipeline.storage.workspace import Workspace
 from pipeline.tracking.store import tracking_uri
@@ -70,6 +70,7 @@ def write_gate(workspace: Workspace, failed: tuple[str, ...] = ()) -> None:
         "pass": not failed,
         "model": weights_digest(workspace),
         **edited_with(workspace, current_editor_key(workspace)),
+        "proved_on": proved_on(workspace),
         "failed": list(failed),
         "verdict": "FAIL." if failed else "PASS.",
     }

@@ -23,7 +23,7 @@ def main() -> None:
     strips = edit_strips(
         chosen.merge(scenes), read_edits(workspace.path(TABLE)), workspace.root, VARIANTS
     )
-    title = "Two drawn scenes. Below each edit: attention on the product before and after."
+    title = "Two drawn scenes. Below boost and reduction: attention on the product, by the guide."
     draw_contact_sheet(workspace.path("docs/pictures/edits.png"), title, strips)
 
 

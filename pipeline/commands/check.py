@@ -57,7 +57,9 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     if params.offenders:
         return
     yield check_setup.inputs(workspace)
+    yield from check_setup.companions(workspace)
     yield from check_setup.repository(workspace)
+    yield from check_setup.models(workspace)
     yield _keywords(workspace)
     trees = scan_trees(workspace, _folders(workspace))
     if not trees.scenes and not trees.strays:

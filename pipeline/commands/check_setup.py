@@ -14,9 +14,11 @@ from pipeline.errors import GazeshiftError, InputError, ParamsError
 from pipeline.evaluation.settings import EvaluateParams
 from pipeline.ingest.inputs import IngestParams, input_path
 from pipeline.keyword_masks import KeywordMasksParams
-from pipeline.params import ComputeParams, Section, load_image_size, read_params
-from pipeline.scene_cuts import SceneCutsParams
-from pipeline.storage.workspace import Workspace
+from pipeline.keywords import read_keywords
+from pipeline.params import ComputeParams, ModelParams, Section, load_image_size, read_params
+from pipeline.scene_cuts import VIDEO_SUFFIXES, SceneCutsParams
+from pipeline.storage.workspace import TRACKED, Workspace
+from pipeline.validate import KEYWORDS
 from pipeline.validation.trees import Role
 
 INGEST: dict[Role, type[IngestParams]] = {
@@ -63,6 +65,47 @@ def inputs(workspace: Workspace) -> Finding:
             missing.append(f"{params.name}.input: {params.input} is empty")
     remedy = "Put the files there, or point <stage>.source and <stage>.input at what you have."
     return Finding("the inputs of the ingest stages are there", missing, remedy)
+
+
+def companions(workspace: Workspace) -> Iterator[Finding]:
+    """Yield, for videos, which of them lack a keyword, an outline file or a fixation file."""
+    cuts = SceneCutsParams.load(workspace)
+    folder = workspace.path(cuts.input)
+    if cuts.source != "videos" or not folder.is_dir():
+        return
+    videos = {path.stem for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES}
+    masks, heatmaps = KeywordMasksParams.load(workspace), AttentionHeatmapParams.load(workspace)
+    try:
+        table = read_keywords(workspace.path(KEYWORDS))
+        known = {KEYWORDS: {*table.keywords, *(one.video_id for one in table.rejections)}}
+    except GazeshiftError:
+        known = {}  # Said elsewhere.
+    for params, source in ((masks, "annotations"), (heatmaps, "fixations")):
+        place = workspace.path(params.input)
+        if params.source == source and place.is_dir():
+            known[params.input] = {path.stem for path in place.iterdir()}
+    for where, named in known.items():
+        missing = [f"{video}: nothing" for video in sorted(videos - named)]
+        remedy = "Add it, or leave the video out: all its scenes would be refused."
+        fatal = len(missing) == len(videos)
+        yield Finding(f"every video has its part in {where}", missing, remedy, fatal)
+
+
+def models(workspace: Workspace) -> Iterator[Finding]:
+    """Yield what of the demo's is still in use on other data."""
+    try:
+        if workspace.holds_demo or not workspace.path(TRACKED).is_file():
+            return
+    except InputError:
+        return  # Said elsewhere.
+    params = ModelParams.load(workspace)
+    found = []
+    if params.backbone == ModelParams().backbone:
+        found.append(f"model.backbone: {params.backbone} has only seen drawn scenes")
+    if EvaluateParams.load(workspace).judge.startswith("demo/"):
+        found.append("evaluate.judge: the demo's viewers are simulated")
+    remedy = "docs/own_data.md says what to set instead."
+    yield Finding("nothing of the demo's is used on your data", found, remedy, fatal=False)
 
 
 def _is_made(path: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.diffusion.controlnet import weights_digest
 from pipeline.errors import InputError
 from pipeline.evaluate import GATE
-from pipeline.evaluation.gate import edited_with
+from pipeline.evaluation.gate import edited_with, outdated
 from pipeline.storage.workspace import Workspace
 
 
@@ -30,7 +30,8 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
     """Return `gate.json` of the last evaluation.
 
     Raises:
-        InputError: there is none, or it is about another editor than models and params make now.
+        InputError: there is none, or it is about other scenes, variants or another judge than are
+            there now, or another editor than models and params make now.
     """
     from pipeline.editing.loading import current_editor_key
 
@@ -41,6 +42,11 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
         gate: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}. Run `dvc repro -f evaluate`.") from error
+    if changed := outdated(workspace, gate):
+        raise InputError(
+            f"{path} is older than {' and '.join(changed)}: it proves nothing of what is there "
+            "now. Run `dvc repro evaluate`."
+        )
     if gate.get("model") != weights_digest(workspace):
         raise InputError(
             f"{path} is about another ControlNet than outputs/training_v3 holds now. Run "

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import InputError
+from pipeline.evaluation.gate import MANIFEST, outdated
 from pipeline.storage.workspace import CORPUS, Workspace
-from pipeline.validate import REFUSED, SUMMARY
+from pipeline.validate import DOCS, REFUSED, SUMMARY
 from pipeline.variant import METRICS
 from schemas.rejected_scenes import REMEDIES, Reason
 
@@ -19,7 +20,10 @@ _NEXT = (
     ("reports/evaluation/figures", "the proof of the edits, as plots"),
     ("outputs/edited_scenes", "the redrawn scenes, by variant"),
     (REFUSED, "every refusal, with the file, what was found and the remedy"),
-    ("reports/validation/data_docs/index.html", "the checks of the whole batch, as a page"),
+    (
+        f"{DOCS}/validations/scene_batch",
+        "the checks of the whole batch, by Great Expectations",
+    ),
     ("reports/variant/figures", "pictures of the variants"),
     (CORPUS, "what the demo's data are: drawn ads, simulated viewers"),
 )
@@ -34,8 +38,9 @@ def main(workspace: Workspace) -> int:
     summary = _read(workspace, SUMMARY)
     if summary is None:
         raise InputError(f"there is no {SUMMARY} yet. Run `dvc repro` first.")
-    lines = [*_scenes(summary), *_variants(_read(workspace, METRICS))]
-    lines += [*_proof(_read(workspace, _GATE)), *_next(workspace)]
+    lines = [*_scenes(summary)]
+    lines += _variants(_read(workspace, METRICS), _read(workspace, MANIFEST))
+    lines += [*_proof(workspace, _read(workspace, _GATE)), *_next(workspace)]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -60,19 +65,25 @@ def _scenes(summary: dict[str, Any]) -> Iterator[str]:
     yield from (f"Warning: {warning}" for warning in summary["warnings"])
 
 
-def _variants(metrics: dict[str, Any] | None) -> Iterator[str]:
-    if metrics is None:
+def _variants(metrics: dict[str, Any] | None, manifest: dict[str, Any] | None) -> Iterator[str]:
+    if metrics is None or manifest is None:
         return
-    yield f"Variants of {metrics['scenes']} scenes; mean attention share of the product:"
+    params = manifest["params"]
+    dose = f"alpha {params['alpha']:g}"
+    if params["target_share"] is not None:
+        dose = f"a share of {params['target_share']:g}"
+    yield f"Variants of {metrics['scenes']} scenes at {dose}; mean attention share of the product:"
     for name, share in metrics["share"].items():
         yield f"  {name:<14}{share:.3f}"
-    yield f"  {metrics['feasible']:.1%} of the changes reach their dose in the heatmap"
+    yield f"  in {metrics['feasible']:.1%} of the changes the heatmap could be brought to the dose"
 
 
-def _proof(gate: dict[str, Any] | None) -> Iterator[str]:
+def _proof(workspace: Workspace, gate: dict[str, Any] | None) -> Iterator[str]:
     if gate is None:
         return
     yield "Proof of the edits:"
+    if changed := outdated(workspace, gate):
+        yield f"  (of an earlier run, older than {' and '.join(changed)}: `dvc repro`)"
     for check in gate["checks"]:
         yield f"  {'pass' if check['pass'] else 'FAIL'}  {check['words']}"
 
@@ -80,6 +91,8 @@ def _proof(gate: dict[str, Any] | None) -> Iterator[str]:
 def _next(workspace: Workspace) -> Iterator[str]:
     yield "Open next:"
     for path, meaning in _NEXT:
+        if path == CORPUS and not workspace.holds_demo:
+            continue
         if workspace.path(path).exists():
             yield f"  {path}: {meaning}"
     yield "  make ui: the runs in MLflow, in a browser"

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.evaluation.settings import PROOF_OF, Bounds
+from pipeline.evaluation.settings import PROOF_OF, Bounds, EvaluateParams
 from pipeline.params import load_image_size
+from pipeline.storage.files import file_digest
 from pipeline.storage.workspace import Workspace
 from pipeline.variants.settings import VariantParams
+
+SCENES = "data/valid_scenes.csv"
+MANIFEST = "outputs/variants_v3/manifest.json"
 
 
 def edited_with(workspace: Workspace, editor: str) -> dict[str, Any]:
@@ -18,6 +22,24 @@ def edited_with(workspace: Workspace, editor: str) -> dict[str, Any]:
         "image_size": list(load_image_size(workspace)),
         "maps": VariantParams.load(workspace).map_params(),
     }
+
+
+def proved_on(workspace: Workspace) -> dict[str, str]:
+    """Return digests of what a proof is about: scene table, variants, judge; "" where missing."""
+    files = {"scenes": SCENES, "variants": MANIFEST, "judge": EvaluateParams.load(workspace).judge}
+    paths = {name: workspace.path(path) for name, path in files.items()}
+    return {name: file_digest(path) if path.is_file() else "" for name, path in paths.items()}
+
+
+def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:
+    """Return what has changed since `gate.json` was written, in words."""
+    words = {
+        "scenes": SCENES,
+        "variants": "the variants (another variant.alpha, say)",
+        "judge": "evaluate.judge",
+    }
+    known = gate.get("proved_on", {})
+    return [words[name] for name, now in proved_on(workspace).items() if known.get(name) != now]
 
 
 def verdict(

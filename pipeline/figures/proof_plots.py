@@ -16,10 +16,10 @@ from pipeline.figures.style import STYLES
 
 ARMS = {
     "full": ("whole method", STYLES["full_boost"].colour, "-"),
-    "control_only": ("ControlNet alone", STYLES["middle_boost"].colour, "--"),
-    "gradient_only": ("gradient alone", STYLES["late_boost"].colour, ":"),
+    "control_only": ("ControlNet alone", STYLES["middle_boost"].colour, ""),
+    "gradient_only": ("gradient alone", STYLES["late_boost"].colour, ""),
 }
-"""Label, colour and dashes of each arm of the dose curve."""
+"""Label, colour and line of each arm of the dose curve; a part alone has points at a few doses."""
 _TESTED = {
     "placebo": ("placebo", STYLES["placebo"].colour),
     "sham": ("sham edit", STYLES["baseline"].colour),
@@ -44,19 +44,22 @@ def draw_dose_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         alpha=0.5,
         label="dose asked for",
     )
-    for arm, (label, colour, dashes) in ARMS.items():
+    for arm, (label, colour, line) in ARMS.items():
         points = [row for row in rows if row["arm"] == arm]
         if points:
             alphas = [row["alpha"] for row in points]
             axes.plot(
-                alphas, [row["share"] for row in points], dashes, color=colour, marker="o",
-                markersize=4, label=label,
+                alphas, [row["share"] for row in points], linestyle=line, color=colour, marker="o",
+                markersize=5, label=label,
             )  # fmt: skip
             low, high = (
                 [np.nan if row[end] is None else row[end] for row in points]
                 for end in ("low", "high")
             )
-            axes.fill_between(alphas, low, high, color=colour, alpha=0.18, linewidth=0)
+            if line:
+                axes.fill_between(alphas, low, high, color=colour, alpha=0.18, linewidth=0)
+            else:
+                axes.vlines(alphas, low, high, color=colour, alpha=0.5, linewidth=2)
     axes.set_xscale("log")
     axes.set_xticks(sorted({row["alpha"] for row in rows}))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -92,9 +95,11 @@ def draw_equivalence(path: Path, rows: Sequence[Mapping[str, Any]], bound: float
     labels = [f"{_TESTED[r['test']][0]}\n{'pass' if r['passed'] else 'fail'}" for r in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(-0.5, len(rows) - 0.3)
-    axes.set_xlabel("change of the judge's share against the original (dots: videos)")
-    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1))
-    axes.set_title(f"Equivalence: 90 % intervals within ±{bound:.1%}", fontsize=10)
+    axes.set_xlabel("change of the judge's share, percentage points (dots: videos)")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:+.1f}"))
+    axes.set_title(
+        f"Equivalence: 90 % intervals within ±{100 * bound:g} percentage points", fontsize=10
+    )
     _save(figure, path)
 
 
@@ -116,7 +121,7 @@ def draw_control(path: Path, increases: Mapping[str, Sequence[float]]) -> None:
     axes.axvline(0, color="#999999", linewidth=0.8)
     axes.set_yticks(range(len(increases)), list(increases))
     axes.set_xlabel("increase of the loss inside the mask, against the scene's own heatmap")
-    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1))
     axes.set_title("The ControlNet reads its control: one value per scene", fontsize=10)
     _save(figure, path)
 

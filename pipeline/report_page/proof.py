@@ -36,10 +36,11 @@ PROOFS = {
         "stay in every figure.",
     ),
     "placebo": (
-        "The placebo did nothing to the product",
+        "The placebo left attention on the product as it was, within the bound",
         "The placebo redraws the background at the strength of the boost, and its change is then "
         "faded until the picture changed no more than under the boost. Two one-sided tests per "
-        "video must show that the product's share stayed, for the placebo and for the sham edit.",
+        "video must show that the product's mean share moved by less than the bound, for the "
+        "placebo and for the sham edit; the share of a single scene may move more.",
     ),
 }
 """Title and meaning of each proof, in the order in which they are read."""

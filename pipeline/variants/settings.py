@@ -54,7 +54,8 @@ class VariantParams(Section):
     name: ClassVar[str] = "variant"
 
     alpha: Factor = 1.5
-    """Factor on attention in the keyword region of the four boosts."""
+    """Factor on attention in the keyword region of the four boosts; the total stays, so it is the
+    odds of attention on the product that are multiplied."""
     reduction_alpha: Factor = 0.5
     """The same factor for `reduction`."""
     target_share: Annotated[float, Field(gt=0, lt=1)] | None = None

@@ -191,3 +191,32 @@ def test_what_dvc_found_changed_is_said_in_words() -> None:
     files = dict.fromkeys(["a.py", "b.py", "c.py", "d.py", "e.py"], "modified")
     entries = [{"changed deps": files}, "changed command"]
     assert in_words(entries) == "changed deps a.py, b.py, c.py and 2 more; changed command"
+
+
+def test_videos_that_lack_a_part_are_named(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.path("params.yaml").write_text("image_size: [48, 32]\n")
+    for name in ("70000.mp4", "70001.MP4", "70002.mov", "notes.txt"):
+        write_bytes(workspace.path("data/videos") / name, b"")
+    workspace.path("data/keywords.csv").write_text("_id,keyword\n70000,mug\n70001,shop now\n")
+    for video in ("70000", "70001", "70002"):
+        write_bytes(workspace.path(f"data/annotations/{video}.json"), b"{}")
+    write_bytes(workspace.path("data/fixations/other.csv"), b"")
+    cli.main(["check", "--root", str(workspace.root)])
+    text = capsys.readouterr().out
+    assert "⚠ every video has its part in data/keywords.csv" in text
+    assert "    70002: nothing\n    → Add it, or leave the video out" in text
+    assert "✓ every video has its part in data/annotations" in text
+    assert "✗ every video has its part in data/fixations" in text
+
+
+def test_the_demos_models_on_other_data_are_a_warning(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.path("data.dvc").write_text("outs: [{path: data/keywords.csv}]")
+    cli.main(["check", "--root", str(workspace.root)])
+    assert "model.backbone: models/demo_backbone has only seen" in capsys.readouterr().out
+    workspace.path("data.dvc").write_text("outs: [{path: data/CORPUS.md}]")
+    cli.main(["check", "--root", str(workspace.root)])
+    assert "has only seen" not in capsys.readouterr().out

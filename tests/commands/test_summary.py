@@ -45,6 +45,7 @@ def test_the_proof_is_told_figure_by_figure(root: Path, capsys: pytest.CaptureFi
     assert "  pass  identity_psnr_db is 55" in out
     assert "  FAIL  dose_logit_slope is 0.5" in out
     assert "reports/index.html" in out
+    assert "(of an earlier run, older than data/valid_scenes.csv" in out
 
 
 def test_a_summary_of_nothing_names_the_remedy(

@@ -95,11 +95,12 @@ function drawDoseCurve(width, rows, arms) {
   const alphas = [...new Set(rows.map((row) => row.alpha))].sort((one, other) => one - other);
   const highest = Math.max(...rows.flatMap((row) => [row.dose, row.share, row.high].filter(known)));
   const { svg, place } = frame(width, 320,
-    { low: alphas[0], high: alphas[alphas.length - 1], log: true, ticks: alphas, text: String, title: "dose: alpha, the factor on attention" },
+    { low: alphas[0], high: alphas[alphas.length - 1], log: true, ticks: alphas, text: String, title: "dose: alpha, the factor on the odds of attention" },
     { low: 0, high: highest * 1.05, ticks: ticks(0, highest, 5), text: (tick) => percent(tick, 0) });
   const point = (row, key) => (known(row[key]) ? [place.x(row.alpha), place.y(row[key])] : null);
   const full = rows.filter((row) => row.arm === "full");
-  for (const [arm, , colour] of arms) {
+  for (const [arm, , colour, dashes] of arms) {
+    if (!dashes) continue;
     const of = rows.filter((row) => row.arm === arm);
     const rim = [...of.map((row) => point(row, "low")), ...of.map((row) => point(row, "high")).reverse()].filter(Boolean);
     svg.append(drawn("path", { d: rim.length ? `M${rim.join("L")}Z` : "", fill: colour, opacity: 0.16 }));
@@ -107,7 +108,12 @@ function drawDoseCurve(width, rows, arms) {
   svg.append(polyline(full.map((row) => point(row, "dose")), { stroke: "#999", "stroke-width": 9, opacity: 0.6, "stroke-linecap": "round" }));
   for (const [arm, , colour, dashes] of arms) {
     const of = rows.filter((row) => row.arm === arm);
-    svg.append(polyline(of.map((row) => point(row, "share")), { stroke: colour, "stroke-width": 2.2, "stroke-dasharray": DASHES[dashes] }));
+    // A part of the method alone is measured at a few doses: a line between them would be made up.
+    if (dashes) svg.append(polyline(of.map((row) => point(row, "share")), { stroke: colour, "stroke-width": 2.2, "stroke-dasharray": DASHES[dashes] }));
+    else for (const row of of) {
+      const ends = [point(row, "low"), point(row, "high")];
+      if (ends.every(Boolean)) svg.append(polyline(ends, { stroke: colour, "stroke-width": 2.2, opacity: 0.5 }));
+    }
     of.map((row) => point(row, "share")).filter(Boolean).forEach(([cx, cy]) => svg.append(drawn("circle", { cx, cy, r: 3.5, fill: colour })));
   }
   return svg;

@@ -2,8 +2,8 @@
 
 const ARMS = [
   ["full", "whole method", "#0072b2", "-"],
-  ["control_only", "ControlNet alone", "#e69f00", "--"],
-  ["gradient_only", "gradient alone", "#009e73", ":"],
+  ["control_only", "ControlNet alone", "#e69f00", null],
+  ["gradient_only", "gradient alone", "#009e73", null],
 ];
 
 function missing(section, words) {

@@ -158,7 +158,9 @@ function openVariant(data, name) {
   const title = `Scene ${scene.number}, ${data.videos[state.video].keyword}`;
   show("before", scene.image, scene.heatmap, `${title}, the original`);
   show("after", after, found.heatmap, after === scene.image ? "" : `${title}, redrawn for ${spoken(name)}`);
-  byId("caption").textContent = `Scene ${scene.number}: left the original, right ${name ? spoken(name) : "the same"}. Drag to compare.`;
+  const right = `right ${name ? spoken(name) : "the same"}`;
+  const same = after === scene.image && found.heatmap !== scene.heatmap ? " The picture is the same on both sides; the heatmap differs." : "";
+  byId("caption").textContent = `Scene ${scene.number}: left the original, ${right}. Drag to compare.${same}`;
   byId("story").textContent = story(scene, name, found);
   showTimeline(data);
   remember(data);
@@ -178,7 +180,7 @@ function story(scene, name, found) {
   const words = [];
   if (found.region === "background") words.push(`Attention moves within the background; the product keeps its share (${percent(scene.share)} in the heatmap before, ${percent(found.planned_share)} after).`);
   else {
-    words.push(`Attention on the product times ${Number(found.alpha.toFixed(2))}: from ${percent(scene.share)} to ${percent(found.requested_share)} asked, ${percent(found.planned_share)} in the heatmap.`);
+    words.push(`The odds of attention on the product times ${Number(found.alpha.toFixed(2))}: from ${percent(scene.share)} to ${percent(found.requested_share)} asked, ${percent(found.planned_share)} in the heatmap.`);
     if (!found.feasible) words.push("So much cannot be had in this heatmap: its values end at 1.");
   }
   if (!known(found.image)) words.push("This scene was not redrawn; only its heatmap differs.");
