@@ -145,7 +145,8 @@ def test_a_placebo_that_scales_is_not_calibrated_either(corpus) -> None:
     assert (placebo["alpha"] == 1.2).all()
     assert placebo["strength"].tolist() == boost["strength"].tolist()
     assert (placebo["evaluations"] == 1).all()
-    assert placebo[["fade", "guide_dose"]].notna().all(axis=None)
+    assert placebo["fade"].notna().all()
+    assert placebo["guide_achieved"].isna().all()
 
 
 def test_scenes_that_no_variant_modifies_cost_nothing(

@@ -17,6 +17,8 @@ from pipeline.evaluation.scene_table import SCENES
 from pipeline.splits import split_of
 from pipeline.storage.files import file_digest, write_bytes, write_text
 from pipeline.storage.workspace import Workspace
+from pipeline.variants.manifest import recorded_params
+from pipeline.variants.settings import VariantParams
 from pipeline.variants.tables import read_validated_scenes
 
 VIDEOS = [str(n) for n in range(100, 160) if split_of(str(n)) == "test"][:4]
@@ -175,6 +177,29 @@ def test_the_gate_is_closed_where_what_was_proved_has_changed(
     monkeypatch.setattr(loading, "current_editor_key", lambda workspace: "one editor")
     assert gate.main(edited) == 0
     write_text(edited.path(path), "something else\n")
+    with pytest.raises(InputError, match=words):
+        gate.main(edited)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        (("least_videos: 3", "least_videos: 2"), "section evaluate"),
+        (("compute:", "variant: {alpha: 3}\ncompute:"), "section variant"),
+        (("compute:", "dose_curve: {alphas: [0.5, 1.5]}\ncompute:"), "section dose_curve"),
+    ],
+    ids=["evaluate", "variant", "dose_curve"],
+)
+def test_the_gate_is_closed_where_params_have_changed_since(
+    edited, monkeypatch, params: tuple[str, str], words: str
+) -> None:
+    manifest = {"params": recorded_params(VariantParams.load(edited))}
+    write_text(edited.path("outputs/variants_v3/manifest.json"), json.dumps(manifest))
+    run(edited, "gate: {feasible_fraction: {min: 0.5}}")
+    monkeypatch.setattr(loading, "current_editor_key", lambda workspace: "one editor")
+    assert gate.main(edited) == 0
+    path = edited.path("params.yaml")
+    write_text(path, path.read_text().replace(*params))
     with pytest.raises(InputError, match=words):
         gate.main(edited)
 

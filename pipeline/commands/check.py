@@ -134,12 +134,13 @@ def _pixels(workspace: Workspace, trees: SceneTrees, allowed: float) -> Iterator
     outcomes = [
         measure_scene(Task(*key, files.paths, ""), settings).outcome for key, files in sample
     ]
-    refused = [one for outcome in outcomes if isinstance(outcome, list) for one in outcome]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, list)]
     looked_at = f"{len(sample)} of {len(trees.scenes)} scenes looked at"
     for title, grey in (("images read, sizes agree", False), ("grey levels make sense", True)):
-        found = [one for one in refused if (one.reason in _GREY) is grey]
+        found = [one for broken in refused for one in broken if (one.reason in _GREY) is grey]
         rejections = [Rejection("", None, one.file, one.reason, one.found) for one in found]
-        yield _refusals(f"{title} ({looked_at})", rejections, len(found) > allowed * len(sample))
+        scenes = sum(any(one in found for one in broken) for broken in refused)
+        yield _refusals(f"{title} ({looked_at})", rejections, scenes > allowed * len(sample))
 
 
 def _splits(trees: SceneTrees) -> Finding:

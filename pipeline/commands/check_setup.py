@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline.attention_heatmap import AttentionHeatmapParams
 from pipeline.attention_model import PREDICTOR
@@ -12,7 +13,7 @@ from pipeline.commands.findings import Finding
 from pipeline.editing.settings import EditParams
 from pipeline.errors import GazeshiftError, InputError, ParamsError
 from pipeline.evaluation.settings import EvaluateParams
-from pipeline.ingest.inputs import IngestParams, input_path
+from pipeline.ingest.inputs import IngestParams, input_path, list_files
 from pipeline.keyword_masks import KeywordMasksParams
 from pipeline.keywords import read_keywords
 from pipeline.params import ComputeParams, ModelParams, Section, load_image_size, read_params
@@ -73,22 +74,28 @@ def companions(workspace: Workspace) -> Iterator[Finding]:
     folder = workspace.path(cuts.input)
     if cuts.source != "videos" or not folder.is_dir():
         return
-    videos = {path.stem for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES}
+    videos = _stems(workspace, folder, VIDEO_SUFFIXES)
     masks, heatmaps = KeywordMasksParams.load(workspace), AttentionHeatmapParams.load(workspace)
     try:
         table = read_keywords(workspace.path(KEYWORDS))
         known = {KEYWORDS: {*table.keywords, *(one.video_id for one in table.rejections)}}
     except GazeshiftError:
         known = {}  # Said elsewhere.
-    for params, source in ((masks, "annotations"), (heatmaps, "fixations")):
+    kinds = ((masks, "annotations", (".json",)), (heatmaps, "fixations", (".csv",)))
+    for params, source, suffixes in kinds:
         place = workspace.path(params.input)
         if params.source == source and place.is_dir():
-            known[params.input] = {path.stem for path in place.iterdir()}
+            known[params.input] = _stems(workspace, place, suffixes)
     for where, named in known.items():
         missing = [f"{video}: nothing" for video in sorted(videos - named)]
         remedy = "Add it, or leave the video out: all its scenes would be refused."
         fatal = len(missing) == len(videos)
         yield Finding(f"every video has its part in {where}", missing, remedy, fatal)
+
+
+def _stems(workspace: Workspace, folder: Path, suffixes: tuple[str, ...]) -> set[str]:
+    files, _ = list_files(workspace, folder)
+    return {file.stem for file in files if file.suffix.lower() in suffixes}
 
 
 def models(workspace: Workspace) -> Iterator[Finding]:

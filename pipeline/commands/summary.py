@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.errors import InputError
+from pipeline.errors import GazeshiftError, InputError
 from pipeline.evaluation.gate import MANIFEST, outdated
 from pipeline.storage.workspace import CORPUS, Workspace
 from pipeline.validate import DOCS, REFUSED, SUMMARY
@@ -38,10 +38,18 @@ def main(workspace: Workspace) -> int:
     summary = _read(workspace, SUMMARY)
     if summary is None:
         raise InputError(f"there is no {SUMMARY} yet. Run `dvc repro` first.")
-    lines = [*_scenes(summary)]
-    lines += _variants(_read(workspace, METRICS), _read(workspace, MANIFEST))
-    lines += [*_proof(workspace, _read(workspace, _GATE)), *_next(workspace)]
-    sys.stdout.write("\n".join(lines) + "\n")
+    parts = (
+        _scenes(summary),
+        _variants(_read(workspace, METRICS), _read(workspace, MANIFEST)),
+        _proof(workspace, _read(workspace, _GATE)),
+        _next(workspace),
+    )
+    for part in parts:
+        # What is wrong with one part of the workspace does not hide the others.
+        try:
+            sys.stdout.writelines(f"{line}\n" for line in part)
+        except GazeshiftError as error:
+            sys.stdout.write(f"  ({error})\n")
     return 0
 
 

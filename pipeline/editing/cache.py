@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,9 +64,13 @@ class TensorCache:
 
     def prune(self) -> None:
         """Delete what was not used for longest until the rest has room."""
-        files = [(path, path.stat()) for path in self.folder.glob("*/*.safetensors")]
+        files = []
+        for path in self.folder.glob("*/*.safetensors"):
+            # Runs that share the cache prune it too.
+            with suppress(FileNotFoundError):
+                files.append((path.stat(), path))
         kept = 0
-        for path, status in sorted(files, key=lambda file: -file[1].st_mtime):
+        for status, path in sorted(files, key=lambda file: -file[0].st_mtime):
             kept += status.st_size
             if kept > self.room_gb * 1e9:
                 path.unlink(missing_ok=True)

@@ -256,8 +256,9 @@ def _record(
         "decoder_fit": edited.decoder_fit,
     }
     if wish.like:
+        # What the guide saw was the edit before it was faded.
         record["fade"] = fade
-    if not wish.redistributes:
+    else:
         shift = math.log(max(wish.alpha, _LEAST_ALPHA))
         dose = unedited + (shift if wish.region == "keyword" else -shift)
         record |= {

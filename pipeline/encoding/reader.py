@@ -53,6 +53,10 @@ class EncodedScenes(Dataset[dict[str, Any]]):
         self._times = 2 if flipped and split == TRAIN and self.manifest["flipped"] else 1
         self._open: OrderedDict[str, Any] = OrderedDict()
         self._checked: set[str] = set()
+        # They are small, and a training should not fail on them at its first validation.
+        for name in {text_place(text)[0] for text in (NO_KEYWORD, *self.table["keyword"].unique())}:
+            self._check(name)
+            self._checked.add(name)
 
     def __len__(self) -> int:
         return len(self._rows) * self._times

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.evaluation.settings import PROOF_OF, Bounds, EvaluateParams
-from pipeline.params import load_image_size
-from pipeline.storage.files import file_digest
+from pipeline.params import load_image_size, read_params
+from pipeline.storage.files import digest, file_digest
 from pipeline.storage.workspace import Workspace
+from pipeline.variants.manifest import recorded_params
 from pipeline.variants.settings import VariantParams
 
 SCENES = "data/valid_scenes.csv"
@@ -25,21 +27,33 @@ def edited_with(workspace: Workspace, editor: str) -> dict[str, Any]:
 
 
 def proved_on(workspace: Workspace) -> dict[str, str]:
-    """Return digests of what a proof is about: scene table, variants, judge; "" where missing."""
+    """Return digests of what a proof is about: files ("" where missing) and sections of params."""
+    params = read_params(workspace)
+    sections = {name: digest(json.dumps(params.get(name))) for name in ("evaluate", "dose_curve")}
     files = {"scenes": SCENES, "variants": MANIFEST, "judge": EvaluateParams.load(workspace).judge}
     paths = {name: workspace.path(path) for name, path in files.items()}
-    return {name: file_digest(path) if path.is_file() else "" for name, path in paths.items()}
+    return {
+        name: file_digest(path) if path.is_file() else "" for name, path in paths.items()
+    } | sections
 
 
 def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:
     """Return what has changed since `gate.json` was written, in words."""
     words = {
         "scenes": SCENES,
-        "variants": "the variants (another variant.alpha, say)",
+        "variants": "the variants",
         "judge": "evaluate.judge",
+        "evaluate": "section evaluate of params.yaml",
+        "dose_curve": "section dose_curve of params.yaml",
     }
     known = gate.get("proved_on", {})
-    return [words[name] for name, now in proved_on(workspace).items() if known.get(name) != now]
+    changed = [words[name] for name, now in proved_on(workspace).items() if known.get(name) != now]
+    manifest = workspace.path(MANIFEST)
+    if "the variants" not in changed and manifest.is_file():
+        made_with = json.loads(manifest.read_text(encoding="utf-8")).get("params")
+        if made_with != recorded_params(VariantParams.load(workspace)):
+            changed.append("section variant of params.yaml")
+    return changed
 
 
 def verdict(

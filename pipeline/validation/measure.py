@@ -19,7 +19,7 @@ from pipeline.storage.images import ImageRefused, Pixels, grey_and_comment, grey
 from pipeline.storage.resizing import resize
 from schemas.rejected_scenes import Reason
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 
 T = TypeVar("T")
 Mask = NDArray[np.bool_]
@@ -90,7 +90,11 @@ def measure_chunk(chunk: tuple[Settings, list[Task]]) -> list[Measured]:
 def measure_scene(task: Task, settings: Settings) -> Measured:
     """Read a scene's files once; measure them unless their contents are known."""
     judge = _Judge(task.paths, settings)
-    content_digest = digest(*(blake3(content).digest() for content in judge.contents))
+    # A file that is not there is not one without content.
+    hashes = zip(task.paths, judge.contents, strict=True)
+    content_digest = digest(
+        *(blake3(content).digest() if path else b"" for path, content in hashes)
+    )
     outcome: Outcome | None = None
     if judge.refused or content_digest != task.known_digest:
         # A file that could not be read has no digest: the next run tries again.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 from pipeline.splits import TEST, TRAIN, VAL
 from pipeline.validation.verdicts import Row
-from schemas.rejected_scenes import REMEDIES, Rejection
+from schemas.rejected_scenes import REMEDIES, Reason, Rejection
 
 
 class Verdicts(NamedTuple):
@@ -34,7 +34,7 @@ class Verdicts(NamedTuple):
 def summarise(verdicts: Verdicts, warnings: Sequence[str]) -> dict[str, Any]:
     """Return the content of `summary.json`."""
     valid, refused = len(verdicts.rows), len(verdicts.refused)
-    reasons = Counter(one.reason.value for one in verdicts.rejections)
+    reasons = Counter(reason.value for reason in _reasons(verdicts))
     videos = {split: set[str]() for split in (TRAIN, VAL, TEST)}
     scenes = Counter[str]()
     sources = Counter[str]()
@@ -67,5 +67,11 @@ def valid_fraction(verdicts: Verdicts) -> float:
 
 def main_reasons(verdicts: Verdicts, number: int = 3) -> str:
     """Return the commonest reasons for refusals, with their remedies."""
-    counts = Counter(one.reason for one in verdicts.rejections).most_common(number)
+    counts = Counter(_reasons(verdicts)).most_common(number)
     return " ".join(f"{count} x {reason}: {REMEDIES[reason]}" for reason, count in counts)
+
+
+def _reasons(verdicts: Verdicts) -> Iterator[Reason]:
+    """Yield each reason of each refused scene once, in however many files it is found."""
+    for broken in verdicts.refused:
+        yield from {one.reason for one in broken}

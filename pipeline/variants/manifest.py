@@ -31,11 +31,16 @@ def write_manifest(
     content = {
         "data_version": data_version,
         "image_size": list(image_size),
-        "params": params.model_dump(mode="json", exclude={"sample_videos"}),
+        "params": recorded_params(params),
         "variants": definitions(params),
         "videos": dict(videos),
     }
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def recorded_params(params: VariantParams) -> dict[str, Any]:
+    """Return the params as the manifest holds them: those that change more than pictures."""
+    return params.model_dump(mode="json", exclude={"sample_videos"})
 
 
 def read_variants(path: Path) -> list[str]:

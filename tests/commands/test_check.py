@@ -193,16 +193,31 @@ def test_what_dvc_found_changed_is_said_in_words() -> None:
     assert in_words(entries) == "changed deps a.py, b.py, c.py and 2 more; changed command"
 
 
+def test_a_scene_with_two_faults_is_one_scene(workspace: Workspace) -> None:
+    """Of 24 scenes 3 may not be valid; 2 are not, for four faults."""
+    params = workspace.path("params.yaml")
+    params.write_text(f"{PARAMS}validate: {{min_valid_fraction: 0.875}}\n")
+    wide = encode(np.tile(np.array([0, 255], np.uint8), (54, 48)), "png")
+    for video in ("70000", "70001"):
+        write_bytes(workspace.path(f"keyword_masks/{video}/{video}-Scene-001-01.png"), wide)
+        (workspace.path(f"attention_heatmap/{video}/{video}-Scene-001-01.jpg")).unlink()
+        write_bytes(workspace.path(f"attention_heatmap/{video}/{video}-Scene-001-01.png"), wide)
+    found = {finding.title: finding for finding in check(workspace)}
+    sizes = next(found[title] for title in found if title.startswith("images read"))
+    assert len(sizes.offenders) == 4
+    assert not sizes.fatal
+
+
 def test_videos_that_lack_a_part_are_named(
     workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace.path("params.yaml").write_text("image_size: [48, 32]\n")
-    for name in ("70000.mp4", "70001.MP4", "70002.mov", "notes.txt"):
+    for name in ("70000.mp4", "70001.MP4", "more/70002.mov", "notes.txt", "._x.mp4"):
         write_bytes(workspace.path("data/videos") / name, b"")
     workspace.path("data/keywords.csv").write_text("_id,keyword\n70000,mug\n70001,shop now\n")
     for video in ("70000", "70001", "70002"):
-        write_bytes(workspace.path(f"data/annotations/{video}.json"), b"{}")
-    write_bytes(workspace.path("data/fixations/other.csv"), b"")
+        write_bytes(workspace.path(f"data/annotations/brand/{video}.json"), b"{}")
+    write_bytes(workspace.path("data/fixations/70000.txt"), b"")
     cli.main(["check", "--root", str(workspace.root)])
     text = capsys.readouterr().out
     assert "⚠ every video has its part in data/keywords.csv" in text

@@ -184,6 +184,17 @@ def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
     assert len(list(tmp_path.rglob("*.safetensors"))) == 1
 
 
+def test_two_runs_may_prune_one_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the other has deleted since is no error."""
+    cache = TensorCache(tmp_path, 1)
+    cache.put("a" * 32, {"values": torch.zeros(1)})
+    found = list(tmp_path.rglob("*.safetensors"))
+    gone = found[0].with_name("gone.safetensors")
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone, *found]))
+    cache.prune()
+    assert cache.get("a" * 32) is not None
+
+
 def test_an_edit_made_before_costs_no_model_call(tmp_path: Path) -> None:
     first = make_editor(tmp_path)
     (made,) = first.edit(first.prepare(scenes()), [ask(0, 1.5)])

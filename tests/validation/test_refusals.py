@@ -282,3 +282,20 @@ def test_outs_do_not_tell_what_was_remembered(workspace: Workspace) -> None:
     workspace.path(".gazeshift/measurements.sqlite").unlink()
     assert validate.judge(workspace, params) == again
     assert [one.video_id for one in again.rejections] == [video, other]
+
+
+@pytest.mark.parametrize("role", Files._fields)
+def test_a_missing_file_and_an_empty_one_are_told_apart_whichever_came_first(
+    workspace: Workspace, role: str
+) -> None:
+    video = next(iter(SOUND))
+    write_validate_inputs(workspace.root, {video: 2})
+    params = validate.ValidateParams.load(workspace)
+    missing, empty = BROKEN[f"{role} missing"][1], Reason.UNREADABLE_IMAGE
+    found = []
+    for change in (delete(role), write(role, b""), delete(role)):
+        change(Files.of(workspace.root, video))
+        verdicts = validate.judge(workspace, params)
+        assert len(verdicts.rows) == 1
+        found.append([[one.reason for one in broken] for broken in verdicts.refused])
+    assert found == [[[missing]], [[empty]], [[missing]]]
