@@ -15,12 +15,12 @@ import logging
 from pipeline.editing.loading import load_models, make_editor, shared_cache
 from pipeline.editing.settings import EditParams
 from pipeline.editing.stage import edited, item_key, pictures, write_records
-from pipeline.editing.tasks import SCENES, VARIANTS, chosen_videos, variant_tasks
+from pipeline.editing.tasks import SCENES, chosen_videos, variant_tasks
 from pipeline.params import load_image_size
 from pipeline.storage.files import digest
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
-from pipeline.variants.manifest import read_variants
+from pipeline.variants.manifest import MANIFEST, read_variants
 from pipeline.variants.settings import VariantParams
 from pipeline.variants.tables import read_validated_scenes
 
@@ -40,7 +40,7 @@ def main(workspace: Workspace) -> None:
         ParamsError: the guide cannot do what the params ask.
     """
     params = EditParams.load(workspace)
-    variants = read_variants(workspace.path(f"{VARIANTS}/manifest.json"))
+    variants = read_variants(workspace.path(MANIFEST))
     keywords = VariantParams.load(workspace).keywords
     image_size = load_image_size(workspace)
     videos = chosen_videos(read_validated_scenes(workspace.path(SCENES)), params)

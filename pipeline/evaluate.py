@@ -147,12 +147,11 @@ class _Summary:
     ) -> None:
         import pandas as pd
 
-        sources = chosen_scenes(workspace, params)["heatmap_source"]
-        left_out = int((sources == "predicted").sum())
-
         from pipeline.evaluation.curves import dose_curve, variant_figures
         from pipeline.evaluation.proofs import prove
 
+        sources = chosen_scenes(workspace, params)["heatmap_source"]
+        left_out = int((sources == "predicted").sum())
         self.params = params
         self.table = table
         self.control = pd.DataFrame(control)

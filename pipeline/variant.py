@@ -18,7 +18,7 @@ from pipeline.storage.outs import StageOuts
 from pipeline.storage.workspace import Workspace
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import data_version
-from pipeline.variants.manifest import write_manifest
+from pipeline.variants.manifest import MANIFEST, write_manifest
 from pipeline.variants.settings import VariantParams
 from pipeline.variants.statistics import POSITIONS, CorpusSummary
 from pipeline.variants.tables import read_validated_scenes
@@ -79,7 +79,7 @@ def main(workspace: Workspace) -> None:
                 summary.add(item.removeprefix("video "), video)
         if _SUMMARY in todo:
             _write_summary(outs.staging, summary, params, image_size, data_version)
-            outs.accept(_SUMMARY, [f"{VARIANTS}/manifest.json", SHARES, METRICS])
+            outs.accept(_SUMMARY, [MANIFEST, SHARES, METRICS])
     LOG.info("variant: %d videos, %d of them made in this run.", len(keys), len(videos))
     _track(workspace, params, image_size, summary, started_s)
 
@@ -162,7 +162,7 @@ def _write_summary(
 
     from pipeline.storage.tables import write_table
 
-    manifest = staging / VARIANTS / "manifest.json"
+    manifest = staging / MANIFEST
     write_manifest(manifest, summary.videos, params, image_size, data_version)
     profile = [
         (variant, position, share)

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import GazeshiftError, InputError
-from pipeline.evaluation.gate import MANIFEST, outdated
+from pipeline.evaluation.gate import outdated
 from pipeline.storage.workspace import CORPUS, Workspace
 from pipeline.validate import DOCS, REFUSED, SUMMARY
 from pipeline.variant import METRICS
+from pipeline.variants.manifest import MANIFEST
 from schemas.rejected_scenes import REMEDIES, Reason
 
 _GATE = "reports/evaluation/gate.json"

@@ -75,11 +75,6 @@ def velocity_of_output(output: Tensor, latents: Tensor, level: Level, prediction
     return velocity_of_noise(output, latents, level) if prediction == "epsilon" else output
 
 
-def mean_square(difference: Tensor) -> Tensor:
-    """Return the mean square of each of N tensors."""
-    return difference.square().flatten(1).mean(1)
-
-
 def psnr_db(difference: Tensor, weight: Tensor | None = None) -> Tensor:
     """Return the PSNR in dB of N pictures in [-1, 1] whose difference is given.
 

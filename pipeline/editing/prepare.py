@@ -95,10 +95,9 @@ class Preparation:
         image = self.tensor(pixels) / 127.5 - 1
         own = self.controls([(scene.mask, scene.heatmap) for scene in scenes])
         text = self.denoiser.backbone.encode_texts([scene.keyword for scene in scenes])
-        latents, round_trip, jacobian, fit = self._kept(
-            [self._picture_key(scene) for scene in scenes], self._seen, image
-        )
-        keys = [self._key(scene) for scene in scenes]
+        pictures = [self._picture_key(scene) for scene in scenes]
+        latents, round_trip, jacobian, fit = self._kept(pictures, self._seen, image)
+        keys = [self._key(*pair) for pair in zip(scenes, pictures, strict=True)]
         *inversion, reconstruction = self._kept(keys, self._inverted, latents, text, own)
         return Prepared(
             image=image,
@@ -118,10 +117,10 @@ class Preparation:
             "picture", CODE_VERSION, self.denoiser.backbone.digest, size, scene.image.tobytes()
         )
 
-    def _key(self, scene: Scene) -> str:
+    def _key(self, scene: Scene, picture: str) -> str:
         """Return a digest of all that the inversion depends on, the own control included."""
         control = digest(scene.mask.tobytes(), scene.heatmap.astype(np.float32).tobytes())
-        return digest(self.key, self._bits, self._picture_key(scene), control, scene.keyword)
+        return digest(self.key, self._bits, picture, control, scene.keyword)
 
     def _kept(
         self, keys: Sequence[str], make: Callable[..., Sequence[Tensor]], *inputs: Tensor

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.figures.style import style_of
 from pipeline.report_page.proof import proof_section
 from pipeline.storage.tables import read_rejections, read_table
+from pipeline.variants.manifest import MANIFEST
 from schemas.rejected_scenes import REMEDIES
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ REFUSED = "reports/validation/rejected_scenes.csv"
 EDITS = "outputs/edited_scenes/edits.csv"
 CUTS = "data/video_scene_cuts/scenes.csv"
 TRAINING = "reports/train/metrics.json"
-MANIFEST = "outputs/variants_v3/manifest.json"
 MAX_REFUSED = 400
 """Refusals on the page; the table on disk has them all."""
 

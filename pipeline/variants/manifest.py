@@ -11,6 +11,8 @@ from pipeline.errors import InputError
 from pipeline.storage.files import write_text
 from pipeline.variants.settings import VariantParams
 
+MANIFEST = "outputs/variants_v3/manifest.json"
+
 
 def write_manifest(
     path: Path,
