@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from mmap import ACCESS_READ, mmap
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,21 +37,26 @@ def read_table(
         ValueError: it is no table, or its header is blank or names a column twice.
     """
     from pyarrow import csv as arrow_csv
-    from pyarrow import memory_map, string, type_for_alias
+    from pyarrow import large_string, type_for_alias
 
     header = _header(path)
     convert = arrow_csv.ConvertOptions(
         column_types={
-            name: type_for_alias(dtypes[name]) if name in dtypes else string() for name in header
+            # Pandas keeps text as large strings too, and need not convert it.
+            name: type_for_alias(dtypes[name]) if name in dtypes else large_string()
+            for name in header
         },
         include_columns=[name for name in header if columns is None or name in columns],
         null_values=[""],
         strings_can_be_null=True,
     )
-    # Only quotes can hold a line end; without them Arrow reads in parallel.
-    parse = arrow_csv.ParseOptions(newlines_in_values=_has_quotes(path))
-    with memory_map(str(path)) as content:
-        table = arrow_csv.read_csv(content, parse_options=parse, convert_options=convert)
+    try:
+        with _Unquoted(path) as file:
+            table = arrow_csv.read_csv(file, convert_options=convert)
+    except _QuoteFound:
+        # Only quotes can hold a line end; without them Arrow reads in parallel.
+        quoted = arrow_csv.ParseOptions(newlines_in_values=True)
+        table = arrow_csv.read_csv(path, parse_options=quoted, convert_options=convert)
     return table.to_pandas()
 
 
@@ -68,9 +73,23 @@ def _header(path: Path) -> list[str]:
     return header
 
 
-def _has_quotes(path: Path) -> bool:
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        return content.find(b'"') >= 0
+class _QuoteFound(Exception):
+    """A file holds a quote."""
+
+
+class _Unquoted(FileIO):
+    """A file that is searched for quotes as it is read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read a part.
+
+        Raises:
+            _QuoteFound: there is one in it.
+        """
+        part = super().read(size)
+        if b'"' in part:
+            raise _QuoteFound
+        return part
 
 
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
-import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
@@ -76,7 +75,7 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Choose the videos of each side."""
         parts = choose_parts(
-            self.scenes.videos, self.train_videos, self.val_videos, self.train_val_split, self.seed
+            self.scenes.splits, self.train_videos, self.val_videos, self.train_val_split, self.seed
         )
         self.train_dataset = self.scenes.of_videos(parts.train)
         self.val_dataset = self.scenes.of_videos(parts.val)
@@ -95,13 +94,13 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
 
 
 def choose_parts(
-    videos: pd.DataFrame,
+    splits: Mapping[str, Any],
     train_videos: list[str] | None,
     val_videos: list[str] | None,
     train_fraction: float,
     seed: int,
 ) -> Parts:
-    """Return the videos to train and to validate on; `videos` has a row for each.
+    """Return the videos to train and to validate on; `splits` has all, None where nothing splits.
 
     Named videos win, and a side that is not named gets what the table or the ranking gives it of
     the others. The ranking is by hash, and never touches a video that the table holds for testing.
@@ -109,18 +108,12 @@ def choose_parts(
     Raises:
         InputError: see `VideoSceneDataModuleV3`.
     """
-    ids = videos["video_id"].to_numpy(object)
     named = {*(train_videos or ()), *(val_videos or ())}
     if named:
-        _check_named(set(ids), train_videos or [], val_videos or [])
-    free = ~videos["video_id"].isin(named).to_numpy()
-    if "split" in videos:
-        split = videos["split"].to_numpy(object)
-        train, val = (sorted(ids[free & (split == part)].tolist()) for part in (TRAIN, VAL))
-        usable = [*train, *val]
-    else:
-        train, val = list[str](), list[str]()
-        usable = sorted(ids[free].tolist())
+        _check_named(splits.keys(), train_videos or [], val_videos or [])
+    free = {video: part for video, part in splits.items() if video not in named}
+    train, val = (sorted(v for v, part in free.items() if part == side) for side in (TRAIN, VAL))
+    usable = sorted(free) if None in splits.values() else [*train, *val]
     if train_videos is None and val_videos is None:
         parts = Parts(train, val) if train and val else _ranked(usable, train_fraction, seed)
     elif train_videos is None:
@@ -135,7 +128,7 @@ def choose_parts(
     return parts
 
 
-def _check_named(known: set[str], train: list[str], val: list[str]) -> None:
+def _check_named(known: Set[str], train: list[str], val: list[str]) -> None:
     if missing := sorted({*train, *val} - known):
         raise InputError(
             f"the scene table has no video {missing[0]!r} ({len(missing)} of the named ones are "

@@ -17,8 +17,7 @@ from torch.utils.data import Dataset
 
 from pipeline.storage.workspace import root_above
 from pipeline.training.decode import ScenePixels, read_scene
-from pipeline.variants.corpus import Corpus
-from pipeline.variants.tables import read_scenes
+from pipeline.variants.tables import read_scenes_and_runs
 from schemas.valid_scenes import FIRST_COLUMNS
 
 PathLike = str | os.PathLike[str]
@@ -67,10 +66,8 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
         self.transform = transform
         self.normalize_heatmap = normalize_heatmap
         self.root = Path(root) if root is not None else root_above(path)
-        table = read_scenes(path, [*FIRST_COLUMNS, "split"])
-        self._corpus = Corpus(table)
-        self._scenes = table
-        self._rows = np.arange(len(table))
+        self._scenes, self._runs = read_scenes_and_runs(path, [*FIRST_COLUMNS, "split"])
+        self._rows = np.arange(len(self._scenes))
         if video_ids is not None:
             self._rows = self._rows_of(video_ids)
 
@@ -80,10 +77,12 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
         return self._scenes.iloc[self._rows].reset_index(drop=True)
 
     @property
-    def videos(self) -> pd.DataFrame:
-        """Each video of the whole table: its `video_id` and, if the table has one, its `split`."""
-        columns = [name for name in ("video_id", "split") if name in self._scenes]
-        return self._scenes[columns].iloc[self._corpus.starts]
+    def splits(self) -> dict[str, Any]:
+        """Each video of the whole table, in order, with its `split`: None without that column."""
+        if "split" not in self._scenes:
+            return dict.fromkeys(self._runs.ids)
+        parts = self._scenes["split"].iloc[self._runs.starts].to_numpy(object)
+        return dict(zip(self._runs.ids, parts, strict=True))
 
     def of_videos(self, video_ids: Iterable[str]) -> Self:
         """Return these videos' scenes as a data set of its own; the table is not read again."""
@@ -94,8 +93,8 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
     def _rows_of(self, video_ids: Iterable[str]) -> NDArray[np.intp]:
         """Return the positions of these videos' rows; ids that the table lacks have none."""
         wanted = set(video_ids)
-        chosen = np.array([video in wanted for video in self._corpus.videos], np.bool_)
-        return np.flatnonzero(np.repeat(chosen, self._corpus.lengths))
+        chosen = np.array([video in wanted for video in self._runs.ids], np.bool_)
+        return np.flatnonzero(np.repeat(chosen, self._runs.lengths))
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -255,9 +255,10 @@ def training_precision(
 def raw_scenes(table: Path, root: Path, backbone: Backbone, size: tuple[int, int]) -> Scenes:
     """Return the scenes as files, for training that calls the frozen parts at every step."""
     scenes = VideoSceneDatasetV3(table, image_size=size, normalize_heatmap=False, root=root)
-    videos = scenes.videos
+    splits = scenes.splits
     train, val = (
-        scenes.of_videos(videos.loc[videos["split"] == part, "video_id"]) for part in (TRAIN, VAL)
+        scenes.of_videos(video for video, part in splits.items() if part == side)
+        for side in (TRAIN, VAL)
     )
     encoded = EncodedOnTheFly(val, backbone)
     return Scenes(train, encoded, encoded.text(""))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from pipeline.storage.files import digest
 from pipeline.variants.settings import VariantParams
-from pipeline.variants.tables import run_starts
+from pipeline.variants.tables import video_runs
 
 
 class Corpus:
@@ -21,17 +20,14 @@ class Corpus:
 
     def __init__(self, scenes: pd.DataFrame) -> None:
         self._scenes = scenes
-        self.starts = run_starts(scenes["video_id"])
-        """Position of each video's first row."""
-        self.lengths = np.diff(self.starts, append=len(scenes))
-        """Scenes of each video."""
-        self.videos: list[str] = scenes["video_id"].iloc[self.starts].tolist()
+        self._runs = video_runs(scenes)
+        self.videos: list[str] = self._runs.ids.tolist()
         """All video ids, in order."""
 
     @cached_property
     def _rows(self) -> dict[str, slice]:
-        starts, ends = self.starts.tolist(), (self.starts + self.lengths).tolist()
-        return dict(zip(self.videos, map(slice, starts, ends), strict=True))
+        starts, ends = self._runs.starts, self._runs.starts + self._runs.lengths
+        return dict(zip(self.videos, map(slice, starts.tolist(), ends.tolist()), strict=True))
 
     def rows(self, video_id: str) -> pd.DataFrame:
         """Return a video's rows."""

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +49,29 @@ VARIANT_COLUMNS = ("modified_attention_heatmap_path", "variant", *Measured._fiel
 """What a variant's table holds beyond the scene table's columns."""
 
 
+class VideoRuns(NamedTuple):
+    """The videos of a scene table that is sorted by video and scene.
+
+    Attributes:
+        ids: of all videos, in order.
+        starts: position of each one's first row.
+        lengths: scenes of each.
+    """
+
+    ids: NDArray[np.object_]
+    starts: NDArray[np.intp]
+    lengths: NDArray[np.intp]
+
+
 def read_scenes(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a scene table; one with the first seven columns alone will do.
+    """Read a scene table alone, see `read_scenes_and_runs`."""
+    return read_scenes_and_runs(path, columns)[0]
+
+
+def read_scenes_and_runs(
+    path: Path, columns: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, VideoRuns]:
+    """Read a scene table, sorted, and where its videos lie; the first seven columns will do.
 
     Args:
         path: of the table.
@@ -74,12 +95,12 @@ def read_scenes(path: Path, columns: Sequence[str] | None = None) -> pd.DataFram
         if (blank := table[name].isna()).any():
             line = int(blank.to_numpy().argmax()) + 2
             raise InputError(f"{path}: {name} is blank in line {line}. Run `gazeshift validate`.")
-    starts = run_starts(table["video_id"])
-    videos = table["video_id"].iloc[starts].to_numpy(object)
-    check_video_ids(videos.tolist())
-    if _in_order(videos, starts, table["scene_number"].to_numpy()):
-        return table
-    return table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
+    runs = video_runs(table)
+    check_video_ids(runs.ids.tolist())
+    if not _in_order(runs, table["scene_number"].to_numpy()):
+        table = table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
+        runs = video_runs(table)
+    return table, runs
 
 
 def read_validated_scenes(path: Path) -> pd.DataFrame:
@@ -104,15 +125,18 @@ def _require(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
         )
 
 
-def run_starts(ids: pd.Series) -> NDArray[np.intp]:
-    """Return the positions at which the id differs from the one before."""
-    return np.flatnonzero(ids.ne(ids.shift()).to_numpy())
+def video_runs(table: pd.DataFrame) -> VideoRuns:
+    """Return where the videos of a sorted scene table lie."""
+    ids = table["video_id"]
+    starts = np.flatnonzero(ids.ne(ids.shift()).to_numpy())
+    lengths = np.diff(starts, append=len(table))
+    return VideoRuns(ids.iloc[starts].to_numpy(object), starts, lengths)
 
 
-def _in_order(videos: NDArray[Any], starts: NDArray[np.intp], numbers: NDArray[Any]) -> bool:
+def _in_order(runs: VideoRuns, numbers: NDArray[Any]) -> bool:
     ascends = numbers[1:] >= numbers[:-1]
-    ascends[starts[1:] - 1] = True
-    return bool(np.all(videos[1:] > videos[:-1]) and ascends.all())
+    ascends[runs.starts[1:] - 1] = True
+    return bool(np.all(runs.ids[1:] > runs.ids[:-1]) and ascends.all())
 
 
 def scenes_of(table: pd.DataFrame, root: Path, keywords: Keywords) -> list[Scene]:

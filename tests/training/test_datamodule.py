@@ -17,6 +17,7 @@ from schemas.valid_scenes import FIRST_COLUMNS
 
 SIZE = (48, 32)
 VIDEOS = [f"70000000000000000{n:02}" for n in range(10)]
+UNSPLIT = dict.fromkeys(VIDEOS)
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +31,8 @@ def scenes(root: Path, **options) -> VideoSceneDatasetV3:
     return VideoSceneDatasetV3(root / SCENES, image_size=SIZE, root=root, **options)
 
 
-def table_of(**columns) -> pd.DataFrame:
-    return pd.DataFrame({"video_id": VIDEOS, **columns})
+def splits(train: int, val: int, test: int) -> dict[str, str]:
+    return dict(zip(VIDEOS, ["train"] * train + ["val"] * val + ["test"] * test, strict=True))
 
 
 def test_a_sample_is_the_files_content(root: Path) -> None:
@@ -78,32 +79,29 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_the_column_split_decides_and_test_videos_are_left_out() -> None:
-    column = ["train"] * 5 + ["val"] * 2 + ["test"] * 3
-    parts = choose_parts(table_of(split=column), None, None, 0.8, 0)
-    assert parts == (VIDEOS[:5], VIDEOS[5:7])
-    without_val = ["train"] * 7 + ["test"] * 3
-    parts = choose_parts(table_of(split=without_val), None, None, 0.8, 0)
+    assert choose_parts(splits(5, 2, 3), None, None, 0.8, 0) == (VIDEOS[:5], VIDEOS[5:7])
+    parts = choose_parts(splits(7, 0, 3), None, None, 0.8, 0)
     assert sorted([*parts.train, *parts.val]) == VIDEOS[:7]
     assert len(parts.val) == 1
 
 
 def test_named_videos_win() -> None:
-    table = table_of(split=["train"] * 5 + ["val"] * 2 + ["test"] * 3)
-    assert choose_parts(table, VIDEOS[8:], VIDEOS[:1], 0.8, 0) == (VIDEOS[8:], VIDEOS[:1])
-    assert choose_parts(table, None, VIDEOS[:1], 0.8, 0) == (VIDEOS[1:5], VIDEOS[:1])
-    assert choose_parts(table_of(), VIDEOS[:9], None, 0.8, 0) == (VIDEOS[:9], VIDEOS[9:])
+    split = splits(5, 2, 3)
+    assert choose_parts(split, VIDEOS[8:], VIDEOS[:1], 0.8, 0) == (VIDEOS[8:], VIDEOS[:1])
+    assert choose_parts(split, None, VIDEOS[:1], 0.8, 0) == (VIDEOS[1:5], VIDEOS[:1])
+    assert choose_parts(UNSPLIT, VIDEOS[:9], None, 0.8, 0) == (VIDEOS[:9], VIDEOS[9:])
 
 
 @pytest.mark.parametrize(("fraction", "num_val"), [(0.8, 2), (0.99, 1), (0.01, 9)])
 def test_the_ranking_leaves_a_video_on_each_side(fraction: float, num_val: int) -> None:
-    parts = choose_parts(table_of(), None, None, fraction, 0)
+    parts = choose_parts(UNSPLIT, None, None, fraction, 0)
     assert sorted([*parts.train, *parts.val]) == VIDEOS
     assert len(parts.val) == num_val
-    assert parts == choose_parts(table_of()[::-1], None, None, fraction, 0)
+    assert parts == choose_parts(dict.fromkeys(VIDEOS[::-1]), None, None, fraction, 0)
 
 
 def test_another_seed_ranks_otherwise() -> None:
-    assert len({tuple(choose_parts(table_of(), None, None, 0.5, s).val) for s in range(4)}) > 1
+    assert len({tuple(choose_parts(UNSPLIT, None, None, 0.5, s).val) for s in range(4)}) > 1
 
 
 @pytest.mark.parametrize(
@@ -117,7 +115,7 @@ def test_another_seed_ranks_otherwise() -> None:
 )
 def test_wrong_names_are_refused(train: list[str], val: list[str] | None, text: str) -> None:
     with pytest.raises(InputError, match=text):
-        choose_parts(table_of(), train, val, 0.8, 0)
+        choose_parts(UNSPLIT, train, val, 0.8, 0)
 
 
 def test_workers_give_the_same_batches_as_none(root: Path) -> None:
