@@ -2,11 +2,12 @@
 
 Diffusers' example script opens and resizes the pictures with Pillow and calls the frozen
 autoencoder and text encoder, all at each step and in the training process (its loader has no
-workers by default). All loops here are the same module, optimizer and batches, taken in turns, on
-the demo's backbone and scenes (run `make demo` first); the example's leaves the choice of
-attention's kernel to torch, as the script does. "Encoding alone" differs from ours in nothing but
-the frozen models' calls, on files read by our own data set. A profile of one step says what bounds
-it. The seconds depend on the machine; the ratio is what counts.
+workers by default). All loops here are the same training step, in turns, on the demo's backbone and
+scenes (run `make demo` first). The example's leaves to torch what the script leaves to it: the
+models' layout and kernels. "Encoding alone"
+differs from ours in nothing but the frozen models' calls, on files read by our own data set. A
+profile of one step says what bounds it. The seconds depend on the machine; the ratio is what
+counts.
 
     python benchmarks/train.py
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,8 +27,10 @@ from dataset import plain_sample
 from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils.data import DataLoader, Dataset
 
+from pipeline.diffusion import backbone as backbones
 from pipeline.diffusion.backbone import load_backbone
 from pipeline.diffusion.precision import autocast
+from pipeline.memory import keep_freed_memory
 from pipeline.params import ModelParams, load_image_size
 from pipeline.splits import TRAIN
 from pipeline.storage.workspace import Workspace
@@ -47,16 +50,19 @@ def main() -> None:
     steps = parser.parse_args().steps
     workspace = Workspace(ROOT)
     params, size = TrainParams.load(workspace), load_image_size(workspace)
-    backbone = load_backbone(ModelParams.load(workspace).backbone, ROOT)
+    keep_freed_memory()  # as in the stage
+    load = partial(load_backbone, ModelParams.load(workspace).backbone, ROOT)
+    backbone = load()
     encoded = encoded_scenes(workspace.path("outputs/encoded"), backbone, size)
     raw = raw_scenes(workspace.path("data/valid_scenes.csv"), ROOT, backbone, size)
     module = ControlNetModule(backbone, params, encoded.unconditional_text)
-    module.log_dict = lambda *_, **__: None  # type: ignore[method-assign]
     optimizer = module.configure_optimizers()["optimizer"]
-    plain = AsInTheExample(workspace, size)
+    with patch.object(backbones, "laid_out"), patch.object(controlnet_module, "laid_out"):
+        example = ControlNetModule(load(), params, encoded.unconditional_text)
+    plain = example.configure_optimizers()["optimizer"]
     loops = {
         "encoded": _loop(module, optimizer, encoded.train, params),
-        "as in the example": _as_torch_chooses(_loop(module, optimizer, plain, params)),
+        "as in the example": _loop(example, plain, AsInTheExample(workspace, size), params),
         "encoding alone": _loop(module, optimizer, raw.train, params),
     }
     least = dict.fromkeys(loops, float("inf"))
@@ -94,12 +100,10 @@ class AsInTheExample(Dataset[dict[str, Any]]):
 
 
 def _loop(
-    module: ControlNetModule,
-    optimizer: torch.optim.Optimizer,
-    scenes: Any,
-    params: TrainParams,
+    module: ControlNetModule, optimizer: torch.optim.Optimizer, scenes: Any, params: TrainParams
 ) -> Callable[[], None]:
     """Return a function that takes one optimizer step on the next batch."""
+    module.log_dict = lambda *_, **__: None  # type: ignore[method-assign]
     batches = _forever(DataLoader(scenes, batch_size=params.batch_size, shuffle=True))
 
     def step() -> None:
@@ -116,16 +120,6 @@ def _loop(
         module.average.update_parameters(module.controlnet)
 
     return step
-
-
-def _as_torch_chooses(step: Callable[[], None]) -> Callable[[], None]:
-    """Return the step with attention's kernel left to torch."""
-
-    def left_to_torch() -> None:
-        with patch.object(controlnet_module, "plain_attention", lambda latents: nullcontext()):
-            step()
-
-    return left_to_torch
 
 
 def _forever(loader: DataLoader[Any]) -> Any:

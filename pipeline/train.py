@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 SCENES = "data/valid_scenes.csv"
 ENCODED = "outputs/encoded"
 TRAINING = "outputs/training_v3"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from pipeline.diffusion.layout import laid_out
 from pipeline.errors import InputError, ParamsError
 from pipeline.storage.files import tree_digest
 
@@ -139,7 +140,7 @@ def load_backbone(
     for model in (unet, vae, text_encoder):
         model.to(device).eval().requires_grad_(False)
     for model in (unet, vae):
-        model.to(memory_format=torch.channels_last)
+        laid_out(model)
     scheduler.setdefault("prediction_type", "epsilon")
     return Backbone(unet, vae, text_encoder, tokenizer, scheduler, backbone_digest(folder))
 

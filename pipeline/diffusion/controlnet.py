@@ -29,9 +29,10 @@ def weights_digest(workspace: Workspace) -> str:
 
 
 def load_controlnet(folder: Path, device: str) -> ControlNetModel:
-    """Load a trained ControlNet, frozen, in the memory layout that convolutions are fast in."""
-    import torch
+    """Load a trained ControlNet, frozen, laid out to compute fast."""
     from diffusers import ControlNetModel
 
+    from pipeline.diffusion.layout import laid_out
+
     controlnet = ControlNetModel.from_pretrained(folder).to(device)
-    return controlnet.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    return laid_out(controlnet).eval().requires_grad_(False)

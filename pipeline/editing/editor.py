@@ -24,7 +24,7 @@ from pipeline.editing.settings import EditParams
 from pipeline.evaluation.integrity import structure_similarity
 from pipeline.storage.files import digest
 
-CODE_VERSION = "7"
+CODE_VERSION = "8"
 
 
 class Ask(NamedTuple):

@@ -20,7 +20,7 @@ from pipeline.editing.linear_decoder import LinearDecoder, fit_decoder
 from pipeline.editing.settings import EditParams
 from pipeline.storage.files import digest
 
-CODE_VERSION = "7"
+CODE_VERSION = "8"
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]

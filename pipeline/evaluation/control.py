@@ -18,7 +18,7 @@ from pipeline.storage.workspace import Workspace
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 ENCODED = "outputs/encoded"
 
 

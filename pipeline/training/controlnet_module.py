@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from diffusers import ControlNetModel
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.controlled import controlled
+from pipeline.diffusion.layout import laid_out
 from pipeline.training.batches import generator_for
 from pipeline.training.objective import Losses, Noised, Objective, clean_weight
 from pipeline.training.perceptual import Perceptual
@@ -23,8 +22,6 @@ from pipeline.training.settings import TrainParams
 Batch = dict[str, Any]
 # What the generator of a draw is for.
 _TRAIN, _VAL = 0, 1
-# Latents (of one picture) up to which attention's sequences are short.
-_FEW_LATENTS = 2048
 
 
 class ControlNetModule(pl.LightningModule):
@@ -48,7 +45,7 @@ class ControlNetModule(pl.LightningModule):
             conditioning_channels=2,
             conditioning_embedding_out_channels=params.embedding_channels,
         ).float()
-        self.controlnet.to(memory_format=torch.channels_last)
+        laid_out(self.controlnet)
         self.controlnet.requires_grad_(True).train()
         self.average = AveragedModel(self.controlnet, multi_avg_fn=self._average)
         self.average.requires_grad_(False)
@@ -92,10 +89,7 @@ class ControlNetModule(pl.LightningModule):
     ) -> Tensor:
         """Return the UNet's answer, N×C×h×w, under a control, N×2×H×W in [0, 1]."""
         unet = self.backbone.unet
-        # What is recomputed in the backward pass must run the kernels that the forward pass ran.
-        recomputed = self.params.gradient_checkpointing
-        with nullcontext() if recomputed else plain_attention(noised.latents):
-            return controlled(unet, controlnet, noised.latents, noised.timesteps, text, control)
+        return controlled(unet, controlnet, noised.latents, noised.timesteps, text, control)
 
     @property
     def averaged(self) -> ControlNetModel:
@@ -165,13 +159,3 @@ class ControlNetModule(pl.LightningModule):
         shown = {"loss": losses.total, **losses._asdict()}
         del shown["total"]
         self.log_dict({f"{part}/{name}": value for name, value in shown.items()}, **options)
-
-
-def plain_attention(latents: Tensor) -> AbstractContextManager[Any]:
-    """Choose attention's kernel: on a CPU, plain products beat the fused one on short sequences.
-
-    On the demo, a step takes 15 % less time without it.
-    """
-    few = latents.shape[-2] * latents.shape[-1] <= _FEW_LATENTS
-    plain = few and latents.device.type == "cpu"
-    return sdpa_kernel(SDPBackend.MATH) if plain else nullcontext()

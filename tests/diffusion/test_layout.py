@@ -1,0 +1,67 @@
+import copy
+
+import pytest
+import torch
+from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
+from torch import nn
+
+from pipeline.diffusion.layout import laid_out
+
+
+class Block(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(4, 8, 3), nn.GroupNorm(2, 8), nn.SiLU(), nn.Conv2d(8, 4, 3))
+
+
+def test_convolutions_get_the_layout() -> None:
+    block = laid_out(Block())
+    assert block[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert block(torch.ones(2, 4, 8, 8)).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_norms_compute_in_32_bits_among_16(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        nn.GroupNorm, "forward", lambda norm, values: seen.append(values.dtype) or values
+    )
+    images = torch.ones(2, 4, 8, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        for block in (Block(), laid_out(Block()), copy.deepcopy(laid_out(Block()))):
+            assert block(images).dtype is torch.bfloat16
+    laid_out(Block()).bfloat16()(images.bfloat16())
+    assert seen == [torch.bfloat16, torch.float32, torch.float32, torch.bfloat16]
+
+
+def test_32_bits_give_what_they_gave() -> None:
+    block, images = Block(), torch.rand(2, 4, 8, 8)
+    plain = block(images)
+    torch.testing.assert_close(laid_out(block)(images), plain)
+
+
+@pytest.mark.parametrize(
+    ("queries", "keys", "chosen"),
+    [(66, None, "plain"), (66, 16, "plain"), (1056, None, "fused"), (4096, 16, "plain")],
+)
+def test_short_sequences_attend_by_plain_products(
+    queries: int, keys: int | None, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = []
+    for name, processor in (("plain", AttnProcessor), ("fused", AttnProcessor2_0)):
+
+        def spied(*args, name=name, call=processor.__call__, **options):
+            called.append(name)
+            return call(*args, **options)
+
+        monkeypatch.setattr(processor, "__call__", spied)
+    layer = Attention(8, cross_attention_dim=None if keys is None else 4, heads=2, dim_head=4)
+    hidden = torch.rand(1, queries, 8)
+    text = None if keys is None else torch.rand(1, keys, 4)
+    plain = layer(hidden, encoder_hidden_states=text)
+    torch.testing.assert_close(laid_out(layer)(hidden, encoder_hidden_states=text), plain)
+    assert called == ["fused", chosen]
+
+
+def test_a_pictures_attention_stays_fused(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = laid_out(Attention(8, heads=2, dim_head=4))
+    monkeypatch.setattr(AttnProcessor, "__call__", lambda *_: pytest.fail("plain products"))
+    assert layer(torch.rand(1, 8, 4, 4)).shape == (1, 8, 4, 4)
