@@ -2,12 +2,11 @@
 
 Diffusers' example script opens and resizes the pictures with Pillow and calls the frozen
 autoencoder and text encoder, all at each step and in the training process (its loader has no
-workers by default). All loops here are the same training step, in turns, on the demo's backbone and
-scenes (run `make demo` first). The example's leaves to torch what the script leaves to it: the
-models' layout and kernels. "Encoding alone"
-differs from ours in nothing but the frozen models' calls, on files read by our own data set. A
-profile of one step says what bounds it. The seconds depend on the machine; the ratio is what
-counts.
+workers by default). All loops here are our training step, in turns, on the demo's backbone and
+scenes (run `make demo` first); the example's leaves the models' layout and kernels to torch, as the
+script does. "Encoding alone" differs from ours in nothing but the frozen models' calls, on files
+read by our own data set. A profile of one step says what bounds it. The seconds depend on the
+machine; the ratio is what counts.
 
     python benchmarks/train.py
 """
@@ -44,7 +43,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
-    """Run both loops in turns and print the ratio and the profile."""
+    """Run the loops in turns and print the ratios and the profile."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=8, help="per round and loop")
     steps = parser.parse_args().steps

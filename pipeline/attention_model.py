@@ -211,7 +211,7 @@ def _track(
         workspace,
         TrackedRun(
             stage="attention_model",
-            name=f"attention predictor, {metrics['epochs']} epochs",
+            name=f"predictor, {metrics['epochs']} epochs",
             started_s=started_s,
             params=params.model_dump(mode="json"),
             metrics={"parameters": metrics["parameters"], **figures, **losses},

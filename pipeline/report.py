@@ -92,7 +92,10 @@ def main(workspace: Workspace) -> None:
 
 
 def choose_videos(scenes: pd.DataFrame, edits: pd.DataFrame, max_scenes: int) -> pd.DataFrame:
-    """Return the scenes of as many whole videos as make at most `max_scenes`, but at least one."""
+    """Return the scenes of as many whole videos as make at most `max_scenes`, but at least one.
+
+    Those that were redrawn come first, then in the table's order.
+    """
     counts = scenes.groupby("video_id", sort=False).size()
     redrawn = set() if edits.empty else set(edits["video_id"])
     chosen: list[str] = []
@@ -102,7 +105,9 @@ def choose_videos(scenes: pd.DataFrame, edits: pd.DataFrame, max_scenes: int) ->
         if chosen and total > max_scenes:
             break
         chosen.append(video)
-    return scenes[scenes["video_id"].isin(chosen)]
+    places = {video: place for place, video in enumerate(chosen)}
+    shown = scenes[scenes["video_id"].isin(chosen)]
+    return shown.sort_values("video_id", key=lambda ids: ids.map(places), kind="stable")
 
 
 def _tasks(

@@ -116,7 +116,7 @@ def _described(workspace: Workspace, params: TrainParams, started_s: float) -> T
     location = ModelParams.load(workspace).backbone
     return TrackedRun(
         stage="train",
-        name=f"train ControlNet, {params.steps} steps",
+        name=f"train, {params.steps} steps",
         started_s=started_s,
         params={**params.model_dump(mode="json"), "backbone": location},
         tags=data_version(workspace, workspace.path(SCENES)),

@@ -207,9 +207,12 @@ def _track(
 
 
 def run_name(params: VariantParams) -> str:
-    """Return a name that says what is special: the dose, and what differs from the defaults."""
-    dose = "alpha" if params.target_share is None else "target_share"
-    named = {dose: getattr(params, dose)}
+    """Return a name that says what is special: the dose, and what differs from the defaults.
+
+    MLflow's table shows about 20 letters of it.
+    """
+    share = params.target_share
+    named: dict[str, Any] = {"α": params.alpha} if share is None else {"share": share}
     for name, field in VariantParams.model_fields.items():
         value = getattr(params, name)
         if name in ("alpha", "target_share", "sample_videos"):

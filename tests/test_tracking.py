@@ -24,7 +24,7 @@ def client(workspace: Workspace):
     return MlflowClient(tracking_uri(workspace))
 
 
-def tracked(name: str = "variant alpha=2", **values) -> TrackedRun:
+def tracked(name: str = "variant α=2", **values) -> TrackedRun:
     return TrackedRun("variant", name, 1_700_000_000.0, **values)
 
 
@@ -44,7 +44,7 @@ def test_a_run_can_be_read_back_with_all_it_left(store: Workspace, tmp_path: Pat
     assert run_id is not None
     run = client(store).get_run(run_id)
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == "variant alpha=2"
+    assert run.info.run_name == "variant α=2"
     assert run.data.params == {"alpha": "2.0"}
     assert run.data.metrics == {"feasible": 0.5, "share": 0.3}
     curve = client(store).get_metric_history(run_id, "share")
@@ -62,7 +62,7 @@ def test_a_run_can_be_read_back_with_all_it_left(store: Workspace, tmp_path: Pat
     child = client(store).get_run(log_run(store, tracked()) or "")
     del os.environ["MLFLOW_RUN_ID"], os.environ["DVC_EXP_NAME"]
     assert child.data.tags["mlflow.parentRunId"] == run_id
-    assert child.info.run_name == "variant alpha=2 (quiet-cat)"
+    assert child.info.run_name == "variant α=2 (quiet-cat)"
     assert child.data.tags["dvc.exp"] == "quiet-cat"
     assert child.info.experiment_id == run.info.experiment_id
 
@@ -117,11 +117,11 @@ def test_the_data_version_names_both_hashes(workspace: Workspace) -> None:
 
 
 def test_runs_on_the_demo_say_so(store: Workspace) -> None:
-    assert client(store).get_run(log_run(store, tracked())).info.run_name == "variant alpha=2"
+    assert client(store).get_run(log_run(store, tracked())).info.run_name == "variant α=2"
     store.path("data").mkdir()
     store.path(CORPUS).write_text("# Drawn")
     run = client(store).get_run(log_run(store, tracked(description="Maps.")))
-    assert run.info.run_name == "demo: variant alpha=2"
+    assert run.info.run_name == "demo: variant α=2"
     assert run.data.tags["demo"] == "drawn ads, simulated viewers"
     assert run.data.tags["mlflow.note.content"].startswith("**Demo**")
     assert run.data.tags["mlflow.note.content"].endswith("Maps.")

@@ -129,8 +129,8 @@ def test_an_experiment_in_a_copy_leaves_the_workspace_as_it_was(repository: Repo
         name.startswith("share.") for name in columns - {"Experiment", "variant.alpha", "feasible"}
     )
     runs = repository.runs()
-    assert set(runs) == {"variant alpha=1.5", "variant alpha=2.0"}
-    tags = runs["variant alpha=2.0"]
+    assert set(runs) == {"variant α=1.5", "variant α=2.0"}
+    tags = runs["variant α=2.0"]
     assert tags["dvc.stage"] == "variant"
     assert tags["dvc.exp"]
     # DVC writes the dose into the copy's params.yaml.
@@ -159,7 +159,7 @@ def test_a_queued_grid_and_a_run_in_the_workspace(repository: Repository) -> Non
     assert repository.run("git", "rev-parse", "HEAD") == head
     shares = repository.experiments()
     assert shares["0.5"] < shares["1.5"] < shares["3"]
-    assert set(repository.runs()) == {f"variant alpha={alpha}" for alpha in (0.5, 1.5, 3.0)}
+    assert set(repository.runs()) == {f"variant α={alpha}" for alpha in (0.5, 1.5, 3.0)}
 
     repository.dvc("exp", "run", "-q", "-S", "variant.alpha=2")
     assert repository.outputs() != before

@@ -104,16 +104,13 @@ class Backbone:
         return self.vae.config.shift_factor or 0.0
 
 
-def load_backbone(
-    location: str, root: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
-) -> Backbone:
-    """Load a backbone, frozen.
+def load_backbone(location: str, root: Path, *, device: str = "cpu") -> Backbone:
+    """Load a backbone, frozen, in 32 bits.
 
     Args:
         location: `model.backbone`.
         root: the data root.
         device: of torch.
-        dtype: of the weights in memory.
 
     Raises:
         InputError: there is none, or none of a kind that is supported.
@@ -122,13 +119,16 @@ def load_backbone(
     from transformers import CLIPTextModel, CLIPTokenizer
 
     folder = backbone_folder(location, root)
-    options = {"torch_dtype": dtype, "use_safetensors": True, "local_files_only": True}
+    options = {"torch_dtype": torch.float32, "use_safetensors": True, "local_files_only": True}
     try:
         scheduler = json.loads((folder / "scheduler/scheduler_config.json").read_text())
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", **options)
         vae = AutoencoderKL.from_pretrained(folder / "vae", **options)
         text_encoder = CLIPTextModel.from_pretrained(
-            folder / "text_encoder", dtype=dtype, use_safetensors=True, local_files_only=True
+            folder / "text_encoder",
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
         )
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     except (OSError, ValueError) as error:
@@ -139,10 +139,11 @@ def load_backbone(
         ) from error
     for model in (unet, vae, text_encoder):
         model.to(device).eval().requires_grad_(False)
-    for model in (unet, vae):
-        laid_out(model)
+    vae.to(memory_format=torch.channels_last)
     scheduler.setdefault("prediction_type", "epsilon")
-    return Backbone(unet, vae, text_encoder, tokenizer, scheduler, backbone_digest(folder))
+    return Backbone(
+        laid_out(unet), vae, text_encoder, tokenizer, scheduler, backbone_digest(folder)
+    )
 
 
 def backbone_folder(location: str, root: Path) -> Path:

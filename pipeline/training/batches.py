@@ -7,7 +7,6 @@ to save.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import lightning.pytorch as pl
@@ -140,10 +139,3 @@ class Batches(pl.LightningDataModule):
         # process could do that on a GPU.
         workers = self.params.num_workers if self.params.use_encoded else 0
         return loader(self.val, workers, batch_size=self.params.batch_size)
-
-
-def resume_step(checkpoint: Path) -> int:
-    """Return the optimizer step of a checkpoint, 0 where there is none."""
-    if not checkpoint.is_file():
-        return 0
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])

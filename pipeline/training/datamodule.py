@@ -94,7 +94,7 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
 
 
 def choose_parts(
-    splits: Mapping[str, Any],
+    splits: Mapping[str, str | None],
     train_videos: list[str] | None,
     val_videos: list[str] | None,
     train_fraction: float,

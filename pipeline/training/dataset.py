@@ -77,11 +77,14 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
         return self._scenes.iloc[self._rows].reset_index(drop=True)
 
     @property
-    def splits(self) -> dict[str, Any]:
-        """Each video of the whole table, in order, with its `split`: None without that column."""
+    def splits(self) -> dict[str, str | None]:
+        """Each video of the whole table, in order, with its `split`.
+
+        That is an empty text where the cell is blank, None where there is no such column.
+        """
         if "split" not in self._scenes:
             return dict.fromkeys(self._runs.ids)
-        parts = self._scenes["split"].iloc[self._runs.starts].to_numpy(object)
+        parts = self._scenes["split"].iloc[self._runs.starts].fillna("")
         return dict(zip(self._runs.ids, parts, strict=True))
 
     def of_videos(self, video_ids: Iterable[str]) -> Self:

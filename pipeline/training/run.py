@@ -19,8 +19,9 @@ from pipeline.diffusion.precision import half_type
 from pipeline.encoding.reader import EncodedScenes
 from pipeline.errors import InputError, ParamsError
 from pipeline.splits import TRAIN, VAL
-from pipeline.training.batches import Batches, NamedScenes, fixed_sample, resume_step
+from pipeline.training.batches import Batches, NamedScenes, fixed_sample
 from pipeline.training.callbacks import Curve, Progress, SampleGrids
+from pipeline.training.checkpoints import StreamedCheckpoints, open_checkpoint, resume_step
 from pipeline.training.control_check import control_losses
 from pipeline.training.controlnet_module import ControlNetModule
 from pipeline.training.dataset import VideoSceneDatasetV3
@@ -161,6 +162,7 @@ class Run:
             logger=logger,
             log_every_n_steps=10,
             callbacks=callbacks,
+            plugins=[StreamedCheckpoints()],
             default_root_dir=self.folder,
             enable_model_summary=False,
         )
@@ -197,8 +199,7 @@ class Run:
         best = self.folder / "best.ckpt"
         module.to(self.backbone.unet.device)
         if best.is_file() and self.validates:
-            state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-            module.load_state_dict(state)
+            module.load_state_dict(open_checkpoint(best)["state_dict"])
 
     def _figures(self, module: ControlNetModule, curve: Curve) -> dict[str, float]:
         """Return the validation loss and whether the ControlNet reads its control."""

@@ -85,6 +85,18 @@ def test_the_column_split_decides_and_test_videos_are_left_out() -> None:
     assert len(parts.val) == 1
 
 
+def test_a_blank_split_is_neither_side(root: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(root / SCENES, dtype=str)
+    parts = dict(zip(VIDEOS, ["train"] * 4 + ["val"] * 2 + ["test"] * 3 + [""], strict=True))
+    table["split"] = table["video_id"].map(parts)
+    table.to_csv(tmp_path / "own.csv", index=False)
+    module = VideoSceneDataModuleV3(tmp_path / "own.csv", root=root)
+    module.setup()
+    assert module.scenes.splits == parts
+    sides = (module.train_dataset, module.val_dataset)
+    assert [list(side.table["video_id"].unique()) for side in sides] == [VIDEOS[:4], VIDEOS[4:6]]
+
+
 def test_named_videos_win() -> None:
     split = splits(5, 2, 3)
     assert choose_parts(split, VIDEOS[8:], VIDEOS[:1], 0.8, 0) == (VIDEOS[8:], VIDEOS[:1])
