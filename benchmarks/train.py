@@ -56,7 +56,10 @@ def main() -> None:
     raw = raw_scenes(workspace.path("data/valid_scenes.csv"), ROOT, backbone, size)
     module = ControlNetModule(backbone, params, encoded.unconditional_text)
     optimizer = module.configure_optimizers()["optimizer"]
-    with patch.object(backbones, "laid_out"), patch.object(controlnet_module, "laid_out"):
+    with (
+        patch.object(backbones, "laid_out", lambda model: model),
+        patch.object(controlnet_module, "laid_out"),
+    ):
         example = ControlNetModule(load(), params, encoded.unconditional_text)
     plain = example.configure_optimizers()["optimizer"]
     loops = {

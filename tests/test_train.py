@@ -1,5 +1,6 @@
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -365,3 +366,14 @@ def test_scenes_of_another_size_are_refused(root: Path) -> None:
 
 def test_the_demo_is_the_default_backbone() -> None:
     assert ModelParams().backbone == "models/demo_backbone"
+
+
+def test_the_benchmark_of_steps_runs(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmark = runpy.run_path(str(ROOT / "benchmarks/train.py"))["main"]
+    monkeypatch.setitem(benchmark.__globals__, "ROOT", root)
+    monkeypatch.setattr(sys, "argv", ["train.py", "--steps", "1"])
+    benchmark()
+    assert "faster than as in the example" in capsys.readouterr().out

@@ -84,7 +84,7 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
         """
         if "split" not in self._scenes:
             return dict.fromkeys(self._runs.ids)
-        parts = self._scenes["split"].iloc[self._runs.starts].fillna("")
+        parts = self._scenes["split"].iloc[self._runs.starts].fillna("").to_numpy(object)
         return dict(zip(self._runs.ids, parts, strict=True))
 
     def of_videos(self, video_ids: Iterable[str]) -> Self:
