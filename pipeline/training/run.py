@@ -119,6 +119,7 @@ class Run:
             return None
         seconds = time.monotonic() - started
         steps = trainer.global_step - first_step
+        _release(trainer, module)
         self._load_best(module)
         metrics = {
             "steps": float(trainer.global_step),
@@ -221,6 +222,13 @@ class Run:
             "val_loss_in_mask_no_heatmap": float(check.zero.mean()),
             "control_shuffle_loss_increase": check.increase(),
         }
+
+
+def _release(trainer: pl.Trainer, module: ControlNetModule) -> None:
+    """Free what only training needs, 4 GB with Stable Diffusion 1.5: gradients and moments."""
+    module.zero_grad()
+    for optimizer in trainer.optimizers:
+        optimizer.state.clear()
 
 
 def encoded_scenes(folder: Path, backbone: Backbone, size: tuple[int, int]) -> Scenes:
