@@ -25,9 +25,9 @@ from pipeline.editing.editor import SceneEditor
 from pipeline.editing.loading import EditModels, load_models, make_editor
 from pipeline.editing.scene_edits import SceneTask, edit_scenes
 from pipeline.editing.settings import EditParams
-from pipeline.editing.tasks import SCENES, chosen_videos, variant_tasks
+from pipeline.editing.tasks import chosen_videos, variant_tasks
 from pipeline.params import load_image_size
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.variants.settings import VariantParams
 from pipeline.variants.tables import read_scenes
 

@@ -32,7 +32,7 @@ from pipeline.diffusion.precision import autocast
 from pipeline.memory import keep_freed_memory
 from pipeline.params import ModelParams, load_image_size
 from pipeline.splits import TRAIN
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.training import controlnet_module
 from pipeline.training.controlnet_module import ControlNetModule
 from pipeline.training.run import encoded_scenes, raw_scenes
@@ -53,7 +53,7 @@ def main() -> None:
     load = partial(load_backbone, ModelParams.load(workspace).backbone, ROOT)
     backbone = load()
     encoded = encoded_scenes(workspace.path("outputs/encoded"), backbone, size)
-    raw = raw_scenes(workspace.path("data/valid_scenes.csv"), ROOT, backbone, size)
+    raw = raw_scenes(workspace.path(SCENES), ROOT, backbone, size)
     module = ControlNetModule(backbone, params, encoded.unconditional_text)
     optimizer = module.configure_optimizers()["optimizer"]
     with (
@@ -88,7 +88,7 @@ class AsInTheExample(Dataset[dict[str, Any]]):
     """The training scenes, each loaded by Pillow when it is taken."""
 
     def __init__(self, workspace: Workspace, size: tuple[int, int]) -> None:
-        scenes = read_scenes(workspace.path("data/valid_scenes.csv"))
+        scenes = read_scenes(workspace.path(SCENES))
         self.rows = scenes[scenes["split"] == TRAIN].to_dict("records")
         self.workspace = workspace
         self.size = size
@@ -105,13 +105,13 @@ def _loop(
     module: ControlNetModule, optimizer: torch.optim.Optimizer, scenes: Any, params: TrainParams
 ) -> Callable[[], None]:
     """Return a function that takes one optimizer step on the next batch."""
-    module.log_dict = lambda *_, **__: None  # type: ignore[method-assign]
+    unlogged = patch.object(module, "log_dict", lambda *_, **__: None)
     batches = _forever(DataLoader(scenes, batch_size=params.batch_size, shuffle=True))
 
     def step() -> None:
         with record_function("batch"):
             batch = next(batches)
-        with autocast(torch.device("cpu")), record_function("forward"):
+        with autocast(torch.device("cpu")), record_function("forward"), unlogged:
             loss = module.training_step(batch, 0)
         optimizer.zero_grad()
         with record_function("backward"):

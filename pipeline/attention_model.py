@@ -16,7 +16,7 @@ from pipeline.params import load_image_size
 from pipeline.splits import TEST, TRAIN, VAL
 from pipeline.storage.files import digest, file_digest, write_text
 from pipeline.storage.outs import StageOuts
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import data_version
 from pipeline.variants.tables import read_validated_scenes
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 CODE_VERSION = "2"
-SCENES = "data/valid_scenes.csv"
 CUTS = "data/video_scene_cuts/scenes.csv"
 FIXATIONS = "data/fixations"
 PREDICTOR = "outputs/attention_model"

@@ -24,11 +24,11 @@ from pipeline.editing.loading import load_models, make_editor, shared_cache
 from pipeline.editing.scene_edits import SceneTask, Wish
 from pipeline.editing.settings import EditParams, Part
 from pipeline.editing.stage import edited, item_key, pictures, write_records
-from pipeline.editing.tasks import SCENES, chosen_videos, scene_task
+from pipeline.editing.tasks import chosen_videos, scene_task
 from pipeline.params import Section, load_image_size
 from pipeline.storage.files import digest
 from pipeline.storage.outs import StageOuts
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.variants.plan import Recipe
 from pipeline.variants.render import Measured, render_scene
 from pipeline.variants.settings import VariantParams

@@ -15,11 +15,11 @@ import logging
 from pipeline.editing.loading import load_models, make_editor, shared_cache
 from pipeline.editing.settings import EditParams
 from pipeline.editing.stage import edited, item_key, pictures, write_records
-from pipeline.editing.tasks import SCENES, chosen_videos, variant_tasks
+from pipeline.editing.tasks import chosen_videos, variant_tasks
 from pipeline.params import load_image_size
 from pipeline.storage.files import digest
 from pipeline.storage.outs import StageOuts
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.variants.manifest import MANIFEST, read_variants
 from pipeline.variants.settings import VariantParams
 from pipeline.variants.tables import read_validated_scenes

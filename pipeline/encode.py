@@ -16,7 +16,7 @@ from pipeline.params import ModelParams, Section, load_image_size
 from pipeline.splits import TRAIN
 from pipeline.storage.files import digest, file_digest, write_text
 from pipeline.storage.outs import StageOuts
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 CODE_VERSION = "3"
-SCENES = "data/valid_scenes.csv"
 ENCODED = "outputs/encoded"
 OUTS = (ENCODED,)
 _SUMMARY = "summary"

@@ -21,7 +21,6 @@ from pipeline.evaluation.judge import load_judge, refuse_guide
 from pipeline.evaluation.measure import Picture, measure
 from pipeline.evaluation.proofs import VARIANTS_ARM
 from pipeline.evaluation.scene_table import (
-    SCENES,
     chosen_scenes,
     pictures,
     read_edits,
@@ -33,7 +32,7 @@ from pipeline.params import ComputeParams, load_image_size
 from pipeline.storage.files import digest, write_text
 from pipeline.storage.images import read_rgb
 from pipeline.storage.outs import StageOuts
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import commit, data_version
 from pipeline.variants.settings import VariantParams

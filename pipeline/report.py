@@ -24,7 +24,7 @@ from pipeline.report_page.videos import DrawnVideo, VideoTask, draw_video
 from pipeline.storage.files import digest, file_digest, write_text
 from pipeline.storage.images import ImageRefused
 from pipeline.storage.outs import StageOuts
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import commit, data_version
 from pipeline.variants.settings import VariantParams
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-SCENES = "data/valid_scenes.csv"
 PAGE = "reports/index.html"
 OUTS = (PAGE,)
 _SOFTWARE = ("torch", "diffusers", "lightning", "numpy", "pandas", "dvc", "mlflow")

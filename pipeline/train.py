@@ -14,7 +14,7 @@ from pipeline.diffusion.controlnet import CONTROLNET, weights_digest
 from pipeline.params import ModelParams, load_image_size
 from pipeline.storage.files import digest, file_digest, link_or_copy, write_text
 from pipeline.storage.outs import StageOuts, is_made
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.tracking.models import TrackedModel
 from pipeline.tracking.runs import LiveRun, TrackedRun
 from pipeline.tracking.store import data_version
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 CODE_VERSION = "4"
-SCENES = "data/valid_scenes.csv"
 ENCODED = "outputs/encoded"
 TRAINING = "outputs/training_v3"
 METRICS = "reports/train/metrics.json"

@@ -17,7 +17,7 @@ from pipeline.params import Section, load_image_size
 from pipeline.storage.files import digest, file_digest, replacing, write_text
 from pipeline.storage.outs import StageOuts
 from pipeline.storage.tables import by_scene, write_rejections
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.validation.batch import check_rows, check_scenes, read_profile
 from pipeline.validation.measure import Figures, Settings
 from pipeline.validation.measurements import measure_scenes
@@ -29,7 +29,6 @@ LOG = logging.getLogger(__name__)
 
 CODE_VERSION = "1"
 KEYWORDS = "data/keywords.csv"
-SCENES = "data/valid_scenes.csv"
 REFUSED = "reports/validation/rejected_scenes.csv"
 SUMMARY = "reports/validation/summary.json"
 DOCS = "reports/validation/data_docs"

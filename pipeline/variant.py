@@ -15,7 +15,7 @@ from pipeline.params import ComputeParams, load_image_size
 from pipeline.storage.files import digest, file_digest, write_text
 from pipeline.storage.images import ImageRefused
 from pipeline.storage.outs import StageOuts
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import data_version
 from pipeline.variants.manifest import MANIFEST, write_manifest
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 CODE_VERSION = "4"
-SCENES = "data/valid_scenes.csv"
 VARIANTS = "outputs/variants_v3"
 SHARES = "reports/variant/shares.csv"
 METRICS = "reports/variant/metrics.json"

@@ -15,7 +15,7 @@ from pipeline.errors import InputError
 from pipeline.heatmaps.algebra import modify_heatmap
 from pipeline.heatmaps.placebo import scale_background
 from pipeline.storage.files import file_digest
-from pipeline.storage.workspace import root_above
+from pipeline.storage.workspace import SCENES, root_above
 from pipeline.variants.corpus import Corpus
 from pipeline.variants.manifest import write_manifest
 from pipeline.variants.settings import VariantParams
@@ -26,7 +26,6 @@ from pipeline.variants.video import VideoTask, make_variants, write_statistics
 PathLike = str | os.PathLike[str]
 Tables = dict[str, pd.DataFrame]
 
-DEFAULT_SCENES = "data/valid_scenes.csv"
 DEFAULT_OUTPUT = "outputs/variants_v3"
 
 
@@ -49,7 +48,7 @@ class VideoVariantGeneratorV3:
 
     def __init__(
         self,
-        valid_scenes_file: PathLike = DEFAULT_SCENES,
+        valid_scenes_file: PathLike = SCENES,
         boost_alpha: float = 1.5,
         reduction_alpha: float = 0.5,
         image_size: tuple[int, int] = (512, 512),

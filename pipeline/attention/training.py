@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from pipeline.attention.network import AttentionNetwork
 from pipeline.attention.pictures import tensor_of
 from pipeline.attention.settings import AttentionModelParams
+from pipeline.training.checkpoints import open_checkpoint
 from pipeline.training.decode import read_scene
 
 LOG = logging.getLogger(__name__)
@@ -203,6 +204,5 @@ def train(
             ckpt_path=str(last) if last.is_file() else None,
             weights_only=True,
         )
-    best = torch.load(state / _BEST, map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(best)
+    module.load_state_dict(open_checkpoint(state / _BEST)["state_dict"])
     return module.network.cpu().eval(), curve.rows

@@ -17,8 +17,8 @@ from pipeline.errors import GazeshiftError
 from pipeline.keywords import read_keywords
 from pipeline.params import load_image_size
 from pipeline.splits import TEST, TRAIN, VAL, split_of
-from pipeline.storage.workspace import Workspace
-from pipeline.validate import KEYWORDS, SCENES, ValidateParams
+from pipeline.storage.workspace import SCENES, Workspace
+from pipeline.validate import KEYWORDS, ValidateParams
 from pipeline.validation.measure import Settings, Task, measure_scene
 from pipeline.validation.trees import Role, SceneFiles, SceneKey, SceneTrees, scan_trees
 from schemas.rejected_scenes import REMEDIES, Reason, Rejection

@@ -18,9 +18,8 @@ from pipeline.migration.plan import (
 from pipeline.migration.scores import Comparison, compare_scores, find_scores
 from pipeline.storage.files import replacing
 from pipeline.storage.tables import write_table
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 
-SCENES = "data/valid_scenes.csv"
 COMPARISON = "reports/migration/scores.csv"
 
 

@@ -7,8 +7,8 @@ import sys
 
 from pipeline.errors import InputError
 from pipeline.storage.files import write_text
-from pipeline.storage.workspace import Workspace
-from pipeline.validate import SCENES, ValidateParams
+from pipeline.storage.workspace import SCENES, Workspace
+from pipeline.validate import ValidateParams
 
 
 def main(workspace: Workspace) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import GazeshiftError, InputError
+from pipeline.evaluate import GATE
 from pipeline.evaluation.gate import outdated
 from pipeline.storage.workspace import CORPUS, Workspace
 from pipeline.validate import DOCS, REFUSED, SUMMARY
@@ -15,7 +16,6 @@ from pipeline.variant import METRICS
 from pipeline.variants.manifest import MANIFEST
 from schemas.rejected_scenes import REMEDIES, Reason
 
-_GATE = "reports/evaluation/gate.json"
 _NEXT = (
     ("reports/index.html", "scenes, variants, edits, proof and provenance, as one page"),
     ("reports/evaluation/figures", "the proof of the edits, as plots"),
@@ -42,7 +42,7 @@ def main(workspace: Workspace) -> int:
     parts = (
         _scenes(summary),
         _variants(_read(workspace, METRICS), _read(workspace, MANIFEST)),
-        _proof(workspace, _read(workspace, _GATE)),
+        _proof(workspace, _read(workspace, GATE)),
         _next(workspace),
     )
     for part in parts:

@@ -16,7 +16,6 @@ from pipeline.variants.tables import Keywords, chosen_masks, read_variant_table
 if TYPE_CHECKING:
     import pandas as pd
 
-SCENES = "data/valid_scenes.csv"
 VARIANTS = "outputs/variants_v3"
 
 

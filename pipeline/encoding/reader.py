@@ -46,17 +46,16 @@ class EncodedScenes(Dataset[dict[str, Any]]):
     def __init__(self, folder: Path, split: str | None = None, flipped: bool = False) -> None:
         self.folder = folder
         self.manifest = read_manifest(folder)
+        self._checked: set[str] = set()
         self._check(INDEX)
         index = read_table(folder / INDEX, {"scene_number": "int64", "row": "int64"})
         self.table = index[index["split"] == split].reset_index(drop=True) if split else index
         self._rows = self.table.to_dict("records")
         self._times = 2 if flipped and split == TRAIN and self.manifest["flipped"] else 1
         self._open: OrderedDict[str, Any] = OrderedDict()
-        self._checked: set[str] = set()
         # They are small, and a training should not fail on them at its first validation.
         for name in {text_place(text)[0] for text in (NO_KEYWORD, *self.table["keyword"].unique())}:
             self._check(name)
-            self._checked.add(name)
 
     def __len__(self) -> int:
         return len(self._rows) * self._times
@@ -96,14 +95,14 @@ class EncodedScenes(Dataset[dict[str, Any]]):
         return str(self.manifest["backbone"])
 
     def _check(self, name: str) -> None:
-        check_file(self.folder / name, self.manifest["files"][name])
+        if name not in self._checked:
+            check_file(self.folder / name, self.manifest["files"][name])
+            self._checked.add(name)
 
     def _file(self, name: str) -> Any:
         """Return a file of tensors, mapped; one too many closes the least recently used."""
         if name not in self._open:
-            if name not in self._checked:
-                self._check(name)
-                self._checked.add(name)
+            self._check(name)
             if len(self._open) >= _OPEN_FILES:
                 self._open.popitem(last=False)
             self._open[name] = safe_open(self.folder / name, "pt")

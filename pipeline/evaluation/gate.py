@@ -9,11 +9,9 @@ from typing import Any
 from pipeline.evaluation.settings import PROOF_OF, Bounds, EvaluateParams
 from pipeline.params import load_image_size, read_params
 from pipeline.storage.files import digest, file_digest
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.variants.manifest import MANIFEST, recorded_params
 from pipeline.variants.settings import VariantParams
-
-SCENES = "data/valid_scenes.csv"
 
 
 def edited_with(workspace: Workspace, editor: str) -> dict[str, Any]:

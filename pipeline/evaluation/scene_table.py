@@ -16,11 +16,10 @@ from pipeline.evaluation.proofs import SCENE, VARIANTS_ARM
 from pipeline.evaluation.settings import EvaluateParams
 from pipeline.evaluation.statistics import dose, relative_error
 from pipeline.storage.tables import read_table
-from pipeline.storage.workspace import Workspace
+from pipeline.storage.workspace import SCENES, Workspace
 from pipeline.variants.tables import Keywords, chosen_masks, read_validated_scenes
 from schemas.edits import DOSES_TABLE, EDITS_TABLE
 
-SCENES = "data/valid_scenes.csv"
 EDITED = "outputs/edited_scenes"
 CURVE = "outputs/dose_curve"
 

@@ -13,6 +13,8 @@ from pipeline.errors import InputError
 MARKER = "params.yaml"
 TRACKED = "data.dvc"
 """What DVC knows of the inputs."""
+SCENES = "data/valid_scenes.csv"
+"""The scene table: the scenes that hold the contract."""
 CORPUS = "data/CORPUS.md"
 """The note that comes with the demo's data alone."""
 

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 
 from pipeline.errors import InputError
 from pipeline.splits import TRAIN, VAL
-from pipeline.training.dataset import DEFAULT_SCENES, PathLike, VideoSceneDatasetV3
+from pipeline.storage.workspace import SCENES
+from pipeline.training.dataset import PathLike, VideoSceneDatasetV3
 from pipeline.training.loading import loader
 
 
@@ -45,7 +46,7 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
 
     def __init__(
         self,
-        valid_scenes_file: PathLike = DEFAULT_SCENES,
+        valid_scenes_file: PathLike = SCENES,
         train_videos: Iterable[str] | None = None,
         val_videos: Iterable[str] | None = None,
         train_val_split: float = 0.8,

@@ -15,13 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from pipeline.storage.workspace import root_above
+from pipeline.storage.workspace import SCENES, root_above
 from pipeline.training.decode import ScenePixels, read_scene
 from pipeline.variants.tables import read_scenes_and_runs
 from schemas.valid_scenes import FIRST_COLUMNS
 
 PathLike = str | os.PathLike[str]
-DEFAULT_SCENES = "data/valid_scenes.csv"
 
 # What each of the 256 levels of a file becomes.
 _IMAGE_VALUES = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
@@ -54,7 +53,7 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
 
     def __init__(
         self,
-        valid_scenes_file: PathLike = DEFAULT_SCENES,
+        valid_scenes_file: PathLike = SCENES,
         video_ids: Iterable[str] | None = None,
         image_size: tuple[int, int] = (512, 512),
         transform: Callable[[dict[str, Any]], Any] | None = None,
