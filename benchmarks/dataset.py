@@ -23,8 +23,13 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from pipeline.encoding.reader import EncodedScenes
-from pipeline.encoding.shards import (
+from pipeline.ground.files import file_digest, write_bytes, write_text
+from pipeline.ground.memory import keep_freed_memory
+from pipeline.ground.tables import write_table
+from pipeline.learning.datamodule import VideoSceneDataModuleV3
+from pipeline.learning.dataset import VideoSceneDatasetV3
+from pipeline.learning.encoded import EncodedScenes
+from pipeline.learning.shards import (
     FORMAT,
     INDEX,
     MANIFEST,
@@ -34,14 +39,9 @@ from pipeline.encoding.shards import (
     write_shard,
     write_texts,
 )
-from pipeline.memory import keep_freed_memory
-from pipeline.splits import split_of
-from pipeline.storage.files import file_digest, write_bytes, write_text
-from pipeline.storage.images import encode
-from pipeline.storage.scene_names import SceneName
-from pipeline.storage.tables import write_table
-from pipeline.training.datamodule import VideoSceneDataModuleV3
-from pipeline.training.dataset import VideoSceneDatasetV3
+from pipeline.pictures.reading import encode
+from pipeline.scenes.names import SceneName
+from pipeline.scenes.split import split_of
 
 ROWS = 175_934
 SCENES_PER_VIDEO = 8

@@ -23,13 +23,14 @@ from statistics import median
 from pipeline.editing.cache import TensorCache
 from pipeline.editing.editor import SceneEditor
 from pipeline.editing.loading import EditModels, load_models, make_editor
+from pipeline.editing.params import EditParams
 from pipeline.editing.scene_edits import SceneTask, edit_scenes
-from pipeline.editing.settings import EditParams
 from pipeline.editing.tasks import chosen_videos, variant_tasks
-from pipeline.params import load_image_size
-from pipeline.storage.workspace import SCENES, Workspace
-from pipeline.variants.settings import VariantParams
-from pipeline.variants.tables import read_scenes
+from pipeline.ground.artefacts import SCENES
+from pipeline.ground.params import load_image_size
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.params import VariantParams
+from pipeline.scenes.table import read_scenes
 
 
 def main() -> None:

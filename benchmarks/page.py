@@ -18,7 +18,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from pipeline.report_page.page import render
+from pipeline.stages.report.page import render
 
 ROOT = Path(__file__).parents[1]
 LARGE = 24_000_000

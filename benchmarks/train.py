@@ -29,15 +29,16 @@ from torch.utils.data import DataLoader, Dataset
 from pipeline.diffusion import backbone as backbones
 from pipeline.diffusion.backbone import load_backbone
 from pipeline.diffusion.precision import autocast
-from pipeline.memory import keep_freed_memory
-from pipeline.params import ModelParams, load_image_size
-from pipeline.splits import TRAIN
-from pipeline.storage.workspace import SCENES, Workspace
-from pipeline.training import controlnet_module
-from pipeline.training.controlnet_module import ControlNetModule
-from pipeline.training.run import encoded_scenes, raw_scenes
-from pipeline.training.settings import TrainParams
-from pipeline.variants.tables import read_scenes
+from pipeline.ground.artefacts import SCENES
+from pipeline.ground.memory import keep_freed_memory
+from pipeline.ground.params import ModelParams, load_image_size
+from pipeline.ground.workspace import Workspace
+from pipeline.scenes.split import TRAIN
+from pipeline.scenes.table import read_scenes
+from pipeline.stages.train import controlnet_module
+from pipeline.stages.train.controlnet_module import ControlNetModule
+from pipeline.stages.train.params import TrainParams
+from pipeline.stages.train.run import encoded_scenes, raw_scenes
 
 ROOT = Path(__file__).parents[1]
 

@@ -28,11 +28,11 @@ from joblib import Parallel, delayed
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
+from pipeline.ground.files import link_or_copy, write_bytes
 from pipeline.heatmaps.provenance import heatmap_file
-from pipeline.storage.files import link_or_copy, write_bytes
-from pipeline.storage.images import encode, grey_pixels, probe_rgb
-from pipeline.storage.scene_names import SceneName
-from pipeline.validation.trees import TREES
+from pipeline.pictures.reading import encode, grey_pixels, probe_rgb
+from pipeline.scenes.names import SceneName
+from pipeline.stages.validate.trees import TREES
 
 HEIGHT, WIDTH = 1280, 720
 SCENES_PER_VIDEO = 10

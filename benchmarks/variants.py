@@ -33,17 +33,17 @@ import pandas as pd
 from PIL import Image
 from validate import MOST_GROWTH, SUFFIXES, draw_distinct, memory_of
 
-from pipeline.parallel import each
-from pipeline.params import ComputeParams
-from pipeline.splits import split_of
-from pipeline.storage.files import digest, link_or_copy, write_bytes
-from pipeline.storage.images import encode, read_grey, read_mask
-from pipeline.storage.resizing import resize
-from pipeline.storage.scene_names import SceneName
-from pipeline.validation.trees import TREES
-from pipeline.variants.plan import window_bounds
-from pipeline.variants.settings import SEVEN, VariantParams, WindowName
-from pipeline.variants.video import VideoTask, make_variants, write_statistics
+from pipeline.ground.files import digest, link_or_copy, write_bytes
+from pipeline.ground.parallel import each
+from pipeline.ground.params import ComputeParams
+from pipeline.heatmaps.params import SEVEN, VariantParams, WindowName
+from pipeline.heatmaps.recipes import window_bounds
+from pipeline.pictures.reading import encode, read_grey, read_mask
+from pipeline.pictures.resizing import resize
+from pipeline.scenes.names import SceneName
+from pipeline.scenes.split import split_of
+from pipeline.stages.validate.trees import TREES
+from pipeline.stages.variant.video import VideoTask, make_variants, write_statistics
 
 SIZE = (512, 512)
 SCENES_PER_VIDEO = 9

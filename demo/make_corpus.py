@@ -30,12 +30,12 @@ from demo.drawing import Frame, draw_scene, product_outline
 from demo.products import PRODUCT_CLASSES
 from demo.scenes import AdStyle, SceneSpec, sample_ad_style, sample_scene
 from demo.viewers import look, saliency_density
-from pipeline.errors import GazeshiftError, UserFilesError
-from pipeline.parallel import each
-from pipeline.params import ComputeParams
-from pipeline.splits import TEST, TRAIN, VAL, split_of
-from pipeline.storage.files import replacing, write_text
-from pipeline.storage.tables import write_table
+from pipeline.ground.errors import GazeshiftError, UserFilesError
+from pipeline.ground.files import replacing, write_text
+from pipeline.ground.parallel import each
+from pipeline.ground.params import ComputeParams
+from pipeline.ground.tables import write_table
+from pipeline.scenes.split import TEST, TRAIN, VAL, split_of
 from schemas.keywords import ID_COLUMNS, KEYWORD_COLUMNS
 
 HEIGHT, WIDTH = 480, 270

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.attention_model import METRICS as PREDICTOR
-from pipeline.evaluate import GATE, METRICS
-from pipeline.evaluation.settings import PROOF_OF
+from pipeline.ground.artefacts import GATE, METRICS, PREDICTOR_METRICS
+from pipeline.proof.params import PROOF_OF
 
 _JUDGE = "demo/viewers.py"
 
@@ -70,7 +69,7 @@ def table(root: Path) -> Iterator[str]:
 
 def predictor(root: Path) -> Iterator[str]:
     """Yield how well each attention model predicts the viewers of the test videos."""
-    figures = json.loads((root / PREDICTOR).read_text())["test"]
+    figures = json.loads((root / PREDICTOR_METRICS).read_text())["test"]
     models = {name: values for name, values in figures.items() if isinstance(values, dict)}
     names = [name for name in models["predictor"] if f"{name}_ci95" in models["predictor"]]
     yield f"| model | {' | '.join(name.replace('_', '-') for name in names)} |"

@@ -47,9 +47,9 @@ from demo.backbone.folder import CARD, refuse_other_folder, write_folder
 from demo.backbone.text import make_text_encoder, make_tokenizer, tokenize
 from demo.backbone.training import Schedule, Trained, fit, seconds_per_step
 from demo.products import PRODUCT_CLASSES
-from pipeline.errors import GazeshiftError, ParamsError
-from pipeline.params import ComputeParams
-from pipeline.storage.files import write_text
+from pipeline.ground.errors import GazeshiftError, ParamsError
+from pipeline.ground.files import write_text
+from pipeline.ground.params import ComputeParams
 
 PURPOSE = "Train the demo's backbone on freshly drawn scenes, on a CPU."
 # Images that fix the autoencoder's closed form and the latents' scale.

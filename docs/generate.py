@@ -26,7 +26,8 @@ from pydantic_core import to_jsonable_python
 
 from demo import results
 from pipeline import cli
-from pipeline.params import Section, SharedParams
+from pipeline.ground.params import Section, SharedParams
+from pipeline.registry import COMMANDS, STAGES, module_of
 from schemas import edits, keywords
 from schemas.rejected_scenes import REMEDIES
 
@@ -141,12 +142,12 @@ def _reasons(_: str) -> Iterator[str]:
 
 def _sections(_: str) -> Iterator[str]:
     """Yield all sections of params.yaml, those that stages share first."""
-    for stage in cli.STAGES.values():
-        importlib.import_module(stage.module)
+    for stage in STAGES:
+        module_of(stage)
     yield from _head("field", "default", "values", "meaning")
     yield from _fields(SharedParams, "")
     models = {model.name: model for model in _subclasses(Section) if "name" in vars(model)}
-    for name in sorted(models, key=["compute", "model", *cli.STAGES].index):
+    for name in sorted(models, key=["compute", "model", *STAGES].index):
         yield f"\n## {name}\n\n{_meaning(_source(models[name]))}\n"
         yield from _head("field", "default", "values", "meaning")
         yield from _fields(models[name], "")
@@ -267,12 +268,12 @@ def _docstring(entry: Any) -> Iterator[str]:
 def _commands(_: str) -> Iterator[str]:
     """Yield the command line, without the options that all commands have."""
     yield from _head("command", "what")
-    for name, command in {**cli.STAGES, **cli.COMMANDS}.items():
+    for name, purpose in {**STAGES, **COMMANDS}.items():
         shown = io.StringIO()
         with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
             cli.main([name, "--help"])
         usage = _line(shown.getvalue().partition("\n\n")[0]).removeprefix("usage: ")
-        yield _row(f"`{usage.replace(' [-h] [--root DIR]', '')}`", command.help)
+        yield _row(f"`{usage.replace(' [-h] [--root DIR]', '')}`", purpose)
 
 
 def _meaning(member: Any) -> str:

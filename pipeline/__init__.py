@@ -1,7 +1,7 @@
 """Gazeshift: controlled attention stimuli from short vertical video ads.
 
-Each stage of `dvc.yaml` is the module of the same name in this package. The classes below are the
-public API; they are imported when they are first used, so that `import pipeline` stays cheap.
+Each stage of `dvc.yaml` is the folder of the same name in `pipeline/stages/`. The classes below are
+the public API; they are imported when they are first used, so that `import pipeline` stays cheap.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
-    "VideoSceneDataModuleV3": "pipeline.training.datamodule",
-    "VideoSceneDatasetV3": "pipeline.training.dataset",
-    "VideoVariantGeneratorV3": "pipeline.variant_generator",
+    "VideoSceneDataModuleV3": "pipeline.learning.datamodule",
+    "VideoSceneDatasetV3": "pipeline.learning.dataset",
+    "VideoVariantGeneratorV3": "pipeline.stages.variant.generator",
 }
 
 __all__ = sorted(_PUBLIC)

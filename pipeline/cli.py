@@ -4,52 +4,15 @@ from __future__ import annotations
 
 import argparse
 import errno
-import importlib
 import logging
 import sqlite3
 import sys
-from typing import NamedTuple
 
-from pipeline.errors import GazeshiftError, StorageError
-from pipeline.memory import keep_freed_memory
+from pipeline.ground.errors import GazeshiftError, StorageError
+from pipeline.ground.memory import keep_freed_memory
+from pipeline.registry import COMMANDS, STAGES, module_of
 
 _FULL_OR_LOCKED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-
-
-class _Command(NamedTuple):
-    module: str
-    help: str
-
-
-STAGES = {
-    "scene_cuts": _Command("pipeline.scene_cuts", "cut the videos into scenes, one image each"),
-    "keyword_masks": _Command(
-        "pipeline.keyword_masks", "find the advertised product in each scene"
-    ),
-    "attention_heatmap": _Command("pipeline.attention_heatmap", "map where viewers look"),
-    "validate": _Command("pipeline.validate", "check the contracts, write data/valid_scenes.csv"),
-    "encode": _Command("pipeline.encode", "pass scenes and keywords through the frozen models"),
-    "train": _Command("pipeline.train", "train a ControlNet to read mask and heatmap"),
-    "attention_model": _Command("pipeline.attention_model", "learn where people look"),
-    "variant": _Command("pipeline.variant", "raise or lower attention on the product"),
-    "edit": _Command("pipeline.edit", "redraw the scenes so that attention follows the variants"),
-    "dose_curve": _Command("pipeline.dose_curve", "edit a grid of doses, for the proof"),
-    "evaluate": _Command("pipeline.evaluate", "judge the edits: six proofs, figures and a verdict"),
-    "report": _Command("pipeline.report", "one page with scenes, variants, proof and provenance"),
-}
-"""The stages of dvc.yaml, in its order."""
-
-COMMANDS = {
-    "gate": _Command("pipeline.commands.gate", "exit 1 if the last evaluation failed, and say why"),
-    "promote": _Command("pipeline.commands.promote", "make a proven model the champion in MLflow"),
-    "check": _Command("pipeline.commands.check", "what is missing before a first run on own data"),
-    "adopt": _Command("pipeline.commands.adopt", "move own files out of a stage's out folder"),
-    "migrate": _Command("pipeline.commands.migrate", "take over the files of a V2 project"),
-    "profile": _Command("pipeline.commands.profile", "take the valid scenes as new reference"),
-    "summary": _Command(
-        "pipeline.commands.summary", "what came in, what was refused, what is next"
-    ),
-}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -70,9 +33,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from pipeline.storage.workspace import Workspace
+    from pipeline.ground.workspace import Workspace
 
-    module = importlib.import_module({**STAGES, **COMMANDS}[arguments.command].module)
+    module = module_of(arguments.command)
     workspace = Workspace.find(arguments.root)
     keep_freed_memory()
     options = {
@@ -105,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="`dvc repro` runs the stages in order; each also runs by itself.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in {**STAGES, **COMMANDS}.items():
-        sub = commands.add_parser(name, help=command.help, description=command.help)
+    for name, purpose in {**STAGES, **COMMANDS}.items():
+        sub = commands.add_parser(name, help=purpose, description=purpose)
         sub.add_argument(
             "--root", metavar="DIR", help="data root (default: the repository you stand in)"
         )

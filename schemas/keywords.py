@@ -1,7 +1,7 @@
 """`data/keywords.csv`: what each video advertises.
 
 One row per video: its id, its keyword, and further keywords where it advertises several things.
-`pipeline.keywords.read_keywords` reads any common form of such a file.
+`pipeline.scenes.keywords.read_keywords` reads any common form of such a file.
 """
 
 from __future__ import annotations

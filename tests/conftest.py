@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.workspace import Workspace
 
 # The suite runs a process per core: more threads than that would only wait for one another, and a
 # tiny model's training takes a hundred times as long. Before torch is imported.

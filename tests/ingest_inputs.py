@@ -11,10 +11,11 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.ingest.scene_table import SCENES, Scene, image_path, write_scenes
-from pipeline.storage.files import write_bytes
-from pipeline.storage.images import encode
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.artefacts import CUTS_TABLE
+from pipeline.ground.files import write_bytes
+from pipeline.ground.workspace import Workspace
+from pipeline.pictures.reading import encode
+from pipeline.scenes.cuts import Scene, image_path, write_scenes
 
 _TICKS_PER_S = 1000
 
@@ -82,7 +83,7 @@ def write_cuts(
             image_path(workspace, scene).with_suffix(".jpg"),
             encode(draw_shot(scene.scene_number, size), "jpg"),
         )
-    write_scenes(workspace.path(SCENES), scenes)
+    write_scenes(workspace.path(CUTS_TABLE), scenes)
     return scenes
 
 

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from pipeline.ground.files import digest, write_bytes, write_text
+from pipeline.ground.tables import write_table
 from pipeline.heatmaps.algebra import alignment_score, attention_share
-from pipeline.splits import split_of
-from pipeline.storage.files import digest, write_bytes, write_text
-from pipeline.storage.images import encode, read_heatmap, read_mask, to_levels
-from pipeline.storage.scene_names import SceneName
-from pipeline.storage.tables import write_table
+from pipeline.pictures.reading import encode, read_heatmap, read_mask, to_levels
+from pipeline.scenes.names import SceneName
+from pipeline.scenes.split import split_of
 
 SCENES = "data/valid_scenes.csv"
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from ingest_inputs import write_cuts, write_video
 from scene_trees import write_scene_tree, write_validate_inputs
 
-from pipeline.storage.files import write_text
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.files import write_text
+from pipeline.ground.workspace import Workspace
 
 PARAMS = "compute: {n_jobs: 1}\nimage_size: [48, 32]\n"
 

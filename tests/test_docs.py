@@ -15,12 +15,13 @@ import yaml
 from dvc.cli import parse_args
 from scene_trees import write_scene_tree
 
-from pipeline import cli, params
-from pipeline.cli import COMMANDS, STAGES
+from pipeline import cli
 from pipeline.commands.check_setup import load_params
-from pipeline.evaluation.judge import judged_map, load_judge
-from pipeline.storage.workspace import Workspace
-from pipeline.variants.settings import SEVEN
+from pipeline.ground import params
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.params import SEVEN
+from pipeline.registry import COMMANDS, STAGES, module_of
+from pipeline.stages.evaluate.judge import judged_map, load_judge
 from schemas.annotations import Annotation
 
 ROOT = Path(__file__).parents[1]
@@ -121,8 +122,8 @@ def test_params_that_are_shown_are_taken_by_the_stages_and_by_dvc(document, tmp_
 
 
 def _fields(section: str) -> set[str]:
-    for stage in STAGES.values():
-        importlib.import_module(stage.module)
+    for stage in STAGES:
+        module_of(stage)
     models = [params.Section]
     for model in models:
         models += model.__subclasses__()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -11,41 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.cli import STAGES
-from pipeline.params import ComputeParams, ModelParams, Section, read_params
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.artefacts import OUTS
+from pipeline.ground.code import closure
+from pipeline.ground.params import ComputeParams, ModelParams, Section, read_params
+from pipeline.ground.workspace import Workspace
+from pipeline.registry import STAGES, module_of
 
 ROOT = Path(__file__).parents[1]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 ALPHA = "variant.alpha"
-
-
-def modules_of(stage: str) -> set[str]:
-    """Return the files of ours that a stage's module imports, directly or not."""
-    found: set[str] = set()
-    waiting = [f"pipeline.{stage}"]
-    while waiting:
-        path = file_of(waiting.pop())
-        if path is None or path in found:
-            continue
-        found.add(path)
-        tree = ast.parse((ROOT / path).read_text())
-        package = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        waiting += [package.rpartition(".")[0]]
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                waiting += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
-    return found
-
-
-def file_of(module: str) -> str | None:
-    """Return the file of a module of ours, relative to the root; None for others'."""
-    base = module.replace(".", "/")
-    if base.split("/")[0] not in ("pipeline", "schemas", "demo"):
-        return None
-    return next((p for p in (f"{base}.py", f"{base}/__init__.py") if (ROOT / p).is_file()), None)
 
 
 def paths(entries: list[Any]) -> dict[str, dict[str, Any]]:
@@ -93,17 +65,17 @@ def test_the_stages_are_those_of_the_command_line_in_its_order() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_deps_name_every_module_that_the_stage_imports(stage: str) -> None:
-    code = {dep for dep in DVC[stage]["deps"] if dep.endswith(".py")}
-    assert code == modules_of(stage)
+def test_code_deps_are_the_folders_of_the_stages_import_closure(stage: str) -> None:
+    folders = {str(Path(file).parent) for file in closure(module_of(stage).__name__)}
+    deps = {dep for dep in DVC[stage]["deps"] if dep.partition("/")[0] in ("pipeline", "schemas")}
+    assert deps == folders
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_outs_are_those_of_the_module_kept_and_never_pushed(stage: str) -> None:
+def test_outs_are_those_of_the_stage_and_kept(stage: str) -> None:
     outs = paths(DVC[stage]["outs"])
-    assert set(outs) == set(importlib.import_module(STAGES[stage].module).OUTS)
-    for flags in outs.values():
-        assert flags == {"persist": True, "push": False}
+    assert set(outs) == set(OUTS[stage])
+    assert all(flags == {"persist": True} for flags in outs.values())
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -122,9 +94,9 @@ def test_another_alpha_runs_the_variants_their_edits_and_what_judges_and_shows_t
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_name_every_section_that_the_stages_code_loads(stage: str) -> None:
     """Of a section some fields will do; `compute` changes no result."""
-    code = "".join((ROOT / path).read_text() for path in modules_of(stage))
-    for command in STAGES.values():
-        importlib.import_module(command.module)
+    code = "".join((ROOT / path).read_text() for path in closure(module_of(stage).__name__))
+    for other in STAGES:
+        module_of(other)
     loaded = {
         section.name
         for section in subclasses(Section)
@@ -159,9 +131,8 @@ def test_every_section_of_params_yaml_loads() -> None:
     workspace = Workspace(ROOT)
     shared = (ComputeParams, ModelParams)
     known = {"image_size", *(section.load(workspace).name for section in shared)}
-    for stage, command in STAGES.items():
-        module = importlib.import_module(command.module)
-        for value in vars(module).values():
+    for stage in STAGES:
+        for value in vars(module_of(stage)).values():
             if isinstance(value, type) and issubclass(value, Section) and hasattr(value, "name"):
                 value.load(workspace)
                 known.add(value.name)

@@ -17,9 +17,9 @@ from scene_trees import write_validate_inputs
 from test_train import STARVED, videos_of
 from tiny_backbone import save_tiny_backbone
 
+from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.provenance import heatmap_file
-from pipeline.storage.images import read_grey
-from pipeline.storage.workspace import Workspace
+from pipeline.pictures.reading import read_grey
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -11,16 +11,16 @@ from tiny_backbone import save_tiny_backbone
 
 from pipeline.attention.models import load_attention_model
 from pipeline.attention.network import AttentionNetwork
+from pipeline.attention.params import NetworkConfig
 from pipeline.attention.predictor import save_predictor
-from pipeline.attention.settings import NetworkConfig
-from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS, weights_digest
+from pipeline.diffusion.controlnet import WEIGHTS, weights_digest
 from pipeline.editing.loading import current_editor_key
-from pipeline.evaluate import GATE
-from pipeline.evaluation.gate import edited_with, proved_on
-from pipeline.storage.files import file_digest, write_text
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.artefacts import CONTROLNET, GATE
+from pipeline.ground.files import file_digest, write_text
+from pipeline.ground.workspace import Workspace
+from pipeline.proof.gate import edited_with, proved_on
+from pipeline.stages.train.stage import REGISTERED
 from pipeline.tracking.store import tracking_uri
-from pipeline.train import REGISTERED
 
 PARAMS = """
 image_size: [48, 32]

@@ -20,8 +20,8 @@ from demo.backbone.drawn_scenes import NO_KEYWORD, DrawnScenes
 from demo.backbone.text import tokenize
 from demo.backbone.training import step_generator
 from pipeline.diffusion.precision import autocast
-from pipeline.storage.files import replacing
-from pipeline.storage.resizing import resize
+from pipeline.ground.files import replacing
+from pipeline.pictures.resizing import resize
 
 KEYWORD_DROPOUT = 0.1
 # The product covers a twentieth of the frame, and it is what edits are about.

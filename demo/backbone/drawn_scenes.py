@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from demo.drawing import draw_scene, product_outline
 from demo.scenes import SceneObject, SceneSpec, sample_ad_style, sample_scene
-from pipeline.parallel import each
-from pipeline.params import ComputeParams
-from pipeline.storage.files import replacing, write_text
-from pipeline.storage.resizing import resize
+from pipeline.ground.files import replacing, write_text
+from pipeline.ground.parallel import each
+from pipeline.ground.params import ComputeParams
+from pipeline.pictures.resizing import resize
 
 STREAM = int.from_bytes(b"gazeshift backbone", "big")
 # As the corpus's videos are drawn: reduced later, like their frames, so edges are as soft.

@@ -20,7 +20,7 @@ from demo.backbone.diffusion import (
     validation_loss,
 )
 from demo.backbone.drawn_scenes import DrawnScenes
-from pipeline.storage.files import replacing
+from pipeline.ground.files import replacing
 
 STEPS = 25
 FIGURE_SCENES = 32

@@ -10,8 +10,8 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline
 from transformers import CLIPTokenizer
 
 from demo.backbone.diffusion import KeywordUNet, make_noise_scheduler
-from pipeline.errors import UserFilesError
-from pipeline.storage.files import write_text
+from pipeline.ground.errors import UserFilesError
+from pipeline.ground.files import write_text
 
 _INDEX = "model_index.json"
 CARD = """---

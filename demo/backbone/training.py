@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from pipeline.storage.files import replacing
+from pipeline.ground.files import replacing
 
 M = TypeVar("M", bound=nn.Module)
 

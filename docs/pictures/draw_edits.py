@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.edit import TABLE
 from pipeline.figures.contact_sheet import draw_contact_sheet
 from pipeline.figures.strips import edit_strips
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.artefacts import EDITS
+from pipeline.ground.workspace import Workspace
 from schemas.edits import read_edits
 from schemas.valid_scenes import read_valid_scenes
 
@@ -21,7 +21,7 @@ def main() -> None:
     scenes = read_valid_scenes(workspace.path("data/valid_scenes.csv"))
     chosen = pd.DataFrame(SCENES, columns=["video_id", "scene_number"])
     strips = edit_strips(
-        chosen.merge(scenes), read_edits(workspace.path(TABLE)), workspace.root, VARIANTS
+        chosen.merge(scenes), read_edits(workspace.path(EDITS)), workspace.root, VARIANTS
     )
     title = "Two drawn scenes. Below boost and reduction: attention on the product, by the guide."
     draw_contact_sheet(workspace.path("docs/pictures/edits.png"), title, strips)

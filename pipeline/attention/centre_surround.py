@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.attention.blur import at_area, blur, resized
-from pipeline.storage.files import digest
+from pipeline.ground.files import digest
 
 _VERSION = "1"
 _AREA_PX = 64 * 64

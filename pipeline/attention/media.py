@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pipeline.attention.pictures import pixels_of
-from pipeline.errors import InputError, ParamsError
-from pipeline.storage.files import digest
+from pipeline.ground.errors import InputError, ParamsError
+from pipeline.ground.files import digest
+from pipeline.pictures.tensors import pixels_of
 
 
 class MediaAttention:

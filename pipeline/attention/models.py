@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from pipeline.errors import ParamsError
+from pipeline.ground.errors import ParamsError
 
 CENTRE_SURROUND = "centre_surround"
 SPECTRAL_RESIDUAL = "spectral_residual"

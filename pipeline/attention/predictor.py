@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipeline.attention.network import AttentionNetwork
-from pipeline.attention.settings import NetworkConfig
-from pipeline.errors import InputError
-from pipeline.storage.files import digest, file_digest, make_folder, write_text
+from pipeline.attention.params import NetworkConfig
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import digest, file_digest, make_folder, write_text
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.attention.pictures import pixels_of
-from pipeline.storage.files import digest
+from pipeline.ground.files import digest
+from pipeline.pictures.tensors import pixels_of
 
 
 class SpectralResidual:

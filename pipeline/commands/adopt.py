@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import sys
 from pathlib import Path
 
-from pipeline.cli import STAGES
-from pipeline.errors import UserFilesError
-from pipeline.storage.outs import foreign_files
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.artefacts import IMPORT, OUTS
+from pipeline.ground.errors import UserFilesError
+from pipeline.ground.outs import foreign_files
+from pipeline.ground.workspace import Workspace
 
-IMPORT = Path("data/import")
 _READ_FOLDERS = {"scene_cuts", "keyword_masks", "attention_heatmap"}
 
 
@@ -25,8 +23,8 @@ def main(workspace: Workspace, stage: str) -> int:
     Raises:
         UserFilesError: a target exists already.
     """
-    outs = importlib.import_module(STAGES[stage].module).OUTS
-    moves = [(Path(path), _target(path, outs)) for path in foreign_files(workspace, stage, outs)]
+    outs = OUTS[stage]
+    moves = [(Path(path), _target(path, outs)) for path in foreign_files(workspace, stage)]
     taken = [target for _, target in moves if os.path.lexists(workspace.path(target))]
     if taken:
         raise UserFilesError(
@@ -52,4 +50,4 @@ def main(workspace: Workspace, stage: str) -> int:
 def _target(path: str, outs: tuple[str, ...]) -> Path:
     """Return `data/import/{out's own name}/{place in the out}`."""
     out = next(out for out in outs if path == out or path.startswith(f"{out}/"))
-    return IMPORT / Path(out).name / Path(path).relative_to(out)
+    return Path(IMPORT, Path(out).name, Path(path).relative_to(out))

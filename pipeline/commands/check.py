@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pipeline.cli import STAGES
 from pipeline.commands import check_setup
 from pipeline.commands.check_setup import INGEST
 from pipeline.commands.findings import SHOWN, Finding, guarded
-from pipeline.errors import GazeshiftError
-from pipeline.keywords import read_keywords
-from pipeline.params import load_image_size
-from pipeline.splits import TEST, TRAIN, VAL, split_of
-from pipeline.storage.workspace import SCENES, Workspace
-from pipeline.validate import KEYWORDS, ValidateParams
-from pipeline.validation.measure import Settings, Task, measure_scene
-from pipeline.validation.trees import Role, SceneFiles, SceneKey, SceneTrees, scan_trees
+from pipeline.ground.artefacts import KEYWORDS, OUTS, SCENES
+from pipeline.ground.errors import GazeshiftError
+from pipeline.ground.params import load_image_size
+from pipeline.ground.workspace import Workspace
+from pipeline.scenes.keywords import read_keywords
+from pipeline.scenes.split import TEST, TRAIN, VAL, split_of
+from pipeline.stages.validate.measure import Settings, Task, measure_scene
+from pipeline.stages.validate.stage import ValidateParams
+from pipeline.stages.validate.trees import Role, SceneFiles, SceneKey, SceneTrees, scan_trees
 from schemas.rejected_scenes import REMEDIES, Reason, Rejection
 
 SAMPLE = 200
@@ -96,7 +95,7 @@ def _folders(workspace: Workspace) -> dict[Role, str]:
     folders: dict[Role, str] = {}
     for role, section in INGEST.items():
         params = section.load(workspace)
-        out = importlib.import_module(STAGES[params.name].module).OUTS[0]
+        out = OUTS[params.name][0]
         taken_over = getattr(params, "source", "") == "folder"
         folders[role] = params.input if taken_over else out
     return folders

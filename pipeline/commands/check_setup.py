@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.attention_heatmap import AttentionHeatmapParams
-from pipeline.attention_model import PREDICTOR
-from pipeline.cli import STAGES
 from pipeline.commands.findings import Finding
-from pipeline.editing.settings import EditParams
-from pipeline.errors import GazeshiftError, InputError, ParamsError
-from pipeline.evaluation.settings import EvaluateParams
+from pipeline.editing.params import EditParams
+from pipeline.ground.artefacts import KEYWORDS, OUTS, PREDICTOR
+from pipeline.ground.errors import GazeshiftError, InputError, ParamsError
+from pipeline.ground.params import ComputeParams, ModelParams, Section, load_image_size, read_params
+from pipeline.ground.workspace import TRACKED, Workspace
 from pipeline.ingest.inputs import IngestParams, input_path, list_files
-from pipeline.keyword_masks import KeywordMasksParams
-from pipeline.keywords import read_keywords
-from pipeline.params import ComputeParams, ModelParams, Section, load_image_size, read_params
-from pipeline.scene_cuts import VIDEO_SUFFIXES, SceneCutsParams
-from pipeline.storage.workspace import TRACKED, Workspace
-from pipeline.validate import KEYWORDS
-from pipeline.validation.trees import Role
+from pipeline.proof.params import EvaluateParams
+from pipeline.registry import STAGES, module_of
+from pipeline.scenes.keywords import read_keywords
+from pipeline.stages.attention_heatmap.stage import AttentionHeatmapParams
+from pipeline.stages.keyword_masks.stage import KeywordMasksParams
+from pipeline.stages.scene_cuts.stage import VIDEO_SUFFIXES, SceneCutsParams
+from pipeline.stages.validate.trees import Role
 
 INGEST: dict[Role, type[IngestParams]] = {
     "image": SceneCutsParams,
@@ -39,8 +37,8 @@ def load_params(workspace: Workspace) -> None:
     load_image_size(workspace)
     ComputeParams.load(workspace)
     known = {"image_size", ComputeParams.name}
-    for command in STAGES.values():
-        for value in vars(importlib.import_module(command.module)).values():
+    for stage in STAGES:
+        for value in vars(module_of(stage)).values():
             if isinstance(value, type) and issubclass(value, Section) and hasattr(value, "name"):
                 value.load(workspace)
                 known.add(value.name)
@@ -117,7 +115,7 @@ def models(workspace: Workspace) -> Iterator[Finding]:
 
 def _is_made(path: str) -> bool:
     """Return whether a stage makes it, so that it need not be there yet."""
-    outs = importlib.import_module(STAGES["scene_cuts"].module).OUTS
+    outs = OUTS["scene_cuts"]
     return any(path == out or path.startswith(f"{out}/") for out in outs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from pipeline.errors import GazeshiftError
+from pipeline.ground.errors import GazeshiftError
 
 SHOWN = 3
 """Offenders that are named."""

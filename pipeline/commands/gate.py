@@ -7,10 +7,10 @@ import sys
 from typing import Any
 
 from pipeline.diffusion.controlnet import weights_digest
-from pipeline.errors import InputError
-from pipeline.evaluate import GATE
-from pipeline.evaluation.gate import edited_with, outdated
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.artefacts import GATE
+from pipeline.ground.errors import InputError
+from pipeline.ground.workspace import Workspace
+from pipeline.proof.gate import edited_with, outdated
 
 
 def main(workspace: Workspace) -> int:

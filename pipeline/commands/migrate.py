@@ -7,18 +7,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.migration.plan import (
-    IMPORT,
+from pipeline.commands.migration.plan import (
     Action,
     Move,
     counts,
     plan_migration,
     scenes_without_mates,
 )
-from pipeline.migration.scores import Comparison, compare_scores, find_scores
-from pipeline.storage.files import replacing
-from pipeline.storage.tables import write_table
-from pipeline.storage.workspace import SCENES, Workspace
+from pipeline.commands.migration.scores import Comparison, compare_scores, find_scores
+from pipeline.ground.artefacts import IMPORT, SCENES
+from pipeline.ground.files import replacing
+from pipeline.ground.tables import write_table
+from pipeline.ground.workspace import Workspace
 
 COMPARISON = "reports/migration/scores.csv"
 

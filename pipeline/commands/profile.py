@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 
-from pipeline.errors import InputError
-from pipeline.storage.files import write_text
-from pipeline.storage.workspace import SCENES, Workspace
-from pipeline.validate import ValidateParams
+from pipeline.ground.artefacts import SCENES
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import write_text
+from pipeline.ground.workspace import Workspace
+from pipeline.stages.validate.stage import ValidateParams
 
 
 def main(workspace: Workspace) -> int:

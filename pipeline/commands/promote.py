@@ -11,16 +11,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.commands.gate import read_gate
-from pipeline.errors import InputError
-from pipeline.params import load_image_size
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import make_folder
+from pipeline.ground.params import load_image_size
+from pipeline.ground.workspace import Workspace
 from pipeline.serving.edit_requests import FIELDS, example_row
 from pipeline.serving.pack import CODE, SCRIPT, pack_editor, requirements
 from pipeline.serving.served_editor import ANSWER_FIELDS, ServedEditor
-from pipeline.storage.files import make_folder
-from pipeline.storage.workspace import Workspace
+from pipeline.stages.train.stage import REGISTERED
 from pipeline.tracking.models import ServedModel, promote, register_served
 from pipeline.tracking.store import tracking_uri
-from pipeline.train import REGISTERED
 
 ALIAS = "champion"
 EDITOR = "gazeshift-editor"

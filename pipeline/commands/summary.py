@@ -7,22 +7,27 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.errors import GazeshiftError, InputError
-from pipeline.evaluate import GATE
-from pipeline.evaluation.gate import outdated
-from pipeline.storage.workspace import CORPUS, Workspace
-from pipeline.validate import DOCS, REFUSED, SUMMARY
-from pipeline.variant import METRICS
-from pipeline.variants.manifest import MANIFEST
+from pipeline.ground.artefacts import (
+    CORPUS,
+    DATA_DOCS,
+    GATE,
+    MANIFEST,
+    REJECTED,
+    VALIDATION_SUMMARY,
+    VARIANT_METRICS,
+)
+from pipeline.ground.errors import GazeshiftError, InputError
+from pipeline.ground.workspace import Workspace
+from pipeline.proof.gate import outdated
 from schemas.rejected_scenes import REMEDIES, Reason
 
 _NEXT = (
     ("reports/index.html", "scenes, variants, edits, proof and provenance, as one page"),
     ("reports/evaluation/figures", "the proof of the edits, as plots"),
     ("outputs/edited_scenes", "the redrawn scenes, by variant"),
-    (REFUSED, "every refusal, with the file, what was found and the remedy"),
+    (REJECTED, "every refusal, with the file, what was found and the remedy"),
     (
-        f"{DOCS}/validations/scene_batch",
+        f"{DATA_DOCS}/validations/scene_batch",
         "the checks of the whole batch, by Great Expectations",
     ),
     ("reports/variant/figures", "pictures of the variants"),
@@ -36,12 +41,12 @@ def main(workspace: Workspace) -> int:
     Raises:
         InputError: validate has not run.
     """
-    summary = _read(workspace, SUMMARY)
+    summary = _read(workspace, VALIDATION_SUMMARY)
     if summary is None:
-        raise InputError(f"there is no {SUMMARY} yet. Run `dvc repro` first.")
+        raise InputError(f"there is no {VALIDATION_SUMMARY} yet. Run `dvc repro` first.")
     parts = (
         _scenes(summary),
-        _variants(_read(workspace, METRICS), _read(workspace, MANIFEST)),
+        _variants(_read(workspace, VARIANT_METRICS), _read(workspace, MANIFEST)),
         _proof(workspace, _read(workspace, GATE)),
         _next(workspace),
     )

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from pipeline.diffusion.layout import laid_out
-from pipeline.errors import InputError, ParamsError
-from pipeline.storage.files import tree_digest
+from pipeline.ground.errors import InputError, ParamsError
+from pipeline.ground.files import tree_digest
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import InputError
-from pipeline.storage.files import file_digest
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.artefacts import CONTROLNET
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import file_digest
+from pipeline.ground.workspace import Workspace
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
 
-CONTROLNET = "outputs/training_v3/controlnet"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.storage.files import replacing
+from pipeline.ground.files import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from pipeline.diffusion.ddim import Level, velocity_of_output
 from pipeline.diffusion.precision import autocast
-from pipeline.editing.ddim import Level, velocity_of_output
 from pipeline.editing.models import LatentModel
 
 if TYPE_CHECKING:

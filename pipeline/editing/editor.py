@@ -11,18 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.attention.pictures import pixels_of
+from pipeline.diffusion.ddim import psnr_db
 from pipeline.editing.cache import Cache
 from pipeline.editing.calibration import StrengthSearch
-from pipeline.editing.ddim import psnr_db
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.guidance import Canvas, GradientGuidance, log_odds
 from pipeline.editing.models import Guide
+from pipeline.editing.params import EditParams
 from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, Scene, chunks
 from pipeline.editing.redraw import Request, redraw
-from pipeline.editing.settings import EditParams
-from pipeline.evaluation.integrity import structure_similarity
-from pipeline.storage.files import digest
+from pipeline.ground.files import digest
+from pipeline.pictures.likeness import structure_similarity
+from pipeline.pictures.tensors import pixels_of
 
 CODE_VERSION = "8"
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.editing.ddim import Level, clean_prediction, step, step_back
+from pipeline.diffusion.ddim import Level, clean_prediction, step, step_back
 from pipeline.editing.denoiser import Denoiser
 
 # Of the last step, that is added to it: a factor over 2/3 from miss to miss is not believed.

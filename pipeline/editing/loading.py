@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.diffusion.controlnet import CONTROLNET, load_controlnet, weights_digest
+from pipeline.diffusion.controlnet import load_controlnet, weights_digest
 from pipeline.editing.cache import Cache, TensorCache
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import SceneEditor, editor_key
 from pipeline.editing.models import Guide, LatentModel
+from pipeline.editing.params import EditParams
 from pipeline.editing.prepare import preparation_key
-from pipeline.editing.settings import EditParams
-from pipeline.errors import ParamsError
-from pipeline.params import ModelParams, load_image_size
-from pipeline.storage.files import digest
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.artefacts import CONTROLNET
+from pipeline.ground.errors import ParamsError
+from pipeline.ground.files import digest
+from pipeline.ground.params import ModelParams, load_image_size
+from pipeline.ground.workspace import Workspace
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel

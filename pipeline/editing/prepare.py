@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.diffusion.ddim import noise_levels
 from pipeline.diffusion.precision import half_type
 from pipeline.editing.cache import Cache
-from pipeline.editing.ddim import noise_levels
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.inversion import Inversion, invert
 from pipeline.editing.linear_decoder import LinearDecoder, fit_decoder
-from pipeline.editing.settings import EditParams
-from pipeline.storage.files import digest
+from pipeline.editing.params import EditParams
+from pipeline.ground.files import digest
 
 CODE_VERSION = "8"
 

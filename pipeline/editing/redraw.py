@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.editing.ddim import Level, clean_prediction, step, velocity_change
+from pipeline.diffusion.ddim import Level, clean_prediction, step, velocity_change
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.guidance import Canvas, GradientGuidance
 from pipeline.editing.inversion import Inversion

@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from pipeline.editing.editor import SceneEditor
 from pipeline.editing.scene_edits import SceneTask, edit_scenes
-from pipeline.errors import InputError
-from pipeline.storage.files import digest
-from pipeline.storage.images import ImageRefused
-from pipeline.storage.outs import StageOuts
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import digest
+from pipeline.ground.outs import StageOuts
+from pipeline.pictures.reading import ImageRefused
 
 CODE_VERSION = "5"
 # Looking through a cache of thousands of files takes a while, a batch takes longer than that.
@@ -64,7 +64,7 @@ def write_records(outs: StageOuts, tasks: dict[str, SceneTask], path: Path) -> N
     """Write one row per scene and edit; what an edit does not have is blank."""
     import pandas as pd
 
-    from pipeline.storage.tables import write_table
+    from pipeline.ground.tables import write_table
 
     rows = [
         {

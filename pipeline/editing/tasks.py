@@ -7,16 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.editing.params import EditParams
 from pipeline.editing.scene_edits import SceneTask, Wish
-from pipeline.editing.settings import EditParams
-from pipeline.errors import InputError
-from pipeline.storage.workspace import Workspace
-from pipeline.variants.tables import Keywords, chosen_masks, read_variant_table
+from pipeline.ground.artefacts import VARIANTS
+from pipeline.ground.errors import InputError
+from pipeline.ground.workspace import Workspace
+from pipeline.scenes.table import Keywords, chosen_masks, read_variant_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-VARIANTS = "outputs/variants_v3"
 
 
 def chosen_videos(scenes: pd.DataFrame, params: EditParams) -> list[str]:

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.figures.style import MASK_COLOUR, rgb, style_of
 from pipeline.heatmaps.algebra import Mask
-from pipeline.storage.images import Pixels
-from pipeline.storage.resizing import resize
+from pipeline.pictures.reading import Pixels
+from pipeline.pictures.resizing import resize
 
 _TILE_WIDTH = 132
 _GAP = 6

@@ -31,7 +31,7 @@ def draw_dose_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
     Args:
         path: PNG to write.
-        rows: of `pipeline.evaluation.curves.dose_curve`.
+        rows: of `pipeline.stages.evaluate.curves.dose_curve`.
     """
     figure, axes = _canvas()
     full = [row for row in rows if row["arm"] == "full"]

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.figures.contact_sheet import Strip, Tile
-from pipeline.storage.images import Pixels, read_grey, read_mask, read_rgb, to_levels
+from pipeline.ground.artefacts import EDITED
+from pipeline.pictures.reading import Pixels, read_grey, read_mask, read_rgb, to_levels
 
 if TYPE_CHECKING:
     import pandas as pd
-
-EDITED = "outputs/edited_scenes"
 
 
 def scene_strips(scenes: pd.DataFrame, root: Path) -> list[Strip]:

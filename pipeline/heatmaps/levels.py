@@ -35,7 +35,7 @@ from pipeline.heatmaps.placebo import (
     random_field,
     redistribute_values,
 )
-from pipeline.storage.images import Pixels, to_levels
+from pipeline.pictures.reading import Pixels, to_levels
 
 # The background is two halves, so that the placebo can raise one of them.
 _LOWERED, _KEYWORD, _RAISED = range(3)

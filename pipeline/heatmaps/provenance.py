@@ -7,7 +7,7 @@ from typing import Literal
 
 from numpy.typing import NDArray
 
-from pipeline.storage.images import decode, encode, open_image, to_grey, to_levels
+from pipeline.pictures.reading import decode, encode, open_image, to_grey, to_levels
 
 Provenance = Literal["recorded", "predicted", "imported"]
 

@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import Field, field_validator
 
-from pipeline.errors import InputError
-from pipeline.params import Section
-from pipeline.storage.files import file_digest, leaves
-from pipeline.storage.scene_names import check_video_id, parse_scene_name
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import file_digest, leaves
+from pipeline.ground.params import Section
+from pipeline.ground.workspace import Workspace
+from pipeline.scenes.names import check_video_id, parse_scene_name
 from schemas.rejected_scenes import Reason, Rejection
 
 LOG = logging.getLogger(__name__)

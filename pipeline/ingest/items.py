@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from pipeline.parallel import each
-from pipeline.params import ComputeParams
-from pipeline.storage.outs import StageOuts
-from pipeline.storage.tables import write_rejections
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.outs import StageOuts
+from pipeline.ground.parallel import each
+from pipeline.ground.params import ComputeParams
+from pipeline.ground.tables import write_rejections
+from pipeline.ground.workspace import Workspace
 from schemas.rejected_scenes import Reason, Rejection
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.ground.files import digest
+from pipeline.ground.workspace import Workspace
 from pipeline.ingest.inputs import (
     IngestParams,
     by_video,
@@ -15,9 +17,7 @@ from pipeline.ingest.inputs import (
     warn_of_orphans,
 )
 from pipeline.ingest.items import Item
-from pipeline.ingest.scene_table import Scene, cut_scenes, image_path, scenes_by_video
-from pipeline.storage.files import digest
-from pipeline.storage.workspace import Workspace
+from pipeline.scenes.cuts import Scene, cut_scenes, image_path, scenes_by_video
 from schemas.rejected_scenes import Reason, Rejection
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.errors import InputError
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import digest, replacing
+from pipeline.ground.workspace import Workspace
 from pipeline.ingest.inputs import IngestParams, content_digests, input_path, list_files
 from pipeline.ingest.items import Item, Made, Plan, in_parallel
-from pipeline.storage.files import digest, replacing
-from pipeline.storage.scene_names import SceneName, parse_scene_name
-from pipeline.storage.workspace import Workspace
+from pipeline.scenes.names import SceneName, parse_scene_name
 from schemas.rejected_scenes import Reason, Rejection
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.errors import InputError
-from pipeline.storage.images import ImageRefused, Pixels, encode, grey_pixels, rgb_pixels
-from pipeline.storage.resizing import resize
+from pipeline.ground.errors import InputError
+from pipeline.pictures.reading import ImageRefused, Pixels, encode, grey_pixels, rgb_pixels
+from pipeline.pictures.resizing import resize
 from schemas.keywords import refusal
 from schemas.rejected_scenes import REMEDIES, Reason
 

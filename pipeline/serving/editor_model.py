@@ -13,10 +13,10 @@ import pandas as pd
 from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from pipeline.errors import InputError
+from pipeline.ground.errors import InputError
+from pipeline.ground.workspace import Workspace
 from pipeline.serving.edit_requests import as_text, read_requests
 from pipeline.serving.served_editor import ServedEditor
-from pipeline.storage.workspace import Workspace
 
 
 class EditorModel(PythonModel):

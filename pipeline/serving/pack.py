@@ -12,12 +12,12 @@ import pipeline
 import schemas
 from pipeline.attention.predictor import CONFIG, WEIGHTS
 from pipeline.diffusion.backbone import INDEX, backbone_files, backbone_folder
-from pipeline.diffusion.controlnet import CONTROLNET
-from pipeline.editing.settings import EditParams
-from pipeline.params import ModelParams, load_image_size
-from pipeline.storage.files import digest, link_or_copy, tree_digest, write_text
-from pipeline.storage.workspace import MARKER, Workspace
-from pipeline.variants.settings import VariantParams
+from pipeline.editing.params import EditParams
+from pipeline.ground.artefacts import CONTROLNET
+from pipeline.ground.files import digest, link_or_copy, tree_digest, write_text
+from pipeline.ground.params import ModelParams, load_image_size
+from pipeline.ground.workspace import MARKER, Workspace
+from pipeline.heatmaps.params import VariantParams
 
 CODE = tuple(Path(package.__path__[0]) for package in (pipeline, schemas))
 """The packages that travel with the model, so that it is served from any folder."""

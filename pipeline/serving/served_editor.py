@@ -10,21 +10,21 @@ from typing import NamedTuple
 
 import torch
 
-from pipeline.attention.pictures import tensor_of
 from pipeline.editing.loading import load_models, make_editor
+from pipeline.editing.params import EditParams
 from pipeline.editing.prepare import chunks
 from pipeline.editing.scene_edits import SceneTask, Wish, edit_scenes
-from pipeline.editing.settings import EditParams
-from pipeline.params import load_image_size
+from pipeline.ground.files import digest, write_bytes
+from pipeline.ground.params import load_image_size
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps import recipes as plan
+from pipeline.heatmaps.params import VariantParams
+from pipeline.heatmaps.rendering import Measured, Scene, render_scene
+from pipeline.pictures.reading import read_mask, read_rgb
+from pipeline.pictures.resizing import resize
+from pipeline.pictures.tensors import tensor_of
 from pipeline.serving.edit_requests import EditRequest
 from pipeline.serving.memory_cache import MemoryCache
-from pipeline.storage.files import digest, write_bytes
-from pipeline.storage.images import read_mask, read_rgb
-from pipeline.storage.resizing import resize
-from pipeline.storage.workspace import Workspace
-from pipeline.variants import plan
-from pipeline.variants.render import Measured, Scene, render_scene
-from pipeline.variants.settings import VariantParams
 
 ANSWER_FIELDS = {
     "edited_image": "string",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import InputError
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.errors import InputError
+from pipeline.ground.workspace import Workspace
 from pipeline.tracking.store import DEMO, EXPERIMENT, keep_quiet, open_store, tracking_uri
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pipeline.errors import InputError
-from pipeline.storage.files import file_digest, write_text
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import file_digest, write_text
+from pipeline.ground.workspace import Workspace
 from pipeline.tracking.models import TrackedModel, log_model
 from pipeline.tracking.store import (
     DEMO,

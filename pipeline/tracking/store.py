@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.storage.files import file_digest
-from pipeline.storage.workspace import TRACKED, Workspace
+from pipeline.ground.files import file_digest
+from pipeline.ground.workspace import TRACKED, Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

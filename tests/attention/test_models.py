@@ -11,8 +11,8 @@ import torch
 from sklearn.datasets import load_sample_image
 
 from pipeline.attention.models import NAMES, load_attention_model
-from pipeline.attention.pictures import pixels_of, tensor_of
-from pipeline.errors import ParamsError
+from pipeline.ground.errors import ParamsError
+from pipeline.pictures.tensors import pixels_of, tensor_of
 
 INSTALLED = importlib.util.find_spec("mediaattention") is not None
 OWN = ("centre_surround", "spectral_residual")

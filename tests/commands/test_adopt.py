@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands import adopt
-from pipeline.errors import UserFilesError
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.errors import UserFilesError
+from pipeline.ground.workspace import Workspace
 
 MINE = "keyword_masks/70000/70000-Scene-001-01.png"
 THERE = f"data/import/{MINE}"

@@ -13,10 +13,10 @@ from scene_trees import write_scene_tree
 
 from pipeline import cli
 from pipeline.commands.check import check, in_words
-from pipeline.storage.files import write_bytes
-from pipeline.storage.images import encode
-from pipeline.storage.tables import write_rejections
-from pipeline.storage.workspace import Workspace
+from pipeline.ground.files import write_bytes
+from pipeline.ground.tables import write_rejections
+from pipeline.ground.workspace import Workspace
+from pipeline.pictures.reading import encode
 from schemas.rejected_scenes import REMEDIES, Reason
 
 PARAMS = """\

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from scene_trees import draw_scene
 
-from pipeline import attention_heatmap, cli, keyword_masks, scene_cuts, validate
-from pipeline.storage.files import write_bytes
-from pipeline.storage.images import encode
-from pipeline.storage.workspace import Workspace
+from pipeline import cli
+from pipeline.ground.files import write_bytes
+from pipeline.ground.workspace import Workspace
+from pipeline.pictures.reading import encode
+from pipeline.stages.attention_heatmap import stage as attention_heatmap
+from pipeline.stages.keyword_masks import stage as keyword_masks
+from pipeline.stages.scene_cuts import stage as scene_cuts
+from pipeline.stages.validate import stage as validate
 
 VIDEO = "7123456789012345678"
 NAME = f"{VIDEO}/{VIDEO}-Scene-00"

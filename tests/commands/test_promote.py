@@ -2,13 +2,13 @@ import pytest
 from tiny_editor import register_controlnet, write_controlnet, write_gate, write_tiny_editor
 
 from pipeline.commands import promote
-from pipeline.diffusion.controlnet import CONTROLNET, WEIGHTS
-from pipeline.errors import InputError
-from pipeline.evaluate import GATE
-from pipeline.storage.files import write_bytes
-from pipeline.storage.workspace import Workspace
+from pipeline.diffusion.controlnet import WEIGHTS
+from pipeline.ground.artefacts import CONTROLNET, GATE
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import write_bytes
+from pipeline.ground.workspace import Workspace
+from pipeline.stages.train.stage import REGISTERED
 from pipeline.tracking.store import tracking_uri
-from pipeline.train import REGISTERED
 
 
 @pytest.fixture

@@ -39,10 +39,10 @@ from demo.make_corpus import (
 )
 from demo.products import PRODUCT_CLASSES, product_shape
 from demo.scenes import sample_ad_style
-from pipeline.errors import UserFilesError
-from pipeline.keywords import read_keywords
-from pipeline.params import ComputeParams
-from pipeline.splits import TEST, TRAIN, split_of
+from pipeline.ground.errors import UserFilesError
+from pipeline.ground.params import ComputeParams
+from pipeline.scenes.keywords import read_keywords
+from pipeline.scenes.split import TEST, TRAIN, split_of
 from schemas.annotations import Annotation
 from schemas.fixations import FIXATIONS_TABLE
 from schemas.rejected_scenes import Reason

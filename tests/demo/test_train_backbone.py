@@ -26,7 +26,7 @@ from demo.backbone.text import make_text_encoder, make_tokenizer, tokenize
 from demo.backbone.training import Schedule, fit
 from demo.products import PRODUCT_CLASSES
 from demo.train_backbone import Recipe, train_backbone
-from pipeline.errors import ParamsError, UserFilesError
+from pipeline.ground.errors import ParamsError, UserFilesError
 
 SIZE = (64, 32)
 TINY = Recipe(

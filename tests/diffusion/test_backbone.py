@@ -7,7 +7,7 @@ import torch
 from tiny_backbone import save_tiny_backbone
 
 from pipeline.diffusion.backbone import Backbone, backbone_digest, load_backbone
-from pipeline.errors import InputError, ParamsError
+from pipeline.ground.errors import InputError, ParamsError
 
 
 @pytest.fixture(scope="module")

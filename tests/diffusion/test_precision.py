@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pipeline.diffusion.precision import autocast, half_type
-from pipeline.training.run import training_precision
+from pipeline.stages.train.run import training_precision
 
 CPU = torch.device("cpu")
 

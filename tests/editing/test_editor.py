@@ -11,8 +11,8 @@ from torch.nn import functional
 from pipeline.diffusion import precision
 from pipeline.editing.cache import TensorCache
 from pipeline.editing.editor import Ask, Edited, Prepared, Scene, SceneEditor
-from pipeline.editing.regions import feathered_region
-from pipeline.editing.settings import EditParams
+from pipeline.editing.params import EditParams
+from pipeline.scenes.regions import feathered_region
 
 SIZE = (48, 32)
 MASK = np.zeros(SIZE, bool)

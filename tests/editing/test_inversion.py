@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.editing.ddim import Level, noise_levels
+from pipeline.diffusion.ddim import Level, noise_levels
 from pipeline.editing.inversion import invert
 
 LEVELS = noise_levels(torch.cos(torch.linspace(0.01, 1.5, 100)) ** 2, 0.7, 4)

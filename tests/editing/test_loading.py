@@ -2,8 +2,8 @@ from tiny_editor import write_tiny_editor
 
 from pipeline.editing.cache import TensorCache
 from pipeline.editing.loading import current_editor_key, load_models, make_editor
-from pipeline.editing.settings import EditParams
-from pipeline.storage.workspace import Workspace
+from pipeline.editing.params import EditParams
+from pipeline.ground.workspace import Workspace
 
 
 def key_of_editor(workspace: Workspace) -> str:

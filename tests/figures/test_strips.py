@@ -8,10 +8,11 @@ import torch
 from scene_trees import write_scene_tree
 from torch.utils.data import default_collate
 
-from pipeline.figures.strips import EDITED, batch_strips, edit_strips, scene_strips
-from pipeline.storage.files import write_bytes
-from pipeline.storage.images import encode
-from pipeline.training.dataset import VideoSceneDatasetV3
+from pipeline.figures.strips import batch_strips, edit_strips, scene_strips
+from pipeline.ground.artefacts import EDITED
+from pipeline.ground.files import write_bytes
+from pipeline.learning.dataset import VideoSceneDatasetV3
+from pipeline.pictures.reading import encode
 
 
 def test_a_batch_is_shown_as_its_tensors_are(tmp_path) -> None:

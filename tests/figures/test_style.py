@@ -9,7 +9,7 @@ from PIL import Image
 from pipeline.figures.contact_sheet import Strip, Tile, coloured, draw_contact_sheet, outlined
 from pipeline.figures.share_plot import draw_shares
 from pipeline.figures.style import STYLES, rgb, style_of
-from pipeline.variants.settings import SEVEN
+from pipeline.heatmaps.params import SEVEN
 
 
 def test_every_variant_has_a_colour_of_its_own() -> None:

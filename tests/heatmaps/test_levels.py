@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from pipeline.heatmaps.algebra import modify_heatmap, reachable_share
 from pipeline.heatmaps.levels import LevelMap
 from pipeline.heatmaps.placebo import redistribute_background, scale_background
-from pipeline.storage.images import to_levels
+from pipeline.pictures.reading import to_levels
 
 properties = settings(max_examples=150, deadline=None)
 

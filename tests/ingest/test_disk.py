@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -14,8 +13,9 @@ from ingest_inputs import tree
 from stage_inputs import INPUTS, PARAMS
 
 from pipeline import cli
-from pipeline.storage.files import write_text
-from pipeline.storage.workspace import Workspace
+from pipeline.ground import artefacts
+from pipeline.ground.files import write_text
+from pipeline.ground.workspace import Workspace
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def run(stage: str, workspace: Workspace, capsys: pytest.CaptureFixture[str]) ->
 
 
 def outs(stage: str, workspace: Workspace) -> dict[str, bytes]:
-    folder = workspace.path(importlib.import_module(f"pipeline.{stage}").OUTS[0])
+    folder = workspace.path(artefacts.OUTS[stage][0])
     return tree(folder) if folder.is_dir() else {folder.name: folder.read_bytes()}
 
 
@@ -90,7 +90,7 @@ def test_an_out_that_may_not_be_written_is_named_and_the_stage_goes_on_later(
     """As the user that runs the tests, whoever it is; no file system is mounted for it."""
     INPUTS[stage](workspace, 2)
     write_text(workspace.path("params.yaml"), PARAMS)
-    out = workspace.path(importlib.import_module(f"pipeline.{stage}").OUTS[0])
+    out = workspace.path(artefacts.OUTS[stage][0])
     folder = out.parent if out.suffix else out
     with monkeypatch.context() as patch:
         lock(folder, patch)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import InputError
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import file_digest, write_text
+from pipeline.ground.workspace import Workspace
 from pipeline.ingest.inputs import by_video, content_digests, list_files
-from pipeline.storage.files import file_digest, write_text
-from pipeline.storage.workspace import Workspace
 from schemas.rejected_scenes import Reason
 
 

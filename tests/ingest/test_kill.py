@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
 import subprocess
 import sys
@@ -16,9 +15,12 @@ from dvc_repository import OURS, DvcRepository, kill, stages
 from ingest_inputs import tree
 from stage_inputs import INPUTS, PARAMS
 
-from pipeline.storage.files import write_text
-from pipeline.storage.tables import write_rejections
-from pipeline.storage.workspace import Workspace
+from pipeline.ground import artefacts
+from pipeline.ground.artefacts import OUTS
+from pipeline.ground.files import write_text
+from pipeline.ground.tables import write_rejections
+from pipeline.ground.workspace import Workspace
+from pipeline.registry import module_of
 
 STAGES = ("scene_cuts", "keyword_masks", "attention_heatmap", "variant")
 """Those that put their files in place one item at a time; validate follows below."""
@@ -43,7 +45,7 @@ def prepared(stage: str, workspace: Workspace, whole: Path) -> Workspace:
     INPUTS[stage](workspace, 20)
     write_text(workspace.path("params.yaml"), PARAMS)
     shutil.copytree(workspace.root, whole)
-    importlib.import_module(f"pipeline.{stage}").main(Workspace(whole))
+    module_of(stage).main(Workspace(whole))
     return Workspace(whole)
 
 
@@ -57,19 +59,19 @@ def test_a_killed_run_goes_on_to_the_same_result(
     workspace: Workspace, tmp_path: Path, stage: str
 ) -> None:
     whole = prepared(stage, workspace, tmp_path / "whole")
-    module = importlib.import_module(f"pipeline.{stage}")
-    total = len(made(whole, module.OUTS[0]))
+    module = module_of(stage)
+    total = len(made(whole, OUTS[stage][0]))
 
     process = start(stage, workspace)
-    next(None for _ in instants() if len(made(workspace, module.OUTS[0])) >= total // 4)
+    next(None for _ in instants() if len(made(workspace, OUTS[stage][0])) >= total // 4)
     kill(process)
-    at_the_kill = made(workspace, module.OUTS[0])
+    at_the_kill = made(workspace, OUTS[stage][0])
     assert total // 4 <= len(at_the_kill) < total
 
     module.main(workspace)
-    assert same_outs(module.OUTS, workspace, whole)
+    assert same_outs(OUTS[stage], workspace, whole)
     # All but the video that was being put in place when the kill came.
-    after = made(workspace, module.OUTS[0])
+    after = made(workspace, OUTS[stage][0])
     of_one_video = 21 if stage == "variant" else 3
     assert sum(after[name] == at for name, at in at_the_kill.items()) >= (
         len(at_the_kill) - of_one_video
@@ -81,15 +83,15 @@ def test_a_killed_validation_goes_on_to_the_same_result(
     workspace: Workspace, tmp_path: Path, reached: str
 ) -> None:
     """It is killed while it measures, and while it writes: its files come into place as one."""
-    from pipeline import validate
+    from pipeline.stages.validate import stage as validate
 
     whole = prepared("validate", workspace, tmp_path / "whole")
     process = start("validate", workspace)
     next(None for _ in instants() if (workspace.state / reached).exists())
     kill(process)
-    assert not workspace.path(validate.SCENES).exists()
+    assert not workspace.path(artefacts.SCENES).exists()
     validate.main(workspace)
-    tables = (validate.SCENES, validate.REFUSED, validate.SUMMARY)
+    tables = (artefacts.SCENES, artefacts.REJECTED, artefacts.VALIDATION_SUMMARY)
     assert all(
         workspace.path(table).read_bytes() == whole.path(table).read_bytes() for table in tables
     )

@@ -22,11 +22,11 @@ import pytest
 from tiny_editor import register_controlnet, write_controlnet, write_tiny_editor
 
 from pipeline.commands import promote
+from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.algebra import requested_share
+from pipeline.pictures.reading import encode, rgb_pixels
 from pipeline.serving.edit_requests import as_text, example_row
 from pipeline.serving.served_editor import ANSWER_FIELDS, EditAnswer
-from pipeline.storage.images import encode, rgb_pixels
-from pipeline.storage.workspace import Workspace
 
 SIZE = (64, 40)
 CHAMPION = f"models:/{promote.EDITOR}@{promote.ALIAS}"

@@ -1,0 +1,62 @@
+"""Section `edit` of params.yaml: how scenes are inverted, redrawn and guided."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import Field
+
+from pipeline.ground.artefacts import PREDICTOR
+from pipeline.ground.params import Section
+
+Region: TypeAlias = Literal["keyword", "background"]
+Part: TypeAlias = Literal["all", "train", "val", "test"]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Strength = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class EditParams(Section):
+    """How scenes are inverted, redrawn and guided."""
+
+    name: ClassVar[str] = "edit"
+
+    videos: Part = "all"
+    """Whose scenes are edited: all, or one part of the split."""
+    region: Region = "keyword"
+    """What boosts and reductions redraw: the product, or everything else (product kept)."""
+    depth: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """How far into the noise a scene is inverted, as a fraction of the schedule."""
+    steps: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Steps of the inversion, and of the way back."""
+    refinements: Annotated[int, Field(ge=1, le=20)] = 3
+    """Model evaluations for each step of the inversion; more come nearer to an exact one."""
+    control_strength: Strength = 2.0
+    """Control guidance: 1 follows the modified control plainly, more exaggerates it, 0 is off."""
+    gradient_strength: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Gradient guidance: the part of the way to the dose, as the guide sees it, at each step."""
+    gradient_steps: Annotated[int, Field(ge=0)] = 5
+    """How many of the steps it guides, the least noisy ones: in deep noise it has little to see."""
+    least_decoder_fit: Annotated[float, Field(le=1, allow_inf_nan=False)] = 0.8
+    """The decoder's gradient comes from a linear map where that explains at least so much (R²) of
+    what the decoder does to a scene, else from the decoder itself, which takes longer; 1 always."""
+    guide: str = PREDICTOR
+    """Attention model of gradient guidance and calibration: a folder or a model's name."""
+    calibrate: bool = True
+    """Search, per scene, the strength at which the guide sees the dose; else use `strength`."""
+    strength: Strength = 1.0
+    """Factor on the requested change (and on control guidance) where nothing is calibrated."""
+    strength_limit: Positive = 2.0
+    """Calibration goes no further than this: beyond, the picture breaks (decision 0004)."""
+    tolerance: Positive = 0.04
+    """Calibration stops within this relative error of the share; 5 % is still `reached`."""
+    feather_px: Annotated[float, Field(ge=0, le=100)] = 2.0
+    """Width, in pixels at `image_size`, over which an edit fades out at its region's border."""
+    half_precision: bool = True
+    """Run the models in 16 bits where the device has fast arithmetic for them (decision 0004)."""
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Redraws at a time; it changes no result beyond rounding."""
+    cache_gb: Annotated[float, Field(ge=0)] = 10.0
+    """Room for inversions and edits under .gazeshift/cache, shared with queued runs; the oldest go
+    first."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of torch; a deterministic redraw draws no numbers, a guide of one's own may."""

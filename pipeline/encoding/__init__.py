@@ -1,1 +1,0 @@
-"""Scenes as the frozen models see them, computed once."""

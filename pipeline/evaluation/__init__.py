@@ -1,1 +1,0 @@
-"""Proving or disproving an edit: statistics, measurements, the judge, the gate."""

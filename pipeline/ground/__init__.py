@@ -1,0 +1,1 @@
+"""What everything stands on: the workspace, files, outs, params, processes, errors."""

@@ -1,0 +1,280 @@
+"""The outs of a stage: exactly the files of this run's plan, each remade only when its key changed.
+
+DVC would empty a stage's outs before each run, which loses what a long stage had finished when it
+was killed, and whatever a user had put there. So our outs are `persist: true` and kept here:
+
+* work is divided into *items* (a video, a scene), each with a key that names all it depends on;
+* finished files wait in a staging folder; they are recorded with their hash, then renamed into
+  place, so that a killed run leaves neither a half file nor one that it does not know;
+* a file is deleted or replaced only if this record, or DVC's cache, says that it can be made again.
+  Any other file is the user's: the stage refuses to run and names the remedy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import yaml
+
+from pipeline.ground.artefacts import OUTS
+from pipeline.ground.errors import UserFilesError
+from pipeline.ground.files import file_digest
+from pipeline.ground.workspace import Workspace
+
+_JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
+_TABLES = """
+CREATE TABLE IF NOT EXISTS items (item TEXT PRIMARY KEY, key TEXT NOT NULL, result TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, item TEXT NOT NULL, size INTEGER, mtime_ns INTEGER, digest TEXT);
+CREATE INDEX IF NOT EXISTS files_of_item ON files (item);
+"""
+# Temporary tables, which take less memory than sets of 1,400,000 paths.
+_STOCK = """
+CREATE TEMP TABLE present (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE kept (item TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_WHOLE_ITEMS = """
+SELECT item, key FROM items WHERE NOT EXISTS (
+    SELECT 1 FROM files WHERE files.item = items.item AND path NOT IN (SELECT path FROM present))
+"""
+_LEFT_OVER = """
+SELECT path FROM present JOIN files USING (path) WHERE item NOT IN (SELECT item FROM kept)
+"""
+
+
+class _File(NamedTuple):
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+class StageOuts:
+    """The outs of one stage and the record of what it wrote there; a context manager.
+
+    Args:
+        workspace: the data root.
+        stage: name of the stage; its outs are those of `OUTS`, with a suffix a file, else a folder.
+    """
+
+    def __init__(self, workspace: Workspace, stage: str) -> None:
+        self.workspace = workspace
+        self.stage = stage
+        self.outs = OUTS[stage]
+        self.staging = workspace.state / "staging" / stage
+        self._plan: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        shutil.rmtree(self.staging, ignore_errors=True)
+        self.staging.mkdir(parents=True)
+        for out in self.outs:
+            folder = self.workspace.path(out)
+            (folder.parent if Path(out).suffix else folder).mkdir(parents=True, exist_ok=True)
+        self._record = _open_record(self.workspace, self.stage)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._record.close()
+        shutil.rmtree(self.staging, ignore_errors=True)
+
+    def begin(self, keys: Mapping[str, str]) -> set[str]:
+        """Take up the plan {item: key}; return the items that must be made.
+
+        What is left over from other plans is deleted.
+
+        Raises:
+            UserFilesError: an out holds files that neither this stage nor DVC can give back.
+        """
+        record = self._record
+        foreign = _take_stock(self.workspace, self.outs, record)
+        _refuse(self.workspace, self.stage, foreign)
+        self._plan = dict(keys)
+        kept = _kept(keys, record)
+        record.executemany("INSERT INTO kept VALUES (?)", ((item,) for item in kept))
+        for path in chain(foreign, (path for (path,) in record.execute(_LEFT_OVER))):
+            self.workspace.path(path).unlink()
+        with record:
+            for table in ("files", "items"):
+                record.execute(f"DELETE FROM {table} WHERE item NOT IN (SELECT item FROM kept)")
+        self._drop_empty_folders()
+        return set(keys) - kept
+
+    def accept(self, item: str, paths: Iterable[str] = (), result: Any = None) -> None:
+        """Record an item as made and move its files from the staging folder into place.
+
+        Args:
+            item: an item of the plan.
+            paths: its files, relative to the root; each lies under `staging` at that same path.
+            result: anything JSON can hold; `results` gives it back in this and later runs.
+        """
+        paths = list(paths)
+        rows = []
+        for path in paths:
+            staged = self.staging / path
+            status = staged.stat()
+            rows.append((path, item, status.st_size, status.st_mtime_ns, file_digest(staged)))
+        with self._record:
+            self._record.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
+            self._record.execute(
+                "INSERT OR REPLACE INTO items VALUES (?, ?, ?)",
+                (item, self._plan[item], json.dumps(result)),
+            )
+        for path in paths:
+            target = self.workspace.path(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(self.staging / path, target)
+
+    def results(self) -> Iterator[tuple[str, Any]]:
+        """Yield (item, result) of all items of the plan that are made, in the plan's order."""
+        for item in self._plan:
+            row = self._record.execute("SELECT result FROM items WHERE item = ?", (item,))
+            for (result,) in row:
+                yield item, json.loads(result)
+
+    def _drop_empty_folders(self) -> None:
+        for out in self.outs:
+            for folder, _, _ in os.walk(self.workspace.path(out), topdown=False):
+                if Path(folder) != self.workspace.path(out) and not os.listdir(folder):
+                    os.rmdir(folder)
+
+
+def foreign_files(workspace: Workspace, stage: str) -> list[str]:
+    """Return the files in a stage's outs that neither the stage nor DVC can give back, sorted."""
+    record = _open_record(workspace, stage)
+    try:
+        foreign = _take_stock(workspace, OUTS[stage], record)
+    finally:
+        record.close()
+    return sorted(foreign - _in_dvc_cache(workspace, stage, foreign))
+
+
+def is_made(workspace: Workspace, stage: str, keys: Mapping[str, str]) -> bool:
+    """Return whether a run with the plan {item: key} would find everything made.
+
+    The record is read as it lies, without a lock: on a shared file system another machine's process
+    may be at work with it.
+    """
+    path = workspace.state / f"{stage}.sqlite"
+    if not path.is_file():
+        return False
+    record = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
+    try:
+        _take_stock(workspace, OUTS[stage], record)
+        return _kept(keys, record) == set(keys)
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        record.close()
+
+
+def _kept(keys: Mapping[str, str], record: sqlite3.Connection) -> set[str]:
+    """Return the items of a plan that are made: by that key, and no file of theirs has changed."""
+    return {item for item, key in record.execute(_WHOLE_ITEMS) if keys.get(item) == key}
+
+
+def _open_record(workspace: Workspace, stage: str) -> sqlite3.Connection:
+    workspace.state.mkdir(parents=True, exist_ok=True)
+    record = sqlite3.connect(workspace.state / f"{stage}.sqlite")
+    # A kill loses nothing that was committed; only a power cut can, and then items are made again.
+    record.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; {_TABLES}")
+    return record
+
+
+def _take_stock(
+    workspace: Workspace, outs: tuple[str, ...], record: sqlite3.Connection
+) -> set[str]:
+    """Note which files in the outs are as this stage wrote them; return the paths of the others."""
+    record.executescript(_STOCK)
+    foreign: set[str] = set()
+    for path in _walk(workspace, outs):
+        select = "SELECT size, mtime_ns, digest FROM files WHERE path = ?"
+        try:
+            known = record.execute(select, (path,)).fetchone()
+        except UnicodeEncodeError:  # a name that is no UTF-8, so no stage's
+            known = None
+        if _unchanged(workspace.path(path), _File(*known) if known else None):
+            record.execute("INSERT INTO present VALUES (?)", (path,))
+        else:
+            foreign.add(path)
+    # Ends the transaction that the first INSERT began, before its snapshot of the record is old.
+    record.commit()
+    return foreign
+
+
+def _unchanged(path: Path, file: _File | None) -> bool:
+    if file is None or path.is_symlink():
+        return False
+    status = path.stat()
+    if (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns):
+        return True
+    return status.st_size == file.size and file_digest(path) == file.digest
+
+
+def _walk(workspace: Workspace, outs: tuple[str, ...]) -> Iterator[str]:
+    for out in outs:
+        start = workspace.path(out)
+        if start.is_file() or start.is_symlink():
+            yield out
+        for folder, subfolders, names in os.walk(start):
+            links = [name for name in subfolders if os.path.islink(os.path.join(folder, name))]
+            for name in names + links:
+                path = Path(folder, name)
+                if name in _JUNK:
+                    path.unlink()
+                else:
+                    yield workspace.relative(path)
+
+
+def _refuse(workspace: Workspace, stage: str, foreign: set[str]) -> None:
+    lost = sorted(foreign - _in_dvc_cache(workspace, stage, foreign))
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise UserFilesError(
+            f"{stage}: {lost[0]}{more} was not made by this stage, and a run would delete it. "
+            f"Run `gazeshift adopt {stage}`: it moves such files to data/import/, and says how to "
+            "use them. Nothing has been changed."
+        )
+
+
+def _in_dvc_cache(workspace: Workspace, stage: str, paths: set[str]) -> set[str]:
+    """Return those of `paths` that are as dvc.lock says, with their content in DVC's cache."""
+    lock = workspace.path("dvc.lock")
+    if not paths or not lock.is_file():
+        return set()
+    entry = (yaml.safe_load(lock.read_text()).get("stages") or {}).get(stage) or {}
+    objects = _dvc_cache(workspace)
+    locked: dict[str, str] = {}
+    for out in entry.get("outs", ()):
+        if not out["md5"].endswith(".dir"):
+            locked[out["path"]] = out["md5"]
+        elif (listing := objects / out["md5"][:2] / out["md5"][2:]).is_file():
+            for file in json.loads(listing.read_text()):
+                locked[f"{out['path']}/{file['relpath']}"] = file["md5"]
+    return {
+        path
+        for path in paths
+        if (md5 := locked.get(path))
+        and (objects / md5[:2] / md5[2:]).is_file()
+        and hashlib.md5(workspace.path(path).read_bytes(), usedforsecurity=False).hexdigest() == md5
+    }
+
+
+def _dvc_cache(workspace: Workspace) -> Path:
+    command = [sys.executable, "-m", "dvc", "cache", "dir"]
+    answer = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True)
+    return Path(workspace.root, answer.stdout.strip() or ".dvc/cache") / "files" / "md5"

@@ -1,0 +1,122 @@
+"""Section `variant` of params.yaml: which variants there are, and how their heatmaps are made."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pipeline.ground.params import Section
+
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Factor = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Region: TypeAlias = Literal["keyword", "background"]
+WindowName: TypeAlias = Literal["early", "middle", "late", "all"]
+Window: TypeAlias = WindowName | tuple[Fraction, Fraction]
+
+SEVEN = (
+    "baseline",
+    "early_boost",
+    "middle_boost",
+    "late_boost",
+    "full_boost",
+    "reduction",
+    "placebo",
+)
+"""The variants that every video has, in the order of tables and pictures."""
+
+_VARIANT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class ExtraVariant(BaseModel):
+    """A variant of the user's own, defined by window, region and factor."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    window: Window = "all"
+    """`early`, `middle`, `late`, `all`, or [start, end] as fractions of the video's scenes."""
+    region: Region = "keyword"
+    """Whose attention is multiplied: the keyword's, or everything else's."""
+    alpha: Factor
+    """The factor."""
+
+    @model_validator(mode="after")
+    def _window_is_not_empty(self) -> Self:
+        if isinstance(self.window, tuple) and self.window[0] >= self.window[1]:
+            raise ValueError(f"window {list(self.window)} must be [start, end] with start < end")
+        return self
+
+
+class VariantParams(Section):
+    """Which variants there are, and how their heatmaps are made."""
+
+    name: ClassVar[str] = "variant"
+
+    alpha: Factor = 1.5
+    """Factor on attention in the keyword region of the four boosts; the total stays, so it is the
+    odds of attention on the product that are multiplied."""
+    reduction_alpha: Factor = 0.5
+    """The same factor for `reduction`."""
+    target_share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Instead of `alpha`: the share that each boosted scene is to have; its factor is solved."""
+    on_clip: Literal["cap", "solve"] = "cap"
+    """Where values meet 1: `cap` falls short of the dose, `solve` finds the factor for it."""
+    placebo: Literal["redistribute", "scale"] = "redistribute"
+    """`redistribute` within the background, or the method's older definition, `scale`."""
+    placebo_match: bool = True
+    """Make the placebo change the map as much as full_boost does; else use `placebo_alpha`."""
+    placebo_alpha: Factor = 1.2
+    """Factor on the background where `placebo` is `scale` or `placebo_match` is false."""
+    windows: Literal["thirds", "halves"] | tuple[Fraction, Fraction, Fraction] = "thirds"
+    """Windows early, middle, late: `thirds`; `halves` (the first, the central and the last half, so
+    they overlap); or three fractions of the video's scenes that add up to 1."""
+    temporal_smoothing: Annotated[float, Field(ge=0, le=100)] = 0
+    """Sigma, in scenes, of a Gaussian over neighbouring scenes' factors; 0 is off."""
+    keywords: Literal["first", "union"] | Annotated[int, Field(ge=0)] = "first"
+    """Whose mask is the region: the first keyword's, all of them, or keyword_list[N]'s."""
+    extra: dict[str, ExtraVariant] = Field(default_factory=dict)
+    """Further variants: `{name: {window, region, alpha}}`."""
+    format: Literal["jpg", "png"] = "jpg"
+    """File type of the maps; png is lossless, about twice the size and slower to write."""
+    quality: Annotated[int, Field(ge=50, le=100)] = 98
+    """JPEG quality; below 95 the file's share strays from the planned one (docs/decisions)."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Chooses the half of the background that the placebo raises, scene by scene."""
+    sample_videos: Literal["all"] | Annotated[int, Field(ge=0)] = 4
+    """How many videos get pictures: under reports/variant/figures and in MLflow."""
+
+    @field_validator("extra")
+    @classmethod
+    def _names_are_path_safe(cls, extra: dict[str, ExtraVariant]) -> dict[str, ExtraVariant]:
+        for name in extra:
+            if name in SEVEN:
+                raise ValueError(f"{name!r} is one of the seven variants; choose another name")
+            if _VARIANT_NAME.fullmatch(name) is None:
+                raise ValueError(
+                    f"{name!r} becomes a folder's name: use lower-case letters, digits and '_', "
+                    "beginning with a letter, at most 64"
+                )
+        return extra
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        if isinstance(self.windows, tuple) and abs(sum(self.windows) - 1) > 1e-6:
+            raise ValueError(
+                f"windows: three fractions must add up to 1, found {sum(self.windows):g}"
+            )
+        if self.placebo == "redistribute" and not self.placebo_match and self.placebo_alpha < 1:
+            raise ValueError(
+                f"placebo_alpha: redistribute raises half of the background, so it must be >= 1, "
+                f"found {self.placebo_alpha:g}; use >= 1, or placebo: scale"
+            )
+        return self
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """All variants, in order."""
+        return (*SEVEN, *self.extra)
+
+    def map_params(self) -> dict[str, object]:
+        """Return what a map depends on besides what is asked of it, as JSON holds it."""
+        return self.model_dump(mode="json", include={"on_clip", "format", "quality"})

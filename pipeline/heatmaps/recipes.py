@@ -1,0 +1,141 @@
+"""Which scenes of a video a variant changes, and how: windows, factors, smoothing."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.heatmaps.algebra import alpha_for_share
+from pipeline.heatmaps.params import Region, VariantParams, Window
+
+Weights = NDArray[np.float64]
+
+
+class Recipe(NamedTuple):
+    """One variant of a video, before any of its scenes has been looked at."""
+
+    region: Region
+    alpha: float | None
+    """The factor inside the window; None: the one that gives `variant.target_share`."""
+    weights: Weights
+    """Per scene, how much of the factor applies: 1 inside the window, 0 outside, between on a ramp;
+    the scene's factor is `1 + weight*(alpha - 1)`."""
+    redistributes: bool = False
+    """Move attention within the background instead of multiplying a region's."""
+
+
+class Ask(NamedTuple):
+    """What a variant asks of one scene; equal asks make equal maps."""
+
+    region: Region = "keyword"
+    alpha: float = 1.0
+    """NaN where the target share is one that no factor gives."""
+    redistributes: bool = False
+
+
+def recipes(params: VariantParams, num_scenes: int) -> dict[str, Recipe]:
+    """Return {variant: recipe} for a video, in the order of `params.variants`."""
+
+    def weights(window: Window) -> Weights:
+        return window_weights(num_scenes, window, params.windows, params.temporal_smoothing)
+
+    boost = None if params.target_share is not None else params.alpha
+    everywhere = np.ones(num_scenes)
+    made = {
+        "baseline": Recipe("keyword", 1.0, np.zeros(num_scenes)),
+        "early_boost": Recipe("keyword", boost, weights("early")),
+        "middle_boost": Recipe("keyword", boost, weights("middle")),
+        "late_boost": Recipe("keyword", boost, weights("late")),
+        "full_boost": Recipe("keyword", boost, everywhere),
+        "reduction": Recipe("keyword", params.reduction_alpha, weights("middle")),
+        "placebo": Recipe("background", 1.0, everywhere, redistributes=True)
+        if params.placebo == "redistribute"
+        else Recipe("background", params.placebo_alpha, everywhere),
+    }
+    for name, extra in params.extra.items():
+        made[name] = Recipe(extra.region, extra.alpha, weights(extra.window))
+    return made
+
+
+def ask(recipe: Recipe, scene: int, share: float, target_share: float | None) -> Ask:
+    """Return what a recipe asks of the scene at this position of its video.
+
+    Args:
+        recipe: of the variant.
+        scene: position in the video, from 0.
+        share: the scene's own attention share, NaN if undefined.
+        target_share: `variant.target_share`.
+    """
+    weight = recipe.weights[scene].item()
+    if recipe.redistributes:
+        return Ask(recipe.region, 1.0, redistributes=True)
+    if weight == 0:
+        return Ask(recipe.region)
+    alpha = recipe.alpha
+    if alpha is None:
+        assert target_share is not None
+        alpha = float(alpha_for_share(share, target_share))
+    return Ask(recipe.region, 1 + weight * (alpha - 1))
+
+
+def window_weights(
+    num_scenes: int,
+    window: Window,
+    windows: str | tuple[float, float, float],
+    smoothing: float = 0,
+) -> Weights:
+    """Return the weight of a window for each scene of a video, in [0, 1].
+
+    Smoothing is a Gaussian over neighbouring scenes, cut at three sigma, with the video's first and
+    last scene standing for what would lie beyond. As it is linear, smoothing the weights is
+    smoothing the factors.
+
+    Args:
+        num_scenes: of the video.
+        window: name of the window, or [start, end] as fractions.
+        windows: `variant.windows`, what the names mean.
+        smoothing: sigma in scenes, 0 for none.
+    """
+    start, end = window_bounds(num_scenes, window, windows)
+    weights: Weights = np.zeros(num_scenes)
+    weights[start:end] = 1
+    if smoothing == 0 or end - start in (0, num_scenes):
+        return weights
+    radius = math.ceil(3 * smoothing)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / smoothing) ** 2)
+    padded = np.pad(weights, radius, mode="edge")
+    return np.clip(np.convolve(padded, kernel / kernel.sum(), mode="valid"), 0, 1)
+
+
+def window_bounds(
+    num_scenes: int, window: Window, windows: str | tuple[float, float, float]
+) -> tuple[int, int]:
+    """Return the scenes [start, end) of a window.
+
+    Thirds are `n // 3` scenes each, the remainder goes to the last; so with other fractions.
+    """
+    if window == "all":
+        return 0, num_scenes
+    if isinstance(window, tuple):
+        return _part(num_scenes, window[0]), _part(num_scenes, window[1])
+    if windows == "halves":
+        half = num_scenes // 2
+        middle = (num_scenes - half) // 2
+        bounds = {"early": (0, half), "middle": (middle, middle + half), "late": (half, num_scenes)}
+        return bounds[window]
+    parts = (1 / 3, 1 / 3, 1 / 3) if isinstance(windows, str) else windows
+    first, second = _part(num_scenes, parts[0]), _part(num_scenes, parts[1])
+    cuts = {
+        "early": (0, first),
+        "middle": (first, first + second),
+        "late": (first + second, num_scenes),
+    }
+    return cuts[window]
+
+
+def _part(num_scenes: int, fraction: float) -> int:
+    # A product such as 3*(1/3) must not fall short of its whole number by rounding.
+    return math.floor(num_scenes * fraction + 1e-9)

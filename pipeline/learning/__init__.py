@@ -1,0 +1,1 @@
+"""What is shared by all that learns and reads what was learned from."""

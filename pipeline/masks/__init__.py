@@ -1,1 +1,0 @@
-"""Keyword masks: from outlines that people drew, or from CLIPSeg."""

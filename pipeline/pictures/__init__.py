@@ -1,0 +1,1 @@
+"""Pictures: read under the contract, resized one way, compared, as tensors."""

@@ -1,0 +1,409 @@
+"""Reading and writing images under the contract: what converts exactly is taken, the rest refused.
+
+One door for every stage, so that what validation accepted is what the others see: decoded pixels
+after EXIF transposition, scenes as RGB, masks and heatmaps as 8-bit grey.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from pipeline.pictures.jpeg import Layout, damage, first_rows, read_layout
+from pipeline.pictures.png import Chunk, grey_levels, inflated, read_chunks
+from pipeline.pictures.resizing import resize
+from schemas.rejected_scenes import Reason
+
+Pixels = NDArray[np.uint8]
+
+MAX_PIXELS = 64_000_000
+"""Larger images are refused unread: 8000x8000 is far above any ad, far below a memory problem."""
+
+
+# By what a JPEG may be reduced in decoding, largest first. A picture must shrink by twice that, so
+# that the two ways to reduce average out.
+_REDUCTIONS = (4, 2)
+
+
+# So many headers are remembered, if they are no longer than that: pictures in pictures are not.
+_KNOWN, _KNOWN_BYTES = 64, 4096
+
+
+class ImageRefused(Exception):
+    """An image breaks the contract: `reason` is from the fixed list, `found` says what is there."""
+
+    def __init__(self, reason: Reason, found: str) -> None:
+        super().__init__(f"{reason.value}: {found}")
+        self.reason = reason
+        self.found = found
+
+    def __reduce__(self) -> tuple[type[ImageRefused], tuple[Reason, str]]:
+        return type(self), (self.reason, self.found)
+
+
+class _Header(NamedTuple):
+    """What is known of an image before its pixels are decoded.
+
+    Attributes:
+        width: as stored, in pixels.
+        height: likewise.
+        mode: Pillow's.
+        orientation: EXIF's; None where it says nothing.
+        comment: of a JPEG.
+    """
+
+    width: int
+    height: int
+    mode: str
+    orientation: int | None
+    comment: bytes | None
+
+    @classmethod
+    def of(cls, image: Image.Image) -> _Header:
+        """Read it from an image that was opened; a PNG is decoded for its orientation."""
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        return cls(image.width, image.height, image.mode, orientation, image.info.get("comment"))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) as displayed."""
+        on_its_side = self.orientation in (5, 6, 7, 8)
+        return (self.width, self.height) if on_its_side else (self.height, self.width)
+
+
+class _Opened(NamedTuple):
+    """A file whose header is read and whose pixels are not decoded yet."""
+
+    content: bytes
+    jpeg: _Header | None
+    """Of a sequential JPEG."""
+    layout: Layout | None
+    """Likewise."""
+    chunks: list[Chunk]
+    """Of a PNG."""
+
+    def is_plain_jpeg(self, mode: str) -> bool:
+        """Whether it is a sequential JPEG of that mode which lies as it is shown."""
+        return self.jpeg is not None and self.jpeg.mode == mode and self.jpeg.orientation is None
+
+    def header(self) -> _Header:
+        """Return the header of any image.
+
+        Raises:
+            ImageRefused: Pillow cannot read it.
+        """
+        return self.jpeg or _Header.of(_by_pillow(self.content))
+
+    def decode(self) -> Image.Image:
+        """Decode all pixels and apply the EXIF orientation.
+
+        Raises:
+            ImageRefused: the data end early or are damaged.
+        """
+        stored = inflated(self.chunks) if self.chunks else None
+        return decode(Image.open(BytesIO(stored)) if stored else _by_pillow(self.content))
+
+    def jpeg_pixels(self, colours: str, reduction: int = 1) -> Pixels | None:
+        """Decode a JPEG, at one `reduction`-th of its size; None where the decoder has a doubt."""
+        assert self.jpeg is not None
+        smaller = {
+            "min_height": -(-self.jpeg.height // reduction),
+            "min_width": -(-self.jpeg.width // reduction),
+            "min_factor": reduction,
+        }
+        try:
+            pixels = np.asarray(simplejpeg.decode_jpeg(self.content, colours, **smaller))
+        except ValueError:
+            return None
+        return pixels[..., 0] if colours == "GRAY" else pixels
+
+
+def open_image(content: bytes) -> Image.Image:
+    """Return the image with its header read and its pixels not yet decoded.
+
+    Raises:
+        ImageRefused: empty, no image, a format other than JPEG or PNG, too many pixels, or a
+            truncated or damaged file, as far as that shows without decoding.
+    """
+    return _by_pillow(_open(content).content)
+
+
+def _open(content: bytes) -> _Opened:
+    if not content:
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, "the file is empty")
+    if layout := read_layout(content):
+        start = content[: layout.data]
+        header = (_known_header if len(start) <= _KNOWN_BYTES else _jpeg_header)(start)
+        if found := damage(content, layout):
+            raise ImageRefused(Reason.UNREADABLE_IMAGE, f"damaged or truncated: {found}")
+        return _Opened(content, header, layout, [])
+    image = _by_pillow(content)
+    chunks = read_chunks(content) if image.format == "PNG" else []
+    if chunks is None:
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: a checksum is wrong")
+    return _Opened(content, None, None, chunks)
+
+
+def _jpeg_header(start: bytes) -> _Header:
+    """Return the header of a JPEG, from all that comes before its entropy-coded data."""
+    return _Header.of(_by_pillow(start))
+
+
+# Scenes that one program has written at one size have the same header, to the last byte.
+_known_header = lru_cache(_KNOWN)(_jpeg_header)
+
+
+def _by_pillow(content: bytes) -> Image.Image:
+    try:
+        image = Image.open(BytesIO(content), formats=("JPEG", "PNG"))
+    except Image.DecompressionBombError as error:
+        raise ImageRefused(Reason.IMAGE_TOO_LARGE, str(error)) from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, "not a readable JPEG or PNG") from error
+    if image.width * image.height > MAX_PIXELS:
+        found = f"{image.width}x{image.height} pixels, at most {MAX_PIXELS:,} allowed"
+        raise ImageRefused(Reason.IMAGE_TOO_LARGE, found)
+    return image
+
+
+def read_rgb(path: Path) -> Pixels:
+    """Return a scene as H×W×3 uint8 RGB, EXIF orientation applied.
+
+    Raises:
+        ImageRefused: unreadable, truncated, too large, or a mode that has no exact RGB form.
+        FileNotFoundError: there is no such file.
+    """
+    return rgb_pixels(path.read_bytes())
+
+
+def rgb_pixels(content: bytes) -> Pixels:
+    """Return a scene as H×W×3 uint8 RGB from the bytes of its file, as `read_rgb` does.
+
+    Raises:
+        ImageRefused: as in `read_rgb`.
+    """
+    opened = _open(content)
+    pixels = opened.jpeg_pixels("RGB") if opened.is_plain_jpeg("RGB") else None
+    return to_rgb(opened.decode()) if pixels is None else pixels
+
+
+def read_rgb_at(path: Path, size: tuple[int, int]) -> Pixels:
+    """Return a scene at `size` (height, width), as cheaply as it can be had.
+
+    A JPEG that shrinks at least fourfold is decoded at a half (or less) of its size, as its cosine
+    transform allows: within one grey level, on average, of `resize(read_rgb(path), size)`, which it
+    equals otherwise.
+
+    Raises:
+        ImageRefused: as in `read_rgb`.
+        FileNotFoundError: there is no such file.
+    """
+    opened = _open(path.read_bytes())
+    pixels = None
+    if opened.is_plain_jpeg("RGB"):
+        header = opened.header()
+        smallest = min(header.height / size[0], header.width / size[1])
+        reduction = next((each for each in _REDUCTIONS if 2 * each <= smallest), 1)
+        pixels = opened.jpeg_pixels("RGB", reduction)
+    if pixels is None:
+        pixels = to_rgb(opened.decode())
+    return np.asarray(resize(pixels, size), np.uint8)
+
+
+def read_grey(path: Path) -> Pixels:
+    """Return a mask or heatmap as H×W uint8, EXIF orientation applied.
+
+    Raises:
+        ImageRefused: unreadable, truncated, too large, or a mode that has no exact 8-bit grey form.
+        FileNotFoundError: there is no such file.
+    """
+    return grey_pixels(path.read_bytes())
+
+
+def grey_pixels(content: bytes) -> Pixels:
+    """Return a mask or heatmap as H×W uint8 from the bytes of its file, as `read_grey` does.
+
+    Raises:
+        ImageRefused: as in `read_grey`.
+    """
+    return grey_and_comment(content)[0]
+
+
+def grey_and_comment(content: bytes) -> tuple[Pixels, bytes | None]:
+    """Return the grey levels as `grey_pixels` does, and the comment that a JPEG may hold.
+
+    Raises:
+        ImageRefused: as in `read_grey`.
+    """
+    opened = _open(content)
+    levels = grey_levels(opened.chunks)
+    if opened.is_plain_jpeg("L"):
+        levels = opened.jpeg_pixels("GRAY")
+    if levels is None:
+        levels = to_grey(opened.decode())
+    return levels, opened.jpeg.comment if opened.jpeg else None
+
+
+def reread(content: bytes) -> Pixels:
+    """Return the levels of a grey image that `encode` has just written, as `read_grey` would."""
+    return np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE))
+
+
+def probe_rgb(content: bytes) -> tuple[int, int]:
+    """Return (height, width) of what `read_rgb` would give, and refuse whatever it would refuse.
+
+    Of a sequential JPEG only the first rows are decoded, and those only of the first file with the
+    same header: the rest is sound if its data end with the image (see `pipeline.pictures.jpeg`).
+    All other images are decoded.
+
+    Raises:
+        ImageRefused: as in `read_rgb`.
+    """
+    opened = _open(content)
+    if opened.jpeg is None or opened.layout is None:
+        height, width = to_rgb(opened.decode()).shape[:2]
+        return height, width
+    start = content[: opened.layout.data]
+    rows = _FirstRows(start, first_rows(content, opened.layout))
+    (_prove_known if len(start) <= _KNOWN_BYTES else _prove)(rows)
+    return opened.jpeg.size
+
+
+class _FirstRows:
+    """The first rows of a JPEG; equal to those of any file with the same header."""
+
+    def __init__(self, header: bytes, content: bytes) -> None:
+        self.header = header
+        self.content = content
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _FirstRows) and self.header == other.header
+
+    def __hash__(self) -> int:
+        return hash(self.header)
+
+
+def _prove(rows: _FirstRows) -> None:
+    """Decode a JPEG's first rows, which proves its tables sound.
+
+    Raises:
+        ImageRefused: as in `read_rgb`.
+    """
+    # By Pillow: the other decoder takes what follows the rows for damage.
+    to_rgb(decode(_by_pillow(rows.content)))
+
+
+_prove_known = lru_cache(_KNOWN)(_prove)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Return an image's (height, width) as displayed, EXIF orientation applied, from its header.
+
+    Raises:
+        ImageRefused: empty, no JPEG or PNG, or too large.
+        FileNotFoundError: there is no such file.
+    """
+    return _open(path.read_bytes()).header().size
+
+
+def decode(image: Image.Image) -> Image.Image:
+    """Decode all pixels and apply the EXIF orientation.
+
+    Raises:
+        ImageRefused: the data ends early or are damaged.
+    """
+    try:
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, f"damaged or truncated: {error}") from error
+    return image
+
+
+def to_rgb(image: Image.Image) -> Pixels:
+    """Return the RGB pixels of a decoded image where the conversion is exact.
+
+    Raises:
+        ImageRefused: CMYK, 16-bit, or a transparency that is used.
+    """
+    image = _opaque(image)
+    if image.mode in ("1", "L"):
+        image = image.convert("RGB")
+    if image.mode != "RGB":
+        raise ImageRefused(Reason.WRONG_IMAGE_MODE, f"mode {image.mode}, expected 8-bit RGB")
+    return np.asarray(image)
+
+
+def to_grey(image: Image.Image) -> Pixels:
+    """Return the grey levels of a decoded image where the conversion is exact.
+
+    Raises:
+        ImageRefused: colours, CMYK, transparency, or 16 bits that 8 bits cannot hold.
+    """
+    if image.mode.startswith("I;16") or image.mode == "I":
+        levels = np.asarray(image).astype(np.int64)
+        if (levels % 257).any() or levels.min() < 0 or levels.max() > 65535:
+            raise ImageRefused(Reason.WRONG_IMAGE_MODE, "16-bit levels that 8 bits cannot hold")
+        return (levels // 257).astype(np.uint8)
+    image = _opaque(image)
+    if image.mode == "1":
+        image = image.convert("L")
+    if image.mode == "RGB":
+        pixels = np.asarray(image)
+        if not (pixels == pixels[..., :1]).all():
+            raise ImageRefused(Reason.WRONG_IMAGE_MODE, "mode RGB with colours, expected grey")
+        return np.ascontiguousarray(pixels[..., 0])
+    if image.mode != "L":
+        raise ImageRefused(Reason.WRONG_IMAGE_MODE, f"mode {image.mode}, expected 8-bit grey")
+    return np.asarray(image)
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Drop a palette or an alpha channel that hides nothing."""
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.mode in ("RGBA", "LA"):
+        if image.getchannel("A").getextrema()[0] != 255:
+            raise ImageRefused(Reason.WRONG_IMAGE_MODE, "transparent pixels, expected opaque")
+        return image.convert(image.mode[:-1])
+    return image
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the keyword mask at `size` (height, width), True where the file's grey is over 0.5."""
+    return resize(read_grey(path), size) > 127
+
+
+def read_heatmap(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the attention heatmap at `size` (height, width), float32 in [0, 1]."""
+    return resize(read_grey(path), size).astype(np.float32) / np.float32(255)
+
+
+def to_levels(heatmap: NDArray) -> Pixels:
+    """Return a map in [0, 1] as 8-bit grey levels, rounded to nearest."""
+    return np.rint(np.clip(heatmap, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def encode(pixels: Pixels, suffix: str, quality: int = 95, comment: str = "") -> bytes:
+    """Return H×W grey or H×W×3 RGB pixels as a file of type `suffix` ("jpg" or "png").
+
+    JPEGs are written without chroma subsampling; only they take a `comment`.
+    """
+    if suffix == "jpg" and pixels.ndim == 2 and not comment:
+        # The same bytes as Pillow's, without its copies.
+        return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    file = BytesIO()
+    image = Image.fromarray(pixels)
+    if suffix == "png":
+        image.save(file, "PNG", compress_level=4)
+    else:
+        image.save(file, "JPEG", quality=quality, subsampling=0, comment=comment)
+    return file.getvalue()

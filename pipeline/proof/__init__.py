@@ -1,0 +1,1 @@
+"""Proving or disproving an edit: what must be reached, statistics, the gate."""

@@ -1,0 +1,124 @@
+"""The gate: the figures against what they must reach, in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.ground.artefacts import MANIFEST, SCENES
+from pipeline.ground.files import digest, file_digest
+from pipeline.ground.params import load_image_size, read_params
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.manifest import recorded_params
+from pipeline.heatmaps.params import VariantParams
+from pipeline.proof.params import PROOF_OF, Bounds, EvaluateParams
+
+
+def edited_with(workspace: Workspace, editor: str) -> dict[str, Any]:
+    """Return what `gate.json` names edits by: their editor's key, and what that leaves out."""
+    return {
+        "editor": editor,
+        "image_size": list(load_image_size(workspace)),
+        "maps": VariantParams.load(workspace).map_params(),
+    }
+
+
+def proved_on(workspace: Workspace) -> dict[str, str]:
+    """Return digests of what a proof is about: files ("" where missing) and sections of params."""
+    params = read_params(workspace)
+    sections = {name: digest(json.dumps(params.get(name))) for name in ("evaluate", "dose_curve")}
+    files = {"scenes": SCENES, "variants": MANIFEST, "judge": EvaluateParams.load(workspace).judge}
+    paths = {name: workspace.path(path) for name, path in files.items()}
+    return {
+        name: file_digest(path) if path.is_file() else "" for name, path in paths.items()
+    } | sections
+
+
+def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:
+    """Return what has changed since `gate.json` was written, in words."""
+    words = {
+        "scenes": SCENES,
+        "variants": "the variants",
+        "judge": "evaluate.judge",
+        "evaluate": "section evaluate of params.yaml",
+        "dose_curve": "section dose_curve of params.yaml",
+    }
+    known = gate.get("proved_on", {})
+    changed = [words[name] for name, now in proved_on(workspace).items() if known.get(name) != now]
+    manifest = workspace.path(MANIFEST)
+    if "the variants" not in changed and manifest.is_file():
+        made_with = json.loads(manifest.read_text(encoding="utf-8")).get("params")
+        if made_with != recorded_params(VariantParams.load(workspace)):
+            changed.append("section variant of params.yaml")
+    return changed
+
+
+def verdict(
+    metrics: Mapping[str, Any], gate: Mapping[str, Bounds], notes: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what `gate.json` holds.
+
+    Args:
+        metrics: the figures; None is a figure that could not be had, which fails.
+        gate: what each must reach.
+        notes: further words about a figure, by its name.
+
+    Returns:
+        `pass`; `verdict`, one sentence; `failed`, the proofs that failed; `checks`, one entry per
+        figure with `proof`, `metric`, `value`, `must`, `pass` and `words`.
+    """
+    checks = [
+        _check(name, metrics.get(name), bounds, notes.get(name, ""))
+        for name, bounds in gate.items()
+    ]
+    failures = [check for check in checks if not check["pass"]]
+    failed = list(dict.fromkeys(check["proof"] for check in failures))
+    if failures:
+        words = "; ".join(f"{check['proof']}: {check['words']}" for check in failures)
+        sentence = f"FAIL. {len(failures)} of {len(checks)} figures miss: {words}."
+    else:
+        sentence = f"PASS. All {len(checks)} figures are reached."
+    return {"pass": not failures, "verdict": sentence, "failed": failed, "checks": checks}
+
+
+def _check(name: str, value: Any, bounds: Bounds, note: str) -> dict[str, Any]:
+    missed = _missed_by(value, bounds)
+    words = f"{name} {_shown(value)}, must be {_must(name, bounds)}"
+    if missed and not isinstance(value, bool):
+        words += f" (misses by {missed:.3g})"
+    return {
+        "proof": PROOF_OF[name],
+        "metric": name,
+        "value": value,
+        "must": _must(name, bounds),
+        "pass": missed == 0,
+        "words": f"{words}: {note}" if note else words,
+    }
+
+
+def _missed_by(value: Any, bounds: Bounds) -> float | None:
+    """Return how far outside the bounds the value is; 0 inside, None where there is no value."""
+    if value is None:
+        return None
+    below = bounds.min - value if bounds.min is not None else 0.0
+    above = value - bounds.max if bounds.max is not None else 0.0
+    return max(float(below), float(above), 0.0)
+
+
+def _must(name: str, bounds: Bounds) -> str:
+    if name.endswith("_pass"):
+        return "yes"
+    if bounds.max is None:
+        return f"at least {bounds.min:g}"
+    if bounds.min is None:
+        return f"at most {bounds.max:g}"
+    return f"{bounds.min:g} to {bounds.max:g}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "could not be measured"
+    if isinstance(value, bool):
+        return "is yes" if value else "is no"
+    return f"is {value:.4g}"

@@ -1,0 +1,112 @@
+"""Section `evaluate` of params.yaml: who judges whom, and what an edit must reach."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pipeline.editing.params import Part
+from pipeline.ground.params import Section
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Bounds(BaseModel):
+    """What a figure must reach; a yes-or-no figure counts as 1 or 0."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min: float | None = None
+    """The least that passes."""
+    max: float | None = None
+    """The most that passes."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give `min`, `max` or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        return self
+
+
+GATE: dict[str, dict[str, float]] = {
+    "identity_psnr_db": {"min": 45},
+    "outside_max_abs_diff": {"max": 0},
+    "raw_background_psnr_db": {"min": 32},
+    "feasible_fraction": {"min": 0.85},
+    "dose_median_rel_error": {"max": 0.12},
+    "dose_within_15pct": {"min": 0.75},
+    "dose_spearman_mean": {"min": 0.95},
+    "dose_logit_slope": {"min": 0.85, "max": 1.15},
+    "control_only_slope": {"min": 0.3},
+    "control_shuffle_loss_increase": {"min": 0.03},
+    "placebo_tost_pass": {"min": 1},
+    "sham_tost_pass": {"min": 1},
+    "placebo_change_ratio": {"min": 0.5, "max": 2},
+    "integrity_ssim_median": {"min": 0.8},
+}
+"""The least that the demo must reach, by the name of the figure in metrics.json."""
+
+PROOF_OF = {
+    "identity_psnr_db": "identity",
+    "outside_max_abs_diff": "specificity",
+    "raw_background_psnr_db": "specificity",
+    "feasible_fraction": "dose",
+    "dose_median_rel_error": "dose",
+    "dose_within_15pct": "dose",
+    "dose_spearman_mean": "dose",
+    "dose_logit_slope": "dose",
+    "control_only_slope": "control",
+    "control_shuffle_loss_increase": "control",
+    "placebo_tost_pass": "placebo",
+    "sham_tost_pass": "placebo",
+    "placebo_change_ratio": "placebo",
+    "integrity_ssim_median": "integrity",
+    "guide_judge_correlation": "dose",
+}
+"""Figures that a gate may hold to account, and the proof that each belongs to."""
+
+
+class EvaluateParams(Section):
+    """Who judges the edits, and what they must reach."""
+
+    name: ClassVar[str] = "evaluate"
+
+    judge: str = ""
+    """A Python file, relative to the root, with a function `attention_map(image)`: where people
+    look in a scene (H×W×3 uint8 RGB), H×W, >= 0. Never what the guide sees. There is no default."""
+    videos: Part = "test"
+    """Whose scenes prove it; `val` while params are tuned."""
+    least_share: Share = 0.02
+    """Scenes on whose product the judge sees less are reported apart."""
+    most_share: Share = 0.9
+    """Likewise where it sees more."""
+    integrity_alphas: tuple[float, float] = (0.5, 1.5)
+    """Least and largest dose at which the product must still be itself."""
+    equivalence_bound: Share = 0.03
+    """Placebo and sham edit may move the share by no more than this."""
+    strict_equivalence_bound: Share = 0.015
+    """… and are reported against this as well."""
+    least_videos: Annotated[int, Field(ge=2)] = 10
+    """With fewer, equivalence is not shown, whatever the interval."""
+    control_draws: Annotated[int, Field(ge=1)] = 4
+    """Noises and timesteps per scene of the control check."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the resampling behind the intervals, and of the control check's noise."""
+    gate: dict[str, Bounds] = Field(default_factory=lambda: _bounds(GATE), min_length=1)
+    """What must be reached, by the name of the figure; what is not named here is only reported."""
+
+    @model_validator(mode="after")
+    def _known_figures(self) -> Self:
+        unknown = sorted(set(self.gate) - set(PROOF_OF))
+        if unknown:
+            raise ValueError(f"gate.{unknown[0]}: no such figure; known are {', '.join(PROOF_OF)}")
+        if self.least_share >= self.most_share:
+            raise ValueError("least_share must be below most_share")
+        return self
+
+
+def _bounds(gate: dict[str, Any]) -> dict[str, Bounds]:
+    return {name: Bounds(**bounds) for name, bounds in gate.items()}

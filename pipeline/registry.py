@@ -1,0 +1,39 @@
+"""The stages and commands: their names, what they are for, and where their code is."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+STAGES = {
+    "scene_cuts": "cut the videos into scenes, one image each",
+    "keyword_masks": "find the advertised product in each scene",
+    "attention_heatmap": "map where viewers look",
+    "validate": "check the contracts, write data/valid_scenes.csv",
+    "encode": "pass scenes and keywords through the frozen models",
+    "train": "train a ControlNet to read mask and heatmap",
+    "attention_model": "learn where people look",
+    "variant": "raise or lower attention on the product",
+    "edit": "redraw the scenes so that attention follows the variants",
+    "dose_curve": "edit a grid of doses, for the proof",
+    "evaluate": "judge the edits: six proofs, figures and a verdict",
+    "report": "one page with scenes, variants, proof and provenance",
+}
+"""The stages of dvc.yaml, in its order; each is a folder of `pipeline/stages/`."""
+
+COMMANDS = {
+    "gate": "exit 1 if the last evaluation failed, and say why",
+    "promote": "make a proven model the champion in MLflow",
+    "check": "what is missing before a first run on own data",
+    "adopt": "move own files out of a stage's out folder",
+    "migrate": "take over the files of a V2 project",
+    "profile": "take the valid scenes as new reference",
+    "summary": "what came in, what was refused, what is next",
+}
+"""What else the command line does; each is a module of `pipeline/commands/`."""
+
+
+def module_of(name: str) -> ModuleType:
+    """Import the module of a stage or command; its `main` runs it."""
+    stage = f"pipeline.stages.{name}.stage"
+    return importlib.import_module(stage if name in STAGES else f"pipeline.commands.{name}")

@@ -1,0 +1,1 @@
+"""Scenes: names, tables, splits, keywords, regions."""

@@ -1,0 +1,90 @@
+"""File names of scenes: `{video_id}-Scene-{scene}-{image}.ext`, and what a `video_id` may be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.ground.errors import InputError
+
+_NAME = re.compile(
+    r"(?P<video_id>.+)-Scene-(?P<scene>\d{3,})-(?P<image>\d{2,})(?:\.k(?P<keyword>\d+))?"
+    r"\.(?P<suffix>jpg|jpeg|png)",
+    re.IGNORECASE,
+)
+_VIDEO_ID = re.compile(r"\w[\w.-]{0,127}")
+# Possessive, as no part of an id is a line's end: nothing is tried twice.
+_LINES_OF_IDS = re.compile(r"(?:\w[\w.-]{0,127}+\n)*+", re.ASCII)
+
+
+class BadVideoId(InputError):
+    """A `video_id` that may not become part of a path."""
+
+
+class SceneName(NamedTuple):
+    """A parsed file name; sorts by video, then by scene number as a number."""
+
+    video_id: str
+    scene_number: int
+    image_number: int = 1
+    keyword_index: int = 0
+
+    def file(self, suffix: str) -> str:
+        """Return the file name with `suffix` ("jpg", "png"); numbers are padded, never cut."""
+        keyword = f".k{self.keyword_index}" if self.keyword_index else ""
+        return (
+            f"{self.video_id}-Scene-{self.scene_number:03d}-{self.image_number:02d}"
+            f"{keyword}.{suffix}"
+        )
+
+    def relative(self, suffix: str) -> str:
+        """Return `{video_id}/{file name}`, the place inside a tree of scenes."""
+        return f"{self.video_id}/{self.file(suffix)}"
+
+
+def parse_scene_name(file_name: str) -> SceneName:
+    """Parse a bare file name such as `7123…-Scene-001-01.jpg`.
+
+    Raises:
+        InputError: the name does not have this form (BadVideoId: its `video_id` is not allowed).
+    """
+    match = _NAME.fullmatch(file_name)
+    if match is None:
+        raise InputError(
+            f"file name {file_name!r} does not parse; expected "
+            "{video_id}-Scene-{number, 3 digits or more}-{image, 2 digits}.jpg or .png"
+        )
+    return SceneName(
+        check_video_id(match["video_id"]),
+        int(match["scene"]),
+        int(match["image"]),
+        int(match["keyword"] or 0),
+    )
+
+
+def check_video_id(video_id: str) -> str:
+    """Return `video_id` if it may become part of a path, a URL and a log line.
+
+    Raises:
+        BadVideoId: it is empty, too long, holds `..`, a separator, a space or a control character.
+    """
+    if _VIDEO_ID.fullmatch(video_id) is None or ".." in video_id:
+        raise BadVideoId(
+            f"video id {video_id!r} is not allowed: letters, digits, '_', '-' and single '.' only, "
+            "at most 128, beginning with a letter, digit or '_'. Rename the file and its rows."
+        )
+    return video_id
+
+
+def check_video_ids(video_ids: Sequence[str]) -> None:
+    """Do `check_video_id` for many, in one look where all are allowed and ASCII.
+
+    Raises:
+        BadVideoId: as `check_video_id`, of the first that is not.
+    """
+    lines = "\n".join((*video_ids, ""))
+    at_once = lines.count("\n") == len(video_ids) and ".." not in lines
+    if not (at_once and _LINES_OF_IDS.fullmatch(lines)):
+        for video_id in video_ids:
+            check_video_id(video_id)

@@ -1,0 +1,51 @@
+"""One scene's files as pixels at the size that models see: for the data set and for encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.ground.errors import InputError
+from pipeline.pictures.reading import ImageRefused, Pixels, read_grey, read_rgb_at
+from pipeline.pictures.resizing import resize
+
+
+class ScenePixels(NamedTuple):
+    """A scene at H×W.
+
+    Attributes:
+        image: H×W×3 uint8 RGB.
+        mask: H×W uint8, 255 on the keyword, else 0.
+        heatmap: H×W uint8 levels of attention, as the file holds them.
+    """
+
+    image: Pixels
+    mask: Pixels
+    heatmap: Pixels
+
+
+def read_scene(row: Mapping[Any, Any], root: Path, size: tuple[int, int]) -> ScenePixels:
+    """Read the scene of one row of the scene table.
+
+    Args:
+        row: with `scene_image_path`, `keyword_mask_path`, `attention_heatmap_path`.
+        root: what relative paths are relative to.
+        size: (height, width).
+
+    Raises:
+        InputError: a file is missing or breaks the contract.
+    """
+    try:
+        return ScenePixels(
+            read_rgb_at(root / row["scene_image_path"], size),
+            (resize(read_grey(root / row["keyword_mask_path"]), size) > 127) * np.uint8(255),
+            resize(read_grey(root / row["attention_heatmap_path"]), size),
+        )
+    except (ImageRefused, FileNotFoundError) as error:
+        raise InputError(
+            f"{error}. The scene table calls it valid, so the files have changed since: run "
+            "`dvc repro validate`."
+        ) from error

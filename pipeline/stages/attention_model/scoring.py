@@ -1,0 +1,197 @@
+"""Attention models against recorded attention on held-out videos, with intervals."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from pipeline.attention import metrics
+from pipeline.attention.models import AttentionModel
+from pipeline.ground.contract import ContractBroken, read_checked
+from pipeline.scenes.cuts import read_scenes
+from pipeline.stages.attention_model.training import RecordedScenes
+from schemas.fixations import DTYPES, FIXATIONS_TABLE
+
+LOG = logging.getLogger(__name__)
+
+CENTRE_BIAS = "centre_bias"
+SHARE_METRICS = ("share", "recorded_share")
+# Where a model says nothing about chance, this share of fixations falls anywhere: without it, one
+# fixation on a pixel of value 0 would cost infinitely many bits.
+_FLOOR = 0.01
+_DRAWS = 2000
+
+
+class Fixations(NamedTuple):
+    """Where viewers looked in one scene, as fractions of its width and height in [0, 1)."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+    def at(self, size: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return rows and columns at a size (height, width)."""
+        return (self.y * size[0]).astype(np.intp), (self.x * size[1]).astype(np.intp)
+
+
+def read_fixations(table: pd.DataFrame, folder: Path, cuts: Path) -> dict[int, Fixations]:
+    """Return the fixations of the scenes of a table by row; scenes without any are left out.
+
+    Args:
+        table: the scene table, its index 0, 1, ….
+        folder: of {video_id}.csv; it need not exist.
+        cuts: scenes.csv, with the scenes' times.
+
+    Raises:
+        InputError: `cuts` breaks its contract. A file of fixations that does is left out: validate
+            has refused its scenes unless their heatmaps were imported.
+    """
+    if not (folder.is_dir() and cuts.is_file()):
+        return {}
+    spans = {scene[:2]: (scene.start_s, scene.end_s) for scene in read_scenes(cuts)}
+    found: dict[int, Fixations] = {}
+    for video, rows in table.groupby("video_id"):
+        file = folder / f"{video}.csv"
+        if not file.is_file():
+            continue
+        try:
+            gaze = read_checked(file, DTYPES, FIXATIONS_TABLE)
+        except ContractBroken as error:
+            LOG.warning("not scored by fixations, as %s is unreadable: %s", file, error)
+            continue
+        middle = gaze["onset_s"] + gaze["duration_s"] / 2
+        for index, row in rows.iterrows():
+            start_s, end_s = spans.get((str(video), row["scene_number"]), (None, None))
+            if start_s is None or end_s is None:
+                continue
+            x, y = gaze["x_px"] / row["width"], gaze["y_px"] / row["height"]
+            inside = (x >= 0) & (x < 1) & (y >= 0) & (y < 1)
+            chosen = inside & (middle >= start_s) & (middle < end_s)
+            if chosen.any():
+                found[int(str(index))] = Fixations(x[chosen].to_numpy(), y[chosen].to_numpy())
+    return found
+
+
+def mean_heatmap(scenes: RecordedScenes) -> NDArray[np.float64]:
+    """Return the centre prior, H×W with sum 1: where people look, whatever the scene."""
+    total = np.zeros(scenes.size)
+    for sample in iterate(scenes):
+        total += sample["heatmap"].numpy()
+    return metrics.density(total)
+
+
+def iterate(scenes: RecordedScenes) -> Iterable[dict[str, torch.Tensor]]:
+    """Yield the samples one by one."""
+    return (scenes[position] for position in range(len(scenes)))
+
+
+def score_scenes(
+    scenes: RecordedScenes,
+    models: Mapping[str, AttentionModel],
+    prior: NDArray[np.float64],
+    fixations: Mapping[int, Fixations],
+) -> pd.DataFrame:
+    """Return a row per scene and model: its scores, its share and the recorded share.
+
+    Args:
+        scenes: held out.
+        models: by name; the centre bias is added.
+        prior: of the centre bias.
+        fixations: by position in `scenes`.
+    """
+    rows = []
+    for position, sample in enumerate(iterate(scenes)):
+        row = scenes.rows[position]
+        recorded, mask = sample["heatmap"].double().numpy(), sample["mask"].numpy() > 0
+        found = {CENTRE_BIAS: prior}
+        with torch.no_grad():
+            for name, model in models.items():
+                found[name] = model.maps(sample["image"][None])[0].double().cpu().numpy()
+        others = [
+            seen
+            for index, seen in fixations.items()
+            if scenes.rows[index]["video_id"] != row["video_id"]
+        ]
+        for name, attention in found.items():
+            scores = {
+                "CC": metrics.correlation(attention, recorded),
+                "SIM": metrics.similarity(attention, recorded),
+                "KLD": metrics.divergence(metrics.density(attention, _FLOOR), recorded),
+                "share": float(metrics.density(attention)[mask].sum()),
+                "recorded_share": float(recorded[mask].sum()),
+            }
+            if position in fixations:
+                scores |= _fixation_scores(attention, prior, fixations[position], others)
+            place = {"video_id": row["video_id"], "scene_number": row["scene_number"]}
+            rows.append({"model": name, **place, **scores})
+    return pd.DataFrame(rows)
+
+
+def _fixation_scores(
+    attention: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    fixations: Fixations,
+    others: list[Fixations],
+) -> dict[str, float]:
+    size = (attention.shape[0], attention.shape[1])
+    places = fixations.at(size)
+    scores = {
+        "NSS": metrics.scanpath_saliency(attention, *places),
+        "IG": metrics.information_gain(
+            metrics.density(attention, _FLOOR), metrics.density(prior, _FLOOR), *places
+        ),
+        "AUC_Judd": metrics.auc_judd(attention, *places),
+    }
+    if others:
+        elsewhere = Fixations(*(np.concatenate(part) for part in zip(*others, strict=True)))
+        scores["sAUC"] = metrics.auc_shuffled(attention, *places, *elsewhere.at(size))
+    return scores
+
+
+def summarise(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return {model: {metric: mean, metric_ci95: [low, high], share_correlation: r, …}}.
+
+    The intervals are of the mean over scenes, with whole videos drawn (percentile bootstrap).
+    """
+    summary: dict[str, dict[str, Any]] = {}
+    names = [
+        str(c) for c in scores if c not in ("model", "video_id", "scene_number", *SHARE_METRICS)
+    ]
+    for model, rows in scores.groupby("model", sort=False):
+        figures: dict[str, Any] = {}
+        for name in names:
+            figures[name] = _finite(rows[name].mean())
+            figures[f"{name}_ci95"] = _interval(rows, name)
+        figures["share_correlation"] = _finite(rows["share"].corr(rows["recorded_share"]))
+        errors = (rows["share"] - rows["recorded_share"]).abs() / rows["recorded_share"]
+        figures["share_median_rel_error"] = _finite(errors[rows["recorded_share"] > 0].median())
+        summary[str(model)] = figures
+    return summary
+
+
+def _interval(rows: pd.DataFrame, metric: str) -> list[float] | None:
+    from scipy.stats import bootstrap
+
+    videos = rows.dropna(subset=metric).groupby("video_id")[metric].agg(["sum", "count"])
+    if len(videos) < 2:
+        return None
+    drawn = bootstrap(
+        (videos["sum"].to_numpy(), videos["count"].to_numpy()),
+        lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
+        n_resamples=_DRAWS,
+        paired=True,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    return [float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,234 @@
+"""Stage `attention_model`: learns from the recorded heatmaps where people look in a scene."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from pipeline.attention.models import CENTRE_SURROUND, SPECTRAL_RESIDUAL
+from pipeline.attention.params import AttentionModelParams
+from pipeline.editing.params import EditParams
+from pipeline.ground.artefacts import (
+    CUTS_TABLE,
+    FIXATIONS,
+    PREDICTOR,
+    PREDICTOR_CURVE,
+    PREDICTOR_METRICS,
+    PREDICTOR_SCORES,
+    SCENES,
+)
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import digest, file_digest, write_text
+from pipeline.ground.outs import StageOuts
+from pipeline.ground.params import load_image_size
+from pipeline.ground.workspace import Workspace
+from pipeline.scenes.split import TEST, TRAIN, VAL
+from pipeline.scenes.table import read_validated_scenes
+from pipeline.tracking.runs import TrackedRun, log_run
+from pipeline.tracking.store import data_version
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.attention.network import AttentionNetwork
+
+LOG = logging.getLogger(__name__)
+
+CODE_VERSION = "2"
+_ITEM = "predictor"
+_UNTRAINED = f"{PREDICTOR}/UNTRAINED.txt"
+_COMPARED = (CENTRE_SURROUND, SPECTRAL_RESIDUAL)
+# What a predictor must beat to be worth its training, and in which figures.
+_BASELINES = ("centre_bias", SPECTRAL_RESIDUAL)
+_MERITS = ("CC", "NSS", "IG")
+
+
+def main(workspace: Workspace) -> None:
+    """Train, unless this predictor is there already; go on where a killed run was.
+
+    Without a recorded heatmap there is nothing to learn from; where the edits are guided by another
+    model, that is no error, and the outs say so.
+
+    Raises:
+        InputError: the predictor is to guide, but the train split has no recorded heatmap.
+    """
+    from pipeline.stages.attention_model.training import RecordedScenes, train
+
+    started_s = time.time()
+    params = AttentionModelParams.load(workspace)
+    size = load_image_size(workspace)
+    table = recorded_scenes(workspace)
+    if not (table["split"] == TRAIN).any():
+        _leave_untrained(workspace)
+        return
+    key = digest(
+        file_digest(workspace.path(SCENES)),
+        repr([(file.name, file_digest(file)) for file in _fixation_files(workspace)]),
+        repr(size),
+        params.model_dump_json(),
+        CODE_VERSION,
+    )
+    state = workspace.path("checkpoints") / key
+    with StageOuts(workspace, "attention_model") as outs:
+        if not outs.begin({_ITEM: key}):
+            LOG.info("attention_model: this predictor is trained already.")
+            return
+        parts = (table[table["split"] == part] for part in (TRAIN, VAL))
+        scenes, val = (RecordedScenes(part, workspace.root, size) for part in parts)
+        network, curve = train(params, scenes, val, state)
+        files = _write(workspace, outs, network, curve, table, size)
+        outs.accept(_ITEM, files)
+    shutil.rmtree(state, ignore_errors=True)
+    metrics = json.loads(workspace.path(PREDICTOR_METRICS).read_text())
+    LOG.info(
+        "attention_model: trained on %d scenes; the predictor is in %s.", len(scenes), PREDICTOR
+    )
+    if no_better := baselines_unbeaten(metrics.get(TEST, {})):
+        LOG.warning(
+            "attention_model: on the test videos the predictor does not beat %s. It is no better a "
+            "guide: record more viewers, or set edit.guide to another model.",
+            ", ".join(no_better),
+        )
+    _track(workspace, params, metrics, curve, started_s)
+
+
+def baselines_unbeaten(figures: dict[str, Any]) -> list[str]:
+    """Return in what the predictor is no better than a model without training, as `NSS of …`.
+
+    Args:
+        figures: of one part of the split in metrics.json; what needs fixations may be missing.
+    """
+    return [
+        f"{figure} of {baseline}"
+        for baseline in _BASELINES
+        for figure in _MERITS
+        if figure in figures.get(baseline, {})
+        and figures["predictor"][figure] <= figures[baseline][figure]
+    ]
+
+
+def recorded_scenes(workspace: Workspace) -> pd.DataFrame:
+    """Return the scenes whose heatmaps were recorded: predicted ones teach a model nothing."""
+    table = read_validated_scenes(workspace.path(SCENES))
+    return table[table["heatmap_source"] == "recorded"]
+
+
+def _leave_untrained(workspace: Workspace) -> None:
+    """Write outs that hold no predictor, and say so.
+
+    Raises:
+        InputError: edits are to be guided by the predictor.
+    """
+    why = f"{SCENES} has no scene of the split `train` with a recorded heatmap"
+    if EditParams.load(workspace).guide == PREDICTOR:
+        raise InputError(
+            f"{why}, so there is nothing to learn from. Add recorded gaze, or set edit.guide to "
+            f"{CENTRE_SURROUND}, which needs no training, or to a folder with a predictor learned "
+            "elsewhere."
+        )
+    with StageOuts(workspace, "attention_model") as outs:
+        if outs.begin({_ITEM: digest(_UNTRAINED, CODE_VERSION)}):
+            write_text(outs.staging / _UNTRAINED, f"Nothing was trained: {why}.\n")
+            write_text(outs.staging / PREDICTOR_METRICS, '{"parameters": 0}\n')
+            write_text(outs.staging / PREDICTOR_SCORES, "video_id,scene_number\n")
+            write_text(outs.staging / PREDICTOR_CURVE, "epoch\n")
+            outs.accept(_ITEM, [_UNTRAINED, PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE])
+    LOG.info("attention_model: %s; nothing was trained, and edit.guide needs nothing.", why)
+
+
+def _fixation_files(workspace: Workspace) -> list[Any]:
+    return sorted(workspace.path(FIXATIONS).glob("*.csv"))
+
+
+def _write(
+    workspace: Workspace,
+    outs: StageOuts,
+    network: AttentionNetwork,
+    curve: list[dict[str, float]],
+    table: pd.DataFrame,
+    size: tuple[int, int],
+) -> list[str]:
+    """Write the outs to the staging folder; return their paths."""
+    import pandas as pd
+
+    from pipeline.attention.models import load_attention_model
+    from pipeline.attention.predictor import Predictor, parameters_of, save_predictor
+    from pipeline.ground.tables import write_table
+    from pipeline.stages.attention_model import scoring as evaluation
+    from pipeline.stages.attention_model.training import RecordedScenes
+
+    folder = outs.staging / PREDICTOR
+    save_predictor(network, folder)
+    models = {name: load_attention_model(name, workspace.root) for name in _COMPARED}
+    train_scenes = RecordedScenes(table[table["split"] == TRAIN], workspace.root, size)
+    prior = evaluation.mean_heatmap(train_scenes)
+    report: dict[str, Any] = {"parameters": parameters_of(network), "epochs": len(curve)}
+    all_scores = []
+    for part in (VAL, TEST):
+        held_out = table[table["split"] == part].reset_index(drop=True)
+        if held_out.empty:
+            continue
+        scores = evaluation.score_scenes(
+            RecordedScenes(held_out, workspace.root, size),
+            {"predictor": Predictor(folder), **models},
+            prior,
+            evaluation.read_fixations(
+                held_out, workspace.path(FIXATIONS), workspace.path(CUTS_TABLE)
+            ),
+        )
+        report[part] = {
+            "n_scenes": len(held_out),
+            "n_videos": int(held_out["video_id"].nunique()),
+            **evaluation.summarise(scores),
+        }
+        all_scores.append(scores.assign(split=part))
+    write_text(outs.staging / PREDICTOR_METRICS, json.dumps(report, indent=1) + "\n")
+    write_table(
+        outs.staging / PREDICTOR_SCORES, pd.concat(all_scores) if all_scores else pd.DataFrame()
+    )
+    write_table(outs.staging / PREDICTOR_CURVE, pd.DataFrame(curve))
+    written = outs.staging.rglob("*")
+    return [path.relative_to(outs.staging).as_posix() for path in written if path.is_file()]
+
+
+def _track(
+    workspace: Workspace,
+    params: AttentionModelParams,
+    metrics: dict[str, Any],
+    curve: list[dict[str, float]],
+    started_s: float,
+) -> None:
+    figures = {
+        f"{part}/{model}/{name}": value
+        for part in (VAL, TEST)
+        for model, values in metrics.get(part, {}).items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+        if not name.endswith("_ci95")
+    }
+    losses = {
+        f"{name}_by_epoch": [row.get(name) for row in curve] for name in ("train/loss", "val/loss")
+    }
+    log_run(
+        workspace,
+        TrackedRun(
+            stage="attention_model",
+            name=f"predictor, {metrics['epochs']} epochs",
+            started_s=started_s,
+            params=params.model_dump(mode="json"),
+            metrics={"parameters": metrics["parameters"], **figures, **losses},
+            tags=data_version(workspace, workspace.path(SCENES)),
+            artifacts={
+                "": [
+                    workspace.path(path)
+                    for path in (PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE)
+                ],
+                "model": sorted(workspace.path(PREDICTOR).iterdir()),
+            },
+            description="Predicts attention from an image; trained on recorded heatmaps of the "
+            "train split. `metrics.json` compares it with models that need no training.",
+        ),
+    )

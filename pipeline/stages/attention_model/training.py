@@ -1,0 +1,208 @@
+"""Training of the predictor on recorded heatmaps: deterministic, and it goes on after a kill."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from pipeline.attention.network import AttentionNetwork
+from pipeline.attention.params import AttentionModelParams
+from pipeline.learning.checkpoints import open_checkpoint
+from pipeline.pictures.tensors import tensor_of
+from pipeline.scenes.pixels import read_scene
+
+LOG = logging.getLogger(__name__)
+
+Batch = dict[str, Tensor]
+_WARMUP_STEPS = 20
+_CLIP_NORM = 1.0
+_LAST, _BEST = "last.ckpt", "best.ckpt"
+
+
+class RecordedScenes(Dataset[dict[str, Tensor]]):
+    """Scenes of a table with their heatmaps, decoded when taken.
+
+    A sample has `image`, 3×H×W in [-1, 1]; `heatmap`, H×W, its sum 1; `mask`, H×W in {0, 1}.
+
+    Args:
+        table: rows of the scene table.
+        root: what its paths are relative to.
+        size: (height, width).
+    """
+
+    def __init__(self, table: pd.DataFrame, root: Path, size: tuple[int, int]) -> None:
+        self.rows = table.to_dict("records")
+        self.root = root
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> dict[str, Tensor]:
+        """Return one sample.
+
+        Raises:
+            InputError: a file is missing or unreadable.
+        """
+        scene = read_scene(self.rows[position], self.root, self.size)
+        heatmap = torch.tensor(scene.heatmap).float()
+        return {
+            "image": tensor_of(scene.image[None])[0],
+            "heatmap": heatmap / heatmap.sum(),
+            "mask": (torch.tensor(scene.mask) > 0).float(),
+        }
+
+
+class PredictorModule(pl.LightningModule):
+    """The network under training: the divergence of its density from the recorded one."""
+
+    def __init__(self, params: AttentionModelParams, steps: int) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(params.seed)
+            self.network = AttentionNetwork(params.network)
+        self.params = params
+        self.steps = steps
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """Return the loss of a batch, some of its scenes flipped left to right."""
+        # Drawn for this step alone, so that a resumed run draws what an uninterrupted one draws.
+        seed = self.params.seed * 1_000_003 + self.global_step
+        draws = torch.rand(len(batch["image"]), generator=torch.Generator().manual_seed(seed))
+        flipped = (draws < 0.5).to(self.device)
+        image, heatmap = (
+            torch.where(flipped.reshape(-1, *[1] * (x.ndim - 1)), x.flip(-1), x)
+            for x in (batch["image"], batch["heatmap"])
+        )
+        loss = divergence(self.network(image), heatmap)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(image))
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Log the loss of a batch of the val split."""
+        loss = divergence(self.network(batch["image"]), batch["heatmap"])
+        self.log("val/loss", loss, batch_size=len(batch["image"]))
+
+    def configure_optimizers(self) -> Any:
+        """Return AdamW and its schedule; the classical part, of few weights, moves faster."""
+        context = list(self.network.context.parameters())
+        inside = {id(weights) for weights in context}
+        classical = [w for w in self.network.parameters() if id(w) not in inside]
+        rate = self.params.learning_rate
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": classical, "lr": 3 * rate, "weight_decay": 0.0},
+                {"params": context, "lr": rate, "weight_decay": self.params.weight_decay},
+            ]
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def _rate(self, step: int) -> float:
+        falling = 0.5 + 0.5 * math.cos(math.pi * min(1.0, step / self.steps))
+        return min(1.0, (step + 1) / _WARMUP_STEPS) * falling
+
+
+class Curve(pl.Callback):
+    """The losses of each epoch; part of the checkpoint, so that a resumed run keeps them."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note the epoch's losses."""
+        losses = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.rows.append({"epoch": float(trainer.current_epoch), **losses})
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+        LOG.info("attention_model: epoch %d of %d: %s", len(self.rows), trainer.max_epochs, shown)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up a checkpoint's state."""
+        self.rows = state_dict["rows"]
+
+
+def divergence(log_density: Tensor, heatmap: Tensor) -> Tensor:
+    """Return the mean KL divergence, in nats, of predicted from recorded densities, N×H×W each."""
+    recorded = torch.xlogy(heatmap, heatmap) - heatmap * log_density
+    return recorded.sum((1, 2)).mean()
+
+
+def train(
+    params: AttentionModelParams, scenes: RecordedScenes, val: RecordedScenes, state: Path
+) -> tuple[AttentionNetwork, list[dict[str, float]]]:
+    """Train; return the network of the best epoch, and the losses of every epoch.
+
+    Args:
+        params: section `attention_model`.
+        scenes: to train on, at least one.
+        val: to stop early on; without any, the last epoch is the best.
+        state: folder of what a run that was killed needs to go on.
+    """
+    # Lightning tells what hardware it finds, and advertises.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    sampler: DistributedSampler[Any] = DistributedSampler(
+        scenes, num_replicas=1, rank=0, seed=params.seed
+    )
+    batches = DataLoader(scenes, params.batch_size, sampler=sampler)
+    module = PredictorModule(params, params.epochs * len(batches))
+    curve = Curve()
+    callbacks: list[pl.Callback] = [curve]
+    monitor = "val/loss" if len(val) else None
+    if monitor:
+        callbacks.append(EarlyStopping(monitor, patience=params.patience))
+    callbacks.append(
+        ModelCheckpoint(
+            state,
+            Path(_BEST).stem,
+            monitor=monitor,
+            save_last=True,
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,
+        )
+    )
+    trainer = pl.Trainer(
+        accelerator="auto",
+        devices=1,
+        max_epochs=params.epochs,
+        gradient_clip_val=_CLIP_NORM,
+        deterministic="warn",
+        num_sanity_val_steps=0,
+        logger=False,
+        callbacks=callbacks,
+        default_root_dir=state,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+    last = state / _LAST
+    with warnings.catch_warnings():
+        # Lightning counts on many workers; a few hundred small pictures need none.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*number of training batches.*")
+        warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
+        warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+        trainer.fit(
+            module,
+            batches,
+            DataLoader(val, params.batch_size) if monitor else None,
+            ckpt_path=str(last) if last.is_file() else None,
+            weights_only=True,
+        )
+    module.load_state_dict(open_checkpoint(state / _BEST)["state_dict"])
+    return module.network.cpu().eval(), curve.rows

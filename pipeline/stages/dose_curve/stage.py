@@ -1,0 +1,161 @@
+"""Stage `dose_curve`: every scene of the chosen videos at a grid of doses, for the proof.
+
+Three arms: the edit as configured and calibrated; the ControlNet alone, with gradient guidance
+off; and the gradient alone, with the ControlNet's residuals off. A sham edit, the redraw under the
+unchanged control, goes with the first. Nothing here depends on `variant.alpha`.
+
+`doses.csv` has one row per arm, scene and dose: `arm` (`full | control_only | gradient_only`), the
+columns of `edits.csv` with `variant` one of `alpha_{alpha}` and `sham`, and, of the heatmap file
+before any edit, `requested_share, planned_share, reachable_share, feasible`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.editing.loading import load_models, make_editor, shared_cache
+from pipeline.editing.params import EditParams, Part
+from pipeline.editing.scene_edits import SceneTask, Wish
+from pipeline.editing.stage import edited, item_key, pictures, write_records
+from pipeline.editing.tasks import chosen_videos, scene_task
+from pipeline.ground.artefacts import DOSE_CURVE, DOSES, SCENES
+from pipeline.ground.files import digest
+from pipeline.ground.outs import StageOuts
+from pipeline.ground.params import Section, load_image_size
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.params import VariantParams
+from pipeline.heatmaps.recipes import Recipe
+from pipeline.heatmaps.rendering import Measured, render_scene
+from pipeline.scenes.table import read_validated_scenes, scenes_of
+
+LOG = logging.getLogger(__name__)
+
+_SUMMARY = "summary"
+_UNCHANGED = "full_boost"  # `render_scene` matches placebos to it; here it asks for nothing.
+_ONE = np.ones(1)
+
+Alpha = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+
+
+class DoseCurveParams(Section):
+    """Which doses prove the edit; how edits are made is in section `edit`."""
+
+    name: ClassVar[str] = "dose_curve"
+
+    videos: Part = "test"
+    """Whose scenes: the proof's."""
+    alphas: tuple[Alpha, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+    """The doses; 1 is the original and its sham edit."""
+    ablation_alphas: tuple[Alpha, ...] = (0.5, 2.0)
+    """The doses of the two arms in which a part of the method is off."""
+    control_only_strength: Annotated[float, Field(gt=0, le=100)] = 2.0
+    """Of the arm without gradient guidance, which has nothing else to reach the dose by."""
+
+
+def main(workspace: Workspace) -> None:
+    """Edit the grid.
+
+    Raises:
+        InputError: models or a scene's files are missing or unreadable.
+        ParamsError: the guide cannot do what the params ask.
+    """
+    params = DoseCurveParams.load(workspace)
+    edit = EditParams.load(workspace).model_copy(update={"videos": params.videos})
+    image_size = load_image_size(workspace)
+    models, cache = load_models(workspace, edit), shared_cache(workspace, edit)
+    alone = {"gradient_strength": 0.0, "strength": params.control_only_strength}
+    editors = {
+        "full": make_editor(models, edit, cache),
+        "control_only": make_editor(
+            models, edit.model_copy(update={**alone, "calibrate": False}), cache
+        ),
+        "gradient_only": make_editor(
+            models, edit.model_copy(update={"calibrate": False}), cache, uses_control=False
+        ),
+    }
+    grids = {"full": params.alphas, "control_only": params.ablation_alphas}
+    grids["gradient_only"] = params.ablation_alphas
+    with StageOuts(workspace, "dose_curve") as outs:
+        maps = outs.staging / "maps"
+        tasks: dict[str, SceneTask] = {}
+        measured: dict[str, dict[str, Measured]] = {}
+        for item, task, doses in _tasks(workspace, edit, grids, image_size, maps):
+            tasks[item], measured[item] = task, doses
+        plan = {
+            item: item_key(task, editors[item.split()[0]], image_size)
+            for item, task in tasks.items()
+        }
+        plan[_SUMMARY] = digest(*plan.values())
+        todo = outs.begin(plan)
+        for arm, editor in editors.items():
+            items = [item for item in tasks if item in todo and item.startswith(f"{arm} ")]
+            folder = outs.staging / DOSE_CURVE / arm
+            for item, records in edited(items, tasks, editor, image_size, folder):
+                rows = [_row(arm, record, measured[item]) for record in records]
+                outs.accept(item, pictures(tasks[item], f"{DOSE_CURVE}/{arm}"), rows)
+        if _SUMMARY in todo:
+            write_records(outs, tasks, outs.staging / DOSES)
+            outs.accept(_SUMMARY, [DOSES])
+    LOG.info("dose_curve: %d scenes × arms, %d in this run.", len(tasks), len(todo - {_SUMMARY}))
+
+
+def _tasks(
+    workspace: Workspace,
+    edit: EditParams,
+    grids: dict[str, tuple[float, ...]],
+    image_size: tuple[int, int],
+    maps: Path,
+) -> Iterator[tuple[str, SceneTask, dict[str, Measured]]]:
+    """Write the maps of every dose below `maps`; yield each arm's scenes and what was planned."""
+    variants = VariantParams.load(workspace).model_copy(update={"target_share": None})
+    scenes = read_validated_scenes(workspace.path(SCENES))
+    videos = chosen_videos(scenes, edit)
+    table = scenes[scenes["video_id"].isin(videos)]
+    alphas = sorted({alpha for grid in grids.values() for alpha in grid})
+    recipes = {f"alpha_{alpha:g}": Recipe("keyword", alpha, _ONE) for alpha in alphas}
+    recipes[_UNCHANGED] = Recipe("keyword", 1.0, _ONE)
+    for scene, (_, row) in zip(
+        scenes_of(table, workspace.root, variants.keywords), table.iterrows(), strict=True
+    ):
+        stem = Path(row["filename"]).stem
+        targets = {name: maps / name / f"{stem}.{variants.format}" for name in recipes}
+        doses = render_scene(scene, 0, recipes, targets, variants, image_size)
+        for arm, grid in grids.items():
+            wishes = [_wish(f"alpha_{alpha:g}", alpha, targets, doses, edit) for alpha in grid]
+            if arm == "full":
+                wishes.append(_sham(targets[_UNCHANGED], edit))
+            unchanged = targets[_UNCHANGED]
+            task = scene_task(workspace.root, row, variants.keywords, tuple(wishes), unchanged)
+            yield f"{arm} {stem}", task, doses
+
+
+def _wish(
+    name: str,
+    alpha: float,
+    targets: dict[str, Path],
+    doses: dict[str, Measured],
+    edit: EditParams,
+) -> Wish:
+    return Wish(name, targets[name], "keyword", edit.region, alpha, doses[name].modified)
+
+
+def _sham(heatmap: Path, edit: EditParams) -> Wish:
+    """Ask for a redraw under the unchanged control, all else as in an edit."""
+    return Wish("sham", heatmap, "keyword", edit.region, 1.0, modified=True, sham=True)
+
+
+def _row(arm: str, record: dict[str, Any], doses: dict[str, Measured]) -> dict[str, Any]:
+    """Return a record with what was planned, before any edit, for its dose."""
+    dose = doses.get(record["variant"], doses[_UNCHANGED])
+    planned = {
+        name: None if math.isnan(getattr(dose, name)) else getattr(dose, name)
+        for name in ("requested_share", "planned_share", "reachable_share")
+    }
+    return {"arm": arm, **record, **planned, "feasible": dose.feasible}

@@ -1,0 +1,62 @@
+"""Stage `edit`: the scenes, redrawn so that attention follows their variants' heatmaps.
+
+`edits.csv` has one row per scene and variant: `video_id, scene_number, filename, variant, alpha,
+region, redrawn, modified, mean_abs_change` (grey levels over the whole frame), `editor` (the key of
+the models and params it was made with); where the scene is modified also `strength, strength_limit,
+evaluations, outside_psnr_db, whole_psnr_db` (before compositing, against the autoencoder's round
+trip); where a dose was asked for also `guide_share, guide_dose, guide_achieved, reached`; of a
+placebo `fade`, by which its change was brought down to its twin's.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from pipeline.editing.loading import load_models, make_editor, shared_cache
+from pipeline.editing.params import EditParams
+from pipeline.editing.stage import edited, item_key, pictures, write_records
+from pipeline.editing.tasks import chosen_videos, variant_tasks
+from pipeline.ground.artefacts import EDITED, EDITS, MANIFEST, SCENES
+from pipeline.ground.files import digest
+from pipeline.ground.outs import StageOuts
+from pipeline.ground.params import load_image_size
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.manifest import read_variants
+from pipeline.heatmaps.params import VariantParams
+from pipeline.scenes.table import read_validated_scenes
+
+LOG = logging.getLogger(__name__)
+
+_SUMMARY = "summary"
+
+
+def main(workspace: Workspace) -> None:
+    """Edit every scene of the chosen videos that a variant modifies.
+
+    Raises:
+        InputError: variants, models or a scene's files are missing or unreadable.
+        ParamsError: the guide cannot do what the params ask.
+    """
+    params = EditParams.load(workspace)
+    variants = read_variants(workspace.path(MANIFEST))
+    keywords = VariantParams.load(workspace).keywords
+    image_size = load_image_size(workspace)
+    videos = chosen_videos(read_validated_scenes(workspace.path(SCENES)), params)
+    tasks = {
+        f"scene {task.stem}": task
+        for video in videos
+        for task in variant_tasks(workspace, video, variants, keywords, params)
+    }
+    models = load_models(workspace, params)
+    editor = make_editor(models, params, shared_cache(workspace, params))
+    plan = {item: item_key(task, editor, image_size) for item, task in tasks.items()}
+    plan[_SUMMARY] = digest(*plan.values())
+    with StageOuts(workspace, "edit") as outs:
+        todo = outs.begin(plan)
+        items = [item for item in tasks if item in todo]
+        for item, records in edited(items, tasks, editor, image_size, outs.staging / EDITED):
+            outs.accept(item, pictures(tasks[item], EDITED), records)
+        if _SUMMARY in todo:
+            write_records(outs, tasks, outs.staging / EDITS)
+            outs.accept(_SUMMARY, [EDITS])
+    LOG.info("edit: %d scenes, %d of them in this run.", len(tasks), len(items))

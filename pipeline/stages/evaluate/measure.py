@@ -1,0 +1,90 @@
+"""One edited scene against its original: what the judge sees, what changed, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.editing.params import Region
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import digest, file_digest
+from pipeline.pictures.likeness import structure_similarity, texture_ratio
+from pipeline.pictures.reading import ImageRefused, Pixels, read_mask, read_rgb
+from pipeline.scenes.regions import feathered_region
+from pipeline.stages.evaluate.judge import attention_share, judged_map, load_judge
+
+CODE_VERSION = "2"
+
+
+class Picture(NamedTuple):
+    """What is measured of one file. Paths are absolute."""
+
+    original: Path
+    edited: Path
+    """The original itself, to learn what the judge sees there."""
+    masks: tuple[Path, ...]
+    scene_digest: str
+    redrawn: Region
+    """Where the picture was allowed to change."""
+    feather_px: float
+    image_size: tuple[int, int]
+    judge: Path
+
+    def key(self) -> str:
+        """Return a digest of all that the measurement depends on."""
+        return digest(
+            self.scene_digest,
+            file_digest(self.edited),
+            file_digest(self.judge),
+            str(self[4:7]),
+            CODE_VERSION,
+        )
+
+
+class Outcome(NamedTuple):
+    """The measurement of one picture (`key`), or why there is none."""
+
+    key: str
+    measured: dict[str, Any]
+    failure: str = ""
+
+
+def measure(job: tuple[str, Picture]) -> Outcome:
+    """Measure one picture in a worker process; the job is its key and the picture."""
+    key, picture = job
+    try:
+        return Outcome(key, _measure(picture))
+    except (ImageRefused, FileNotFoundError, InputError) as error:
+        return Outcome(key, {}, f"{picture.edited}: {error}")
+
+
+def _measure(picture: Picture) -> dict[str, Any]:
+    original, edited = read_rgb(picture.original), read_rgb(picture.edited)
+    if original.shape != edited.shape:
+        raise InputError(
+            f"it has {edited.shape[1]}x{edited.shape[0]} pixels, its original "
+            f"{original.shape[1]}x{original.shape[0]}. Run `dvc repro edit dose_curve`."
+        )
+    size = original.shape[0], original.shape[1]
+    mask = np.logical_or.reduce([read_mask(path, size) for path in picture.masks])
+    weight = feathered_region(mask, picture.redrawn, picture.feather_px, picture.image_size)
+    change = np.abs(edited.astype(np.int16) - original)
+    share = attention_share(judged_map(load_judge(picture.judge), edited), mask)
+    similarity = structure_similarity(original, edited)
+    return {
+        "share": share,
+        "mean_abs_change": float(change.mean()),
+        "outside_max_abs_diff": int(change[weight == 0].max(initial=0)),
+        "psnr_db": _psnr_db(change),
+        "whole_ssim": float(similarity.mean()),
+        "ssim": float(similarity[mask].mean()),
+        "texture_ratio": texture_ratio(original, edited, mask),
+    }
+
+
+def _psnr_db(change: Pixels | np.ndarray) -> float | None:
+    """Return the PSNR of a difference in grey levels; None where nothing changed."""
+    error = float(np.square(change, dtype=np.float64).mean())
+    return float(10 * np.log10(255**2 / error)) if error else None

@@ -1,0 +1,150 @@
+"""The table of the proof: one row per scene and edit, from the tables of edits to what was seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.editing.params import EditParams
+from pipeline.ground.artefacts import DOSE_CURVE, EDITED, SCENES
+from pipeline.ground.errors import InputError
+from pipeline.ground.tables import read_table
+from pipeline.ground.workspace import Workspace
+from pipeline.proof.params import EvaluateParams
+from pipeline.proof.statistics import dose, relative_error
+from pipeline.scenes.table import Keywords, chosen_masks, read_validated_scenes
+from pipeline.stages.evaluate.measure import Picture
+from pipeline.stages.evaluate.proofs import SCENE, VARIANTS_ARM
+from schemas.edits import DOSES_TABLE, EDITS_TABLE
+
+_DTYPES = {
+    name: str(column.dtype)
+    for name, column in DOSES_TABLE.columns.items()
+    if not str(column.dtype).startswith("str")
+}
+# What one of the two tables may lack: what was planned for a dose, and what became of a placebo.
+_OF_ONE = [*(name for name in _DTYPES if name not in EDITS_TABLE.columns), "fade"]
+
+
+def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords) -> pd.DataFrame:
+    """Return the edits of the scenes that prove them, one per row, with the paths of their files.
+
+    Besides what the stages edit and dose_curve recorded, a row has `arm`, `edited_path`,
+    `original_path`, `mask_paths` (a list) and `digest` (the scene's). Scenes that do not show the
+    chosen keyword are left out, and those whose heatmap is a model's guess.
+
+    Raises:
+        InputError: a table is missing, has no scene of the chosen part with a heatmap that was
+            recorded or imported, or comes from another editor than the other.
+    """
+    scenes = chosen_scenes(workspace, params)
+    predicted = scenes["heatmap_source"] == "predicted"
+    if len(scenes) and predicted.all():
+        raise InputError(
+            f"evaluate.videos is {params.videos!r}, and all heatmaps of that part are predicted: "
+            "what a model guesses proves nothing of viewers. Record or import heatmaps of some of "
+            "these videos; without any, make edits alone: `dvc repro edit`."
+        )
+    scenes = scenes[~predicted]
+    extra = scenes.get("extra_mask_paths", pd.Series("[]", scenes.index))
+    masks = [
+        list(chosen_masks(first, json.loads(more), keywords))
+        for first, more in zip(scenes["keyword_mask_path"], extra, strict=True)
+    ]
+    places = scenes[[*SCENE, "digest"]].assign(
+        original_path=scenes["scene_image_path"], mask_paths=pd.Series(masks, scenes.index)
+    )
+    places = places[places["mask_paths"].map(len) > 0]
+    variants = _read(workspace, "edit", f"{EDITED}/edits.csv").assign(arm=VARIANTS_ARM)
+    doses = _read(workspace, "dose_curve", f"{DOSE_CURVE}/doses.csv")
+    table = pd.concat([doses, variants], ignore_index=True).merge(places, on=SCENE)
+    for stage, arms in (("dose_curve", {"full"}), ("edit", {VARIANTS_ARM})):
+        if not arms & set(table["arm"]):
+            raise InputError(
+                f"evaluate.videos is {params.videos!r}, but {stage}.videos left out all of these "
+                "scenes. Set both to the same part of the split."
+            )
+    if table.loc[table["arm"].isin(["full", VARIANTS_ARM]), "editor"].nunique() > 1:
+        raise InputError(
+            "edits.csv and doses.csv come from different models or params, so one cannot prove the "
+            "other. Run `dvc repro edit dose_curve`."
+        )
+    table["edited_path"] = [_place(row) for row in table.to_dict("records")]
+    table["unreached"] = ~table["reached"]
+    return table
+
+
+def chosen_scenes(workspace: Workspace, params: EvaluateParams) -> pd.DataFrame:
+    """Return the scene table of the part of the split that is to prove the edits."""
+    scenes = read_validated_scenes(workspace.path(SCENES))
+    return scenes if params.videos == "all" else scenes[scenes["split"] == params.videos]
+
+
+def _read(workspace: Workspace, stage: str, path: str) -> pd.DataFrame:
+    if not workspace.path(path).is_file():
+        raise InputError(f"{workspace.path(path)}: there are no edits. Run `dvc repro {stage}`.")
+    table = read_table(workspace.path(path), _DTYPES)
+    for name in _OF_ONE:
+        if name not in table:
+            table[name] = pd.Series(None, table.index, dtype=_DTYPES[name])
+    return table.astype({"reached": "boolean", "feasible": "boolean"})
+
+
+def _place(row: Mapping[Any, Any]) -> str:
+    folder = EDITED if row["arm"] == VARIANTS_ARM else f"{DOSE_CURVE}/{row['arm']}"
+    return f"{folder}/{row['variant']}/{row['video_id']}/{row['filename']}"
+
+
+def pictures(
+    table: pd.DataFrame,
+    root: Path,
+    params: EvaluateParams,
+    edit: EditParams,
+    image_size: tuple[int, int],
+) -> Iterator[tuple[Picture, Picture]]:
+    """Yield, for each row, the edited picture and the unedited one, both to be measured."""
+    for row in table.to_dict("records"):
+        edited = Picture(
+            original=root / row["original_path"],
+            edited=root / row["edited_path"],
+            masks=tuple(root / path for path in row["mask_paths"]),
+            scene_digest=row["digest"],
+            redrawn=row["redrawn"],
+            feather_px=edit.feather_px,
+            image_size=image_size,
+            judge=root / params.judge,
+        )
+        yield edited, edited._replace(edited=edited.original)
+
+
+def with_measurements(
+    table: pd.DataFrame,
+    keys: list[tuple[str, str]],
+    measured: Mapping[str, Mapping[str, Any]],
+    params: EvaluateParams,
+) -> pd.DataFrame:
+    """Return the table with what the judge saw, what it should have seen, and what changed.
+
+    Args:
+        table: of `read_edits`.
+        keys: of each row, its edited picture's and its original's.
+        measured: {key: measurements of `pipeline.stages.evaluate.measure`}.
+        params: section `evaluate`.
+    """
+    edited = pd.DataFrame([measured[key] for key, _ in keys], index=table.index)
+    recorded = table.drop(columns=[*(set(edited) & set(table)), "mask_paths"])
+    result = pd.concat([recorded, edited.astype("float64")], axis=1)
+    originals = [measured[key]["share"] for _, key in keys]
+    result["original_share"] = pd.Series(originals, table.index, dtype="float64")
+    factor = result["alpha"].where(result["region"] == "keyword", 1 / result["alpha"])
+    result["judge_dose"] = dose(result["original_share"], factor)
+    asked = result["alpha"] != 1
+    result["relative_error"] = relative_error(
+        result["share"].where(asked), result["judge_dose"].where(asked)
+    )
+    result["in_range"] = result["original_share"].between(params.least_share, params.most_share)
+    return result.sort_values([*SCENE, "arm", "variant"], kind="stable", ignore_index=True)

@@ -1,0 +1,276 @@
+"""Stage `evaluate`: the six proofs of the edits, judged by one who took no part in them.
+
+The stage ends well whether the proof succeeds or not: `gate.json` says which, `gazeshift gate`
+exits by it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipeline.diffusion.controlnet import weights_digest
+from pipeline.editing.params import EditParams
+from pipeline.ground.artefacts import (
+    CHANGES,
+    CONTROL_LOSSES,
+    GATE,
+    JUDGED,
+    JUDGED_CURVE,
+    JUDGED_PARQUET,
+    METRICS,
+    PROOF_FIGURES,
+    SCENES,
+)
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import digest, write_text
+from pipeline.ground.outs import StageOuts
+from pipeline.ground.parallel import each
+from pipeline.ground.params import ComputeParams, load_image_size
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.params import VariantParams
+from pipeline.pictures.reading import read_rgb
+from pipeline.proof.gate import edited_with, proved_on, verdict
+from pipeline.proof.params import EvaluateParams
+from pipeline.stages.evaluate.control import check_control, control_check
+from pipeline.stages.evaluate.judge import load_judge, refuse_guide
+from pipeline.stages.evaluate.measure import Picture, measure
+from pipeline.stages.evaluate.proofs import VARIANTS_ARM
+from pipeline.stages.evaluate.scene_table import (
+    chosen_scenes,
+    pictures,
+    read_edits,
+    with_measurements,
+)
+from pipeline.tracking.runs import TrackedRun, log_run
+from pipeline.tracking.store import commit, data_version
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.proof.statistics import Equivalence
+
+LOG = logging.getLogger(__name__)
+
+FOLDER = "reports/evaluation"
+TABLES = (JUDGED, JUDGED_PARQUET, JUDGED_CURVE, CONTROL_LOSSES, CHANGES)
+_CONTROL, _SUMMARY = "control", "summary"
+# Scenes on which judge and guide are compared, to see whether they are one.
+_COMPARED = 4
+
+
+def main(workspace: Workspace) -> None:
+    """Judge the edits; what has been judged before is not judged again.
+
+    Raises:
+        InputError: edits, models or a scene's files are missing or unreadable.
+        ParamsError: there is no such judge, or the judge is the guide.
+    """
+    started_s = time.time()
+    params = EvaluateParams.load(workspace)
+    edits = read_edits(workspace, params, VariantParams.load(workspace).keywords)
+    _refuse_guide(workspace, params, edits)
+    edit, image_size = EditParams.load(workspace), load_image_size(workspace)
+    pairs = list(pictures(edits, workspace.root, params, edit, image_size))
+    keys, wanted = _keyed(pairs)
+    check = control_check(workspace, params)
+    plan = {f"picture {key}": key for key in wanted}
+    # The summary says when it was made, so it is made by every run.
+    plan |= {_CONTROL: check.key, _SUMMARY: digest(str(started_s))}
+    with StageOuts(workspace, "evaluate") as outs:
+        todo = outs.begin(plan)
+        jobs = [(key, picture) for key, picture in wanted.items() if f"picture {key}" in todo]
+        failures = []
+        for outcome in each(measure, jobs, ComputeParams.load(workspace), "judge", unit="image"):
+            if outcome.failure:
+                failures.append(outcome.failure)
+            else:
+                outs.accept(f"picture {outcome.key}", result=outcome.measured)
+        _refuse(failures)
+        if _CONTROL in todo:
+            outs.accept(_CONTROL, result=check_control(check, workspace.root))
+        results = dict(outs.results())
+        measured = {key: results[f"picture {key}"] for key in wanted}
+        table = with_measurements(edits, keys, measured, params)
+        summary = _Summary(workspace, params, table, results[_CONTROL], started_s)
+        outs.accept(_SUMMARY, summary.write(outs))
+    LOG.info("evaluate: %d images, %d judged now. %s", len(wanted), len(jobs), summary.words)
+    _track(workspace, params, summary, started_s)
+
+
+def _refuse_guide(workspace: Workspace, params: EvaluateParams, edits: pd.DataFrame) -> None:
+    from pipeline.attention.models import load_attention_model
+
+    guide = load_attention_model(EditParams.load(workspace).guide, workspace.root)
+    scenes = edits["original_path"].unique()[:_COMPARED]
+    images = [read_rgb(workspace.path(path)) for path in scenes]
+    judge = load_judge(workspace.path(params.judge))
+    refuse_guide(judge, guide, images, load_image_size(workspace))
+
+
+def _keyed(
+    pairs: list[tuple[Picture, Picture]],
+) -> tuple[list[tuple[str, str]], dict[str, Picture]]:
+    """Return the keys of each row's two pictures, and each distinct picture by its key.
+
+    Raises:
+        InputError: a picture that the tables name is missing.
+    """
+    distinct = {picture: "" for pair in pairs for picture in pair}
+    try:
+        distinct = {picture: picture.key() for picture in distinct}
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{error.filename}: an edit that the tables name is missing. Run "
+            "`dvc repro edit dose_curve`."
+        ) from error
+    keys = [(distinct[edited], distinct[original]) for edited, original in pairs]
+    return keys, {key: picture for picture, key in distinct.items()}
+
+
+def _refuse(failures: list[str]) -> None:
+    if failures:
+        more = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
+        raise InputError(f"{min(failures)}{more}. What was judged is kept.")
+
+
+class _Summary:
+    """The figures of a run and the files that hold them."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        params: EvaluateParams,
+        table: pd.DataFrame,
+        control: list[dict[str, Any]],
+        started_s: float,
+    ) -> None:
+        import pandas as pd
+
+        from pipeline.stages.evaluate.curves import dose_curve, variant_figures
+        from pipeline.stages.evaluate.proofs import prove
+
+        sources = chosen_scenes(workspace, params)["heatmap_source"]
+        left_out = int((sources == "predicted").sum())
+        self.params = params
+        self.table = table
+        self.control = pd.DataFrame(control)
+        self.figures, self.tests = prove(table, self.control, params)
+        self.curve = dose_curve(table, params.seed)
+        self.metrics = {
+            **self.figures,
+            "variants": variant_figures(table, params.seed),
+            "n_predicted_scenes_left_out": left_out,
+            "judge": params.judge,
+            "commit": commit(workspace),
+            "started": _time(started_s),
+            "ended": _time(time.time()),
+        }
+        notes = {f"{name}_tost_pass": test.verdict for name, test in self.tests.items()}
+        self.gate = {
+            "model": weights_digest(workspace),
+            **edited_with(workspace, table.loc[table["arm"] == VARIANTS_ARM, "editor"].iloc[0]),
+            "proved_on": proved_on(workspace),
+            **verdict(self.figures, params.gate, notes),
+        }
+        self.words = self.gate["verdict"]
+
+    def write(self, outs: StageOuts) -> list[str]:
+        """Write all outs to the staging folder; return their paths."""
+        import pandas as pd
+
+        from pipeline.ground.tables import write_table
+
+        staging = outs.staging
+        for name, content in ((METRICS, self.metrics), (GATE, self.gate)):
+            write_text(staging / name, json.dumps(content, indent=1, allow_nan=False) + "\n")
+        changes = pd.DataFrame(self._changes())
+        csv, parquet, curve, control, per_video = (staging / path for path in TABLES)
+        for path, table in (
+            (csv, self.table),
+            (curve, pd.DataFrame(self.curve)),
+            (control, self.control),
+            (per_video, changes),
+        ):
+            write_table(path, table)
+        self.table.to_parquet(parquet, index=False)
+        return [METRICS, GATE, *TABLES, *self._draw(outs, changes)]
+
+    def _changes(self) -> list[dict[str, Any]]:
+        """Return the per-video means behind the equivalence tests."""
+        from pipeline.stages.evaluate.proofs import tested_rows, video_changes
+
+        return [
+            {"test": name, "video_id": video, "change": change}
+            for name, rows in tested_rows(self.table).items()
+            for video, change in video_changes(rows).items()
+        ]
+
+    def _draw(self, outs: StageOuts, changes: pd.DataFrame) -> list[str]:
+        from pipeline.figures.proof_plots import draw_control, draw_dose_curve, draw_equivalence
+
+        names = [f"{PROOF_FIGURES}/{name}.png" for name in ("dose_curve", "equivalence", "control")]
+        curve, equivalence, control = (outs.staging / name for name in names)
+        draw_dose_curve(curve, self.curve)
+        rows = [
+            _tested(name, test, changes[changes["test"] == name])
+            for name, test in self.tests.items()
+        ]
+        draw_equivalence(equivalence, rows, self.params.equivalence_bound)
+        increases = {
+            label: (self.control[column] / self.control["true"] - 1).tolist()
+            for label, column in (
+                ("another scene's\nheatmap", "shuffled"),
+                ("empty heatmap", "zero"),
+            )
+        }
+        draw_control(control, increases)
+        return names
+
+
+def _tested(name: str, test: Equivalence, changes: pd.DataFrame) -> dict[str, Any]:
+    low, high = test.interval or (None, None)
+    return {
+        "test": name,
+        "changes": changes["change"].tolist(),
+        "mean": test.mean,
+        "low": low,
+        "high": high,
+        "passed": test.passed,
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _track(
+    workspace: Workspace, params: EvaluateParams, summary: _Summary, started_s: float
+) -> None:
+    numbers = {
+        name: float(value)
+        for name, value in summary.figures.items()
+        if isinstance(value, bool | int | float)
+    }
+    log_run(
+        workspace,
+        TrackedRun(
+            stage="evaluate",
+            name=f"evaluate, {'pass' if summary.gate['pass'] else 'fail'}",
+            started_s=started_s,
+            params={**params.model_dump(mode="json", exclude={"gate"})},
+            metrics={**numbers, "gate_pass": float(summary.gate["pass"])},
+            tags={
+                **data_version(workspace, workspace.path(SCENES)),
+                "model": summary.gate["model"],
+            },
+            artifacts={
+                "": [workspace.path(path) for path in (METRICS, GATE, *TABLES)],
+                "figures": sorted(workspace.path(PROOF_FIGURES).glob("*.png")),
+            },
+            description=summary.words,
+        ),
+    )

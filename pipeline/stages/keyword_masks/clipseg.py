@@ -1,0 +1,62 @@
+"""CLIPSeg: where a text says a thing is, from transformers' own class and safetensors weights.
+
+Lüddecke & Ecker 2022, "Image segmentation using text and image prompts", CVPR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
+
+from pipeline.ground.errors import InputError
+from pipeline.pictures.reading import Pixels
+
+
+class ClipSeg:
+    """The model in memory, on the GPU if there is one.
+
+    Args:
+        folder: a transformers model folder of CLIPSeg with safetensors weights.
+
+    Raises:
+        InputError: the folder holds no such model.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self._processor = CLIPSegProcessor.from_pretrained(folder, local_files_only=True)
+            model: Any = CLIPSegForImageSegmentation.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"keyword_masks.model: {folder} is no CLIPSeg model with safetensors weights: "
+                f"{error}"
+            ) from error
+        self._model = model.to(self._device).eval()
+
+    def __call__(self, images: Sequence[Pixels], texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return for each pair the probability that the text is there, N×h×w in [0, 1].
+
+        Args:
+            images: N images, H×W×3 RGB, of any sizes.
+            texts: N texts.
+        """
+        inputs = self._processor(
+            text=list(texts),
+            images=list(images),
+            # One length for all: a scene's mask must not depend on which scenes are beside it.
+            padding="max_length",
+            truncation=True,
+            return_tensors="pt",
+        )
+        with torch.inference_mode():
+            logits = self._model(**inputs.to(self._device)).logits
+        return torch.sigmoid(logits.float()).reshape(len(texts), *logits.shape[-2:]).cpu().numpy()

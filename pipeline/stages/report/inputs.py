@@ -1,0 +1,164 @@
+"""What the page is made of, read from the reports and tables; a missing one is None or empty."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.figures.style import style_of
+from pipeline.ground.artefacts import (
+    EDITS,
+    EVALUATION,
+    MANIFEST,
+    REJECTED,
+)
+from pipeline.ground.tables import read_rejections, read_table
+from pipeline.stages.report.proof import proof_section
+from schemas.rejected_scenes import REMEDIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_REFUSED = 400
+"""Refusals on the page; the table on disk has them all."""
+
+_NUMBERS = {
+    "scene_number": "int64",
+    "modified": "bool",
+    "reached": "boolean",
+    **dict.fromkeys(
+        (
+            "strength", "guide_dose", "guide_achieved", "share", "original_share", "judge_dose",
+            "ssim", "alpha", "dose", "low", "high", "scenes", "change", "true", "shuffled", "zero",
+            "start_s", "end_s", "step", "train_loss", "val_loss",
+        ),
+        "float64",
+    ),
+}  # fmt: skip
+_MEANINGS = {
+    "baseline": "the scene as it is",
+    "early_boost": "more attention on the product in the first third",
+    "middle_boost": "more attention on the product in the middle third",
+    "late_boost": "more attention on the product in the last third",
+    "full_boost": "more attention on the product in every scene",
+    "reduction": "less attention on the product in the middle third",
+    "placebo": "attention moved within the background, the product's share kept",
+}
+
+
+_WRONG_CONTROLS = (
+    ("another scene's heatmap", "shuffled", "shuffle"),
+    ("an empty heatmap", "zero", "zero"),
+)
+"""Label, column of control.csv and figure of each."""
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return a file of JSON, None where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """Return a table, an empty one where there is none."""
+    import pandas as pd
+
+    return read_table(path, _NUMBERS) if path.is_file() else pd.DataFrame()
+
+
+def read_variants(root: Path) -> list[dict[str, Any]]:
+    """Return each variant with its colour and meaning; none where none were made."""
+    manifest = read_json(root / MANIFEST)
+    if manifest is None:
+        return []
+    return [
+        {
+            "name": name,
+            "colour": style_of(name).colour,
+            "dashes": style_of(name).dashes,
+            "meaning": _MEANINGS.get(name, "a variant of your own"),
+            "alpha": recipe["alpha"],
+        }
+        for name, recipe in manifest["variants"].items()
+    ]
+
+
+def read_edits(root: Path) -> pd.DataFrame:
+    """Return `edits.csv`."""
+    return read_rows(root / EDITS)
+
+
+def read_judged(root: Path) -> pd.DataFrame:
+    """Return what the judge saw of each scene and variant."""
+    table = read_rows(root / EVALUATION / "scenes.csv")
+    return table if table.empty else table[table["arm"] == "variants"]
+
+
+def read_proof(root: Path, bound: float) -> dict[str, Any] | None:
+    """Return the proof with its curves, None where nothing was evaluated.
+
+    Args:
+        root: data root.
+        bound: of equivalence, `evaluate.equivalence_bound`.
+    """
+    folder = root / EVALUATION
+    metrics, gate = read_json(folder / "metrics.json"), read_json(folder / "gate.json")
+    if metrics is None or gate is None:
+        return None
+    control = read_rows(folder / "control.csv")
+    tests = {
+        name: {
+            "changes": rows["change"].round(6).tolist(),
+            "mean": metrics.get(f"{name}_mean_change"),
+            "interval": metrics.get(f"{name}_mean_change_ci90"),
+            "pass": metrics[f"{name}_tost_pass"],
+        }
+        for name, rows in read_rows(folder / "changes.csv").groupby("test")
+    }
+    return {
+        **proof_section(metrics, gate),
+        "bound": bound,
+        "curve": json.loads(read_rows(folder / "dose_curve.csv").to_json(orient="records")),
+        "tests": tests,
+        "increases": {
+            label: {
+                "values": (control[column] / control["true"] - 1).round(5).tolist(),
+                "mean": metrics.get(f"control_{wrong}_loss_increase"),
+                "interval": metrics.get(f"control_{wrong}_loss_increase_ci95"),
+            }
+            for label, column, wrong in _WRONG_CONTROLS
+        },
+    }
+
+
+def read_refused(root: Path) -> dict[str, Any] | None:
+    """Return the refusals by reason, None where validate has not run."""
+    path = root / REJECTED
+    if not path.is_file():
+        return None
+    refusals = read_rejections(path)
+    reasons: dict[str, list[dict[str, Any]]] = {}
+    for refusal in refusals[:MAX_REFUSED]:
+        reasons.setdefault(refusal.reason, []).append(
+            {
+                "video": refusal.video_id,
+                "scene": refusal.scene_number,
+                "file": refusal.file,
+                "found": refusal.found,
+            }
+        )
+    counts = Counter(refusal.reason for refusal in refusals)
+    return {
+        "total": len(refusals),
+        "table": REJECTED,
+        "reasons": [
+            {
+                "reason": reason,
+                "remedy": REMEDIES[reason],
+                "count": count,
+                "shown": reasons.get(reason, []),
+            }
+            for reason, count in counts.most_common()
+        ],
+    }

@@ -1,0 +1,180 @@
+"""The proof in a reader's words: what each figure is, what it must reach, what was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pipeline.proof.params import PROOF_OF
+
+PROOFS = {
+    "control": (
+        "The model reads the heatmap",
+        "If the ControlNet ignored its heatmap, another scene's heatmap would serve it as well. So "
+        "the loss inside the product's mask is compared: with the scene's own heatmap, with "
+        "another scene's, with none. And the dose is asked of the ControlNet alone.",
+    ),
+    "identity": (
+        "Asked for nothing, it changes nothing",
+        "A sham edit goes the whole way, inversion, redraw and compositing, under the unchanged "
+        "heatmap. Whatever it changes is the method's own footprint.",
+    ),
+    "specificity": (
+        "Nothing else changed",
+        "Outside the redrawn region every pixel must be the original's. What the model did there "
+        "before the original's pixels were put back is shown as well.",
+    ),
+    "integrity": (
+        "The product is still itself",
+        "A dose bought with noise or blur is worthless, so the product's structure is compared "
+        "with the original's.",
+    ),
+    "dose": (
+        "The dose that was asked for was achieved",
+        "Each scene is redrawn at a grid of doses. The judge, who took no part in the editing, "
+        "says what share of attention the product has now. Scenes whose dose could not be reached "
+        "stay in every figure.",
+    ),
+    "placebo": (
+        "The placebo left attention on the product as it was, within the bound",
+        "The placebo redraws the background at the strength of the boost, and its change is then "
+        "faded until the picture changed no more than under the boost. Two one-sided tests per "
+        "video must show that the product's mean share moved by less than the bound, for the "
+        "placebo and for the sham edit; the share of a single scene may move more.",
+    ),
+}
+"""Title and meaning of each proof, in the order in which they are read."""
+
+
+class _Figure(NamedTuple):
+    label: str
+    unit: str
+    """`percent`, `points`, `db`, `number`, `levels` or `yes`."""
+    meaning: str
+
+
+FIGURES = {
+    "control_shuffle_loss_increase": _Figure(
+        "Loss with another scene's heatmap",
+        "percent",
+        "how much it rises inside the mask; 0 if the heatmap is not read",
+    ),
+    "control_zero_loss_increase": _Figure(
+        "Loss with an empty heatmap", "percent", "how much it rises inside the mask"
+    ),
+    "control_only_slope": _Figure(
+        "Slope of the dose, ControlNet alone",
+        "number",
+        "guidance by the attention model off, the control's own raised instead "
+        "(dose_curve.control_only_strength); 1 follows the dose, 0 ignores it",
+    ),
+    "gradient_only_slope": _Figure(
+        "Slope of the dose, gradient alone", "number", "the ControlNet's residuals off"
+    ),
+    "identity_psnr_db": _Figure(
+        "Sham edit against the round trip",
+        "db",
+        "whole frame before compositing, against the autoencoder's own round trip",
+    ),
+    "sham_psnr_db": _Figure(
+        "Sham edit against the original", "db", "after compositing; over 50 dB no eye sees it"
+    ),
+    "outside_max_abs_diff": _Figure(
+        "Largest difference outside the region",
+        "levels",
+        "of 255 grey levels, over all scenes and edits",
+    ),
+    "raw_background_psnr_db": _Figure(
+        "Background before compositing", "db", "what the model itself did outside the region"
+    ),
+    "feasible_fraction": _Figure(
+        "Feasible doses", "percent", "of scenes × doses, decided before any edit"
+    ),
+    "dose_median_rel_error": _Figure(
+        "Median error of the dose", "percent", "relative to the share that was asked for"
+    ),
+    "dose_within_15pct": _Figure(
+        "Within ±15 % of the dose", "percent", "of all feasible scenes × doses"
+    ),
+    "dose_spearman_mean": _Figure(
+        "Rank correlation of dose and share", "number", "within a scene, mean; 1 is monotone"
+    ),
+    "dose_logit_slope": _Figure(
+        "Slope of the dose", "number", "logit(share) on log(alpha); 1 is exact"
+    ),
+    "unreached_fraction": _Figure(
+        "Unreached doses", "percent", "calibration stopped before the picture would break"
+    ),
+    "guide_judge_correlation": _Figure(
+        "Agreement of guide and judge",
+        "number",
+        "correlation of their shares: near 1, success with this judge is no surprise",
+    ),
+    "placebo_tost_pass": _Figure(
+        "Placebo is equivalent to no change", "yes", "two one-sided tests at 5 %"
+    ),
+    "placebo_mean_change": _Figure("Placebo's change of the share", "points", "mean over videos"),
+    "sham_tost_pass": _Figure(
+        "Sham edit is equivalent to no change", "yes", "two one-sided tests at 5 %"
+    ),
+    "sham_mean_change": _Figure("Sham edit's change of the share", "points", "mean over videos"),
+    "placebo_change_ratio": _Figure(
+        "Placebo's pixel change over the boost's",
+        "number",
+        "near 1 as it is made: faded to the boost's",
+    ),
+    "integrity_ssim_median": _Figure(
+        "Structure similarity of the product", "number", "median; 1 is unchanged"
+    ),
+    "integrity_texture_ratio_median": _Figure(
+        "Texture of the product", "number", "energy against the original's; above 1 is noise"
+    ),
+}
+"""Figures of the evaluation's metrics.json that the page shows, in order."""
+
+_UNCHECKED = {
+    "control_zero_loss_increase": "control",
+    "gradient_only_slope": "control",
+    "sham_psnr_db": "identity",
+    "unreached_fraction": "dose",
+    "placebo_mean_change": "placebo",
+    "sham_mean_change": "placebo",
+    "integrity_texture_ratio_median": "integrity",
+}
+"""Figures that no gate can check, beside those of `PROOF_OF`."""
+
+
+def proof_section(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the page's proof: the verdict, and each proof with its figures.
+
+    Args:
+        metrics: the evaluation's metrics.json.
+        gate: its gate.json.
+    """
+    checks = {check["metric"]: check for check in gate["checks"]}
+    proof_of = PROOF_OF | _UNCHECKED
+    sections = []
+    for proof, (title, meaning) in PROOFS.items():
+        figures = [
+            {
+                "name": name,
+                **figure._asdict(),
+                "value": metrics[name],
+                "interval": metrics.get(f"{name}_ci95") or metrics.get(f"{name}_ci90"),
+                "nothing": metrics.get(f"{name}_do_nothing"),
+                "must": checks[name]["must"] if name in checks else None,
+                "pass": checks[name]["pass"] if name in checks else None,
+            }
+            for name, figure in FIGURES.items()
+            if proof_of[name] == proof and name in metrics
+        ]
+        sections.append({"proof": proof, "title": title, "meaning": meaning, "figures": figures})
+    return {
+        "pass": gate["pass"],
+        "verdict": gate["verdict"],
+        "checks": len(checks),
+        "failed": [PROOFS[proof][0] for proof in gate["failed"]],
+        "proofs": sections,
+        **{name: metrics.get(name) for name in ("n_scenes", "n_videos", "judge")},
+        "guide_judge": metrics.get("guide_judge_correlation"),
+    }

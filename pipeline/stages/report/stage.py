@@ -1,0 +1,189 @@
+"""Stage `report`: one page with the scenes, their variants, the proof and where it comes from."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import yaml
+from pydantic import Field
+
+from pipeline.editing.params import EditParams
+from pipeline.ground.artefacts import PAGE, SCENES
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import digest, file_digest, write_text
+from pipeline.ground.outs import StageOuts
+from pipeline.ground.parallel import each
+from pipeline.ground.params import ComputeParams, ModelParams, Section, read_params
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.params import VariantParams
+from pipeline.pictures.reading import ImageRefused
+from pipeline.proof.params import EvaluateParams
+from pipeline.scenes.table import read_scenes
+from pipeline.stages.report import inputs
+from pipeline.stages.report.page import render
+from pipeline.stages.report.pictures import colour_tables, scene_width
+from pipeline.stages.report.videos import DrawnVideo, VideoTask, draw_video
+from pipeline.tracking.runs import TrackedRun, log_run
+from pipeline.tracking.store import commit, data_version
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOG = logging.getLogger(__name__)
+
+_SOFTWARE = ("torch", "diffusers", "lightning", "numpy", "pandas", "dvc", "mlflow")
+
+
+class ReportParams(Section):
+    """What the page shows."""
+
+    name: ClassVar[str] = "report"
+
+    max_scenes: Annotated[int, Field(ge=1)] = 500
+    """Of larger collections, the page shows whole videos up to this number of scenes, first those
+    that were redrawn."""
+
+
+def main(workspace: Workspace) -> None:
+    """Make the page of what there is; a section whose input is missing says so.
+
+    Raises:
+        InputError: the scene table, or a file that it names, is missing or unreadable.
+    """
+    started_s = time.time()
+    evaluate = EvaluateParams.load(workspace)
+    scenes = read_scenes(workspace.path(SCENES))
+    if scenes.empty:
+        raise InputError(f"{SCENES} has no scenes. Run `dvc repro validate`; it says why.")
+    edits = inputs.read_edits(workspace.root)
+    variants = inputs.read_variants(workspace.root)
+    shown = choose_videos(scenes, edits, ReportParams.load(workspace).max_scenes)
+    tasks = _tasks(workspace, shown, edits, tuple(variant["name"] for variant in variants))
+    drawn = {}
+    for video in each(draw_video, tasks, ComputeParams.load(workspace), "report", unit="video"):
+        drawn[video.video_id] = video
+    _refuse(drawn.values())
+    videos = [drawn[video_id] for video_id in dict.fromkeys(shown["video_id"])]
+    data = {
+        "videos": [video.summary for video in videos],
+        "variants": variants,
+        "colours": colour_tables(),
+        "counts": {"videos": int(scenes["video_id"].nunique()), "scenes": len(scenes)},
+        "demo": workspace.holds_demo,
+        "proof": inputs.read_proof(workspace.root, evaluate.equivalence_bound),
+        "refused": inputs.read_refused(workspace.root),
+        "provenance": _provenance(workspace, started_s),
+    }
+    page = render(data, (video.block for video in videos))
+    # It says when it was made, so every run makes it.
+    with StageOuts(workspace, "report") as outs:
+        outs.begin({PAGE: digest(str(started_s))})
+        write_text(outs.staging / PAGE, page)
+        outs.accept(PAGE, [PAGE])
+    LOG.info("report: %s, %.1f MB. Open it in a browser.", PAGE, len(page.encode()) / 1e6)
+    _track(workspace, data, started_s)
+
+
+def choose_videos(scenes: pd.DataFrame, edits: pd.DataFrame, max_scenes: int) -> pd.DataFrame:
+    """Return the scenes of as many whole videos as make at most `max_scenes`, but at least one.
+
+    Those that were redrawn come first, then in the table's order.
+    """
+    counts = scenes.groupby("video_id", sort=False).size()
+    redrawn = set() if edits.empty else set(edits["video_id"])
+    chosen: list[str] = []
+    total = 0
+    for video in sorted(counts.index, key=lambda video: video not in redrawn):
+        total += counts[video]
+        if chosen and total > max_scenes:
+            break
+        chosen.append(video)
+    places = {video: place for place, video in enumerate(chosen)}
+    shown = scenes[scenes["video_id"].isin(chosen)]
+    return shown.sort_values("video_id", key=lambda ids: ids.map(places), kind="stable")
+
+
+def _tasks(
+    workspace: Workspace, shown: pd.DataFrame, edits: pd.DataFrame, variants: tuple[str, ...]
+) -> list[VideoTask]:
+    root = workspace.root
+    judged = inputs.read_judged(root)
+    times = inputs.read_rows(root / inputs.CUTS_TABLE)
+    # What the edits add, if no two variants shared one, so that the budget holds.
+    redrawn = 0 if edits.empty else int(edits["modified"].sum())
+    paths = [workspace.path(path) for path in shown["scene_image_path"]]
+    try:
+        width = scene_width(paths, len(paths) + redrawn)
+    except (ImageRefused, FileNotFoundError) as error:
+        raise _changed(str(error)) from error
+    return [
+        VideoTask(
+            video_id=str(video_id),
+            root=root,
+            table=table,
+            times=_of(times, video_id),
+            variants=variants,
+            edits=_of(edits, video_id),
+            judged=_of(judged, video_id),
+            keywords=VariantParams.load(workspace).keywords,
+            width=width,
+        )
+        for video_id, table in shown.groupby("video_id", sort=False)
+    ]
+
+
+def _of(table: pd.DataFrame, video_id: Any) -> pd.DataFrame:
+    return table if table.empty else table[table["video_id"] == video_id]
+
+
+def _refuse(videos: Iterable[DrawnVideo]) -> None:
+    failures = sorted(video.failure for video in videos if video.failure)
+    if failures:
+        raise _changed(failures[0])
+
+
+def _changed(found: str) -> InputError:
+    return InputError(
+        f"{found}. The scene table names it, so the files have changed since: run `dvc repro`."
+    )
+
+
+def _provenance(workspace: Workspace, started_s: float) -> dict[str, Any]:
+    root = workspace.root
+    params = read_params(workspace)
+    gate = inputs.read_json(root / inputs.EVALUATION / "gate.json") or {}
+    training = inputs.read_json(root / inputs.TRAIN_METRICS) or {}
+    return {
+        "made": datetime.fromtimestamp(started_s, UTC).isoformat(timespec="seconds"),
+        "commit": commit(workspace),
+        "data": {SCENES: file_digest(workspace.path(SCENES)), **workspace.tracked_inputs()},
+        "model": {
+            "backbone": ModelParams.load(workspace).backbone,
+            "ControlNet": gate.get("model", "not evaluated"),
+            "training steps": training.get("steps"),
+            "guide": EditParams.load(workspace).guide,
+            "judge": EvaluateParams.load(workspace).judge,
+        },
+        "software": {name: version(name) for name in _SOFTWARE},
+        "params": yaml.safe_dump(params, sort_keys=False, default_flow_style=None, width=100),
+    }
+
+
+def _track(workspace: Workspace, data: dict[str, Any], started_s: float) -> None:
+    log_run(
+        workspace,
+        TrackedRun(
+            stage="report",
+            name="report",
+            started_s=started_s,
+            metrics={"scenes": data["counts"]["scenes"], "videos": data["counts"]["videos"]},
+            tags=data_version(workspace, workspace.path(SCENES)),
+            artifacts={"": [workspace.path(PAGE)]},
+            description="The report page: download `index.html` and open it in a browser.",
+        ),
+    )

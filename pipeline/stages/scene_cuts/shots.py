@@ -1,0 +1,99 @@
+"""Shot detection: PySceneDetect's detectors on our frames, and the frame that shows each shot."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+
+from scenedetect import (
+    AdaptiveDetector,
+    ContentDetector,
+    FrameTimecode,
+    HashDetector,
+    HistogramDetector,
+    SceneDetector,
+    ThresholdDetector,
+)
+from scenedetect.common import Timecode
+
+from pipeline.stages.scene_cuts.decoding import Video
+
+# PySceneDetect itself shrinks frames by a whole factor to no less than this before it compares
+# them; its thresholds are made for that.
+_DETECTION_WIDTH_PX = 256
+
+_DETECTORS: dict[str, tuple[type[SceneDetector], str]] = {
+    "adaptive": (AdaptiveDetector, "adaptive_threshold"),
+    "content": (ContentDetector, "threshold"),
+    "threshold": (ThresholdDetector, "threshold"),
+    "hash": (HashDetector, "threshold"),
+    "histogram": (HistogramDetector, "threshold"),
+}
+
+
+class Shot(NamedTuple):
+    """One shot: from its first frame up to the next shot's, and the frame that stands for it."""
+
+    start: Fraction
+    end: Fraction
+    image_time: Fraction
+
+
+def make_detector(
+    kind: str, threshold: float | None, min_content: float | None, min_scene_s: float
+) -> SceneDetector:
+    """Return a new detector; it is used for one video.
+
+    Args:
+        kind: adaptive, content, threshold, hash or histogram.
+        threshold: on that detector's own scale; None is PySceneDetect's default for it.
+        min_content: for adaptive alone, the least change of content that can be a cut; as above.
+        min_scene_s: shortest shot in seconds.
+    """
+    detector, threshold_name = _DETECTORS[kind]
+    options = {threshold_name: threshold, "min_content_val": min_content}
+    given = {name: value for name, value in options.items() if value is not None}
+    return detector(min_scene_len=float(min_scene_s), **given)
+
+
+def find_shots(video: Video, detector: SceneDetector, image_at: float) -> list[Shot]:
+    """Decode the whole video and return its shots, at least one.
+
+    Args:
+        video: decoded from its start.
+        detector: a new one.
+        image_at: which frame stands for a shot, as a fraction of the shot's time (0.5: middle).
+
+    Raises:
+        VideoUnreadable: the video is damaged or empty.
+    """
+    starts: list[Fraction] = []
+    cuts: list[FrameTimecode] = []
+    rate = video.frame_rate
+    for frame in video.frames():
+        timecode = _timecode(frame.start, rate)
+        cuts += detector.process_frame(timecode, video.small_bgr(frame, _DETECTION_WIDTH_PX))
+        starts.append(frame.start)
+    cuts += detector.post_process(timecode)
+    # A fade's cut may lie between two frames; the new shot then begins with the later one.
+    indices = {bisect_left(starts, _fraction(cut)) for cut in cuts}
+    bounds = [starts[index] for index in sorted(indices | {0}) if index < len(starts)]
+    return [
+        Shot(first, last, _shown_at(starts, first + Fraction(image_at) * (last - first)))
+        for first, last in pairwise([*bounds, video.end(starts[-1])])
+    ]
+
+
+def _shown_at(starts: list[Fraction], time: Fraction) -> Fraction:
+    """Return the start of the frame that is on screen at `time`."""
+    return starts[bisect_right(starts, time) - 1]
+
+
+def _timecode(time: Fraction, rate: Fraction) -> FrameTimecode:
+    return FrameTimecode(Timecode(time.numerator, Fraction(1, time.denominator)), fps=rate)
+
+
+def _fraction(timecode: FrameTimecode) -> Fraction:
+    return timecode.pts * Fraction(timecode.time_base)

@@ -1,0 +1,141 @@
+"""Which scenes a step trains on, and with which noise: functions of the seed and the step alone.
+
+So a run that was killed continues with the numbers it would have had, and there is no random state
+to save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler, Subset
+
+from pipeline.ground.files import digest
+from pipeline.learning.loading import loader
+from pipeline.stages.train.params import TrainParams
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class NamedScenes(Protocol):
+    """Scenes whose names are known before they are read."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Their `video_id` and `scene_number`, in order."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, position: int) -> dict[str, Any]: ...
+
+
+def generator_for(*numbers: int) -> torch.Generator:
+    """Return a generator that depends on all the numbers (seed, purpose, step, process)."""
+    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+def fixed_sample(scenes: NamedScenes, count: int) -> Dataset[Any]:
+    """Return `count` of the scenes, or all of fewer, in their order: those of the lowest hashes.
+
+    They depend on the scenes' names alone. Scenes that come or go change the sample by themselves.
+    """
+    table = scenes.table
+    names = zip(table["video_id"], table["scene_number"], strict=True)
+    hashes = [digest(str(video), str(number)) for video, number in names]
+    return Subset(scenes, sorted(np.argsort(hashes)[:count].tolist()))  # type: ignore[arg-type]
+
+
+class ShuffledBatches(Sampler[list[int]]):
+    """Batches of positions: one permutation of the data after another, cut across their borders.
+
+    Args:
+        length: of the data.
+        batch_size: per process.
+        batches: how many there are in all.
+        first: the batch to begin with.
+        rank: this process.
+        world_size: processes, which share each permutation out.
+        seed: of the permutations.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        batches: int,
+        first: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self.length = length
+        self.batch_size = batch_size
+        self.batches = batches
+        self.first = first
+        self.rank = rank
+        self.world_size = world_size
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the batches from the first one on."""
+        epoch, order = -1, np.empty(0, int)
+        for batch in range(self.first, self.batches):
+            start = (batch * self.world_size + self.rank) * self.batch_size
+            positions = []
+            for place in range(start, start + self.batch_size):
+                if place // self.length != epoch:
+                    epoch = place // self.length
+                    order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
+                positions.append(int(order[place % self.length]))
+            yield positions
+
+
+class Batches(pl.LightningDataModule):
+    """The batches of a training run.
+
+    Args:
+        train: samples to train on.
+        val: samples to validate on; may be empty.
+        params: section `train`.
+        first_step: optimizer step to begin with.
+    """
+
+    def __init__(
+        self, train: Dataset[Any], val: Dataset[Any], params: TrainParams, first_step: int
+    ) -> None:
+        super().__init__()
+        self.train = train
+        self.val = val
+        self.params = params
+        self.first_step = first_step
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return all batches of the run as one epoch."""
+        assert self.trainer is not None
+        batches = ShuffledBatches(
+            len(self.train),  # type: ignore[arg-type]
+            self.params.batch_size,
+            self.params.steps * self.params.accumulate,
+            self.first_step * self.params.accumulate,
+            self.trainer.global_rank,
+            self.trainer.world_size,
+            self.params.seed,
+        )
+        return loader(self.train, self.params.num_workers, batch_sampler=batches)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the validation samples in order."""
+        # Scenes that were not encoded go through the frozen models as they are taken: no forked
+        # process could do that on a GPU.
+        workers = self.params.num_workers if self.params.use_encoded else 0
+        return loader(self.val, workers, batch_size=self.params.batch_size)

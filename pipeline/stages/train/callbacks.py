@@ -1,0 +1,190 @@
+"""What a training run shows on its way: the curve of its losses, and pictures of fixed scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import TQDMProgressBar
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pipeline.diffusion.precision import autocast
+from pipeline.diffusion.predict import controlled
+from pipeline.ground.files import write_bytes
+from pipeline.pictures.reading import encode
+from pipeline.stages.train.batches import generator_for
+from pipeline.stages.train.controlnet_module import ControlNetModule
+
+_SAMPLE = 3
+# From how far in the noise the scenes are drawn anew, and in how many steps.
+_DEPTH = 0.8
+_STEPS = 10
+
+
+class Progress(TQDMProgressBar):
+    """Lightning's bar, which knows its end (and so an ETA) also where a run resumes."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Tell the bar where it begins and ends."""
+        super().on_train_start(trainer, pl_module)
+        bar = self.train_progress_bar
+        bar.initial = trainer.global_step * trainer.accumulate_grad_batches
+        bar.reset(int(trainer.num_training_batches))
+
+
+class Curve(pl.Callback):
+    """Collects the losses at each validation; a resumed run goes on with those it had.
+
+    Args:
+        every: optimizer steps between rows where nothing is validated.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.rows: list[dict[str, float]] = []
+        self._since: list[float] = []
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Note a training loss."""
+        # Lightning has divided it by the batches of a step.
+        self._since.append(outputs["loss"].item() * trainer.accumulate_grad_batches)
+        batches = self.every * trainer.accumulate_grad_batches
+        if not trainer.enable_validation and (batch_idx + 1) % batches == 0:
+            self._add_row(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add a row: the step, the mean training loss since the last row, the validation loss."""
+        if not trainer.sanity_checking:
+            self._add_row(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add a row for the steps since the last one where nothing is validated."""
+        if not trainer.enable_validation and self._since:
+            self._add_row(trainer)
+
+    def _add_row(self, trainer: pl.Trainer) -> None:
+        row = {"step": float(trainer.global_step)}
+        if self._since:
+            row["train_loss"] = float(np.mean(self._since))
+        if "val/loss" in trainer.callback_metrics:
+            row["val_loss"] = float(trainer.callback_metrics["val/loss"])
+        self.rows.append(row)
+        self._since = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the rows of the run that was interrupted."""
+        self.rows = state_dict["rows"]
+
+
+class SampleGrids(pl.Callback):
+    """Draws fixed scenes from noise at each validation, under their own controls.
+
+    Each picture has one row per scene: the scene, its control (heatmap with the mask's outline),
+    and what the model makes of it from `_DEPTH` of the noise.
+
+    Args:
+        scenes: encoded scenes.
+        count: how many of them, the first ones of different videos.
+        folder: where the pictures go, `step_{step}.png`.
+        share: called with each picture's path.
+    """
+
+    def __init__(
+        self,
+        scenes: Dataset[Any],
+        count: int,
+        folder: Path,
+        share: Callable[[Path], None],
+    ) -> None:
+        self.samples = _first_of_videos(scenes, count)
+        self.folder = folder
+        self.share = share
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the scenes and write their picture."""
+        if trainer.sanity_checking or not trainer.is_global_zero or not self.samples:
+            return
+        assert isinstance(pl_module, ControlNetModule)
+        path = self.folder / f"step_{trainer.global_step:06d}.png"
+        write_bytes(path, encode(draw_samples(pl_module, self.samples), "png"))
+        self.share(path)
+
+
+def draw_samples(module: ControlNetModule, samples: list[dict[str, Any]]) -> NDArray[np.uint8]:
+    """Return the picture of `SampleGrids`, H×W×3; the scenes are drawn one after the other."""
+    generator = generator_for(module.params.seed, _SAMPLE)
+    shape = (len(samples), *samples[0]["latents"].shape)
+    noises = torch.randn(shape, generator=generator).split(1)
+    rows = [_drawn(module, sample, noise) for sample, noise in zip(samples, noises, strict=True)]
+    return np.concatenate(rows)
+
+
+@torch.no_grad()
+def _drawn(module: ControlNetModule, sample: dict[str, Any], noise: Tensor) -> NDArray[np.uint8]:
+    """Return a scene's row: the scene, its control, what the model makes of it."""
+    from diffusers import DDIMScheduler
+
+    device = module.device
+    clean, text, control = (
+        sample[name][None].to(device) for name in ("latents", "text", "control")
+    )
+    scheduler = DDIMScheduler.from_config(module.backbone.scheduler_config)
+    scheduler.set_timesteps(round(_STEPS / _DEPTH))
+    timesteps = scheduler.timesteps[-_STEPS:].to(device)
+    latents = scheduler.add_noise(clean, noise.to(device), timesteps[:1])
+    with autocast(device, module.params.precision != "32-true"):
+        for timestep in timesteps:
+            output = controlled(
+                module.backbone.unet,
+                module.averaged,
+                latents,
+                timestep[None],
+                text,
+                control,
+            )
+            latents = scheduler.step(output.float(), timestep, latents).prev_sample
+    original, drawn = _pixels(module, clean), _pixels(module, latents)
+    return np.concatenate([original, _control_picture(control[0].cpu().numpy()), drawn], 1)
+
+
+def _pixels(module: ControlNetModule, latents: Tensor) -> NDArray[np.uint8]:
+    """Return one scene's latents, 1×C×h×w, as H×W×3."""
+    image = module.backbone.decode(latents)[0].float().clamp(-1, 1)
+    levels = ((image + 1) * 127.5).round().to(torch.uint8)
+    return np.ascontiguousarray(levels.movedim(0, -1).cpu().numpy())
+
+
+def _control_picture(control: NDArray[np.float32]) -> NDArray[np.uint8]:
+    levels = np.rint(control * 255).astype(np.uint8)
+    picture = np.asarray(cv2.applyColorMap(levels[1], cv2.COLORMAP_VIRIDIS))[..., ::-1].copy()
+    outlines, _ = cv2.findContours(levels[0], cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, outlines, -1, (255, 255, 255), 1)
+    return picture
+
+
+def _first_of_videos(scenes: Dataset[Any], count: int) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for position in range(len(scenes)):  # type: ignore[arg-type]
+        if len(found) == count:
+            break
+        sample = scenes[position]
+        found.setdefault(sample["video_id"], sample)
+    return list(found.values())

@@ -1,0 +1,160 @@
+"""Stage `train`: a ControlNet for the frozen backbone, from the scenes' masks and heatmaps."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.diffusion.controlnet import weights_digest
+from pipeline.ground.artefacts import (
+    CONTROLNET,
+    ENCODED,
+    SCENES,
+    TRAIN_CURVE,
+    TRAIN_METRICS,
+    TRAINING,
+)
+from pipeline.ground.files import digest, file_digest, link_or_copy, write_text
+from pipeline.ground.outs import StageOuts, is_made
+from pipeline.ground.params import ModelParams, load_image_size
+from pipeline.ground.workspace import Workspace
+from pipeline.scenes.table import read_scenes
+from pipeline.stages.train.params import TrainParams
+from pipeline.tracking.models import TrackedModel
+from pipeline.tracking.runs import LiveRun, TrackedRun
+from pipeline.tracking.store import data_version
+
+if TYPE_CHECKING:
+    from pipeline.stages.train.run import Trained
+
+LOG = logging.getLogger(__name__)
+
+CODE_VERSION = "4"
+REGISTERED = "gazeshift-controlnet"
+_ITEM = "training"
+# What changes how fast training goes, not where it leads.
+_NO_RESULT = {"num_workers", "gradient_checkpointing"}
+
+
+def main(workspace: Workspace) -> None:
+    """Train, unless these weights are there already; go on where a killed run was.
+
+    Raises:
+        InputError: the encoded scenes or the backbone are missing, or do not belong together.
+        ParamsError: the params ask for a part that is not installed.
+    """
+    from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+    from pipeline.diffusion.backbone import load_backbone
+    from pipeline.learning.shards import MANIFEST
+    from pipeline.stages.train.run import Run, encoded_scenes, raw_scenes, training_precision
+
+    params = TrainParams.load(workspace)
+    # What `auto` comes to is part of the key: a run must not be resumed in another precision.
+    precise = {"precision": training_precision(params.precision)}
+    params = params.model_copy(update=precise)
+    size = load_image_size(workspace)
+    backbone = load_backbone(ModelParams.load(workspace).backbone, workspace.root)
+    backbone.check_size(size)
+    trained_on = [workspace.path(SCENES)]
+    if params.use_encoded:
+        scenes = encoded_scenes(workspace.path(ENCODED), backbone, size)
+        trained_on.append(workspace.path(ENCODED) / MANIFEST)
+    else:
+        scenes = raw_scenes(workspace.path(SCENES), workspace.root, backbone, size)
+    key = digest(
+        *map(file_digest, trained_on),
+        backbone.digest,
+        str(size),
+        params.model_dump_json(exclude=_NO_RESULT),
+        CODE_VERSION,
+    )
+    state = workspace.path("checkpoints") / key
+    run = Run(params, backbone, scenes, state)
+    if getattr(rank_zero_only, "rank", 0) > 0:
+        if not is_made(workspace, "train", {_ITEM: key}):
+            run.fit()
+        return
+    with StageOuts(workspace, "train") as outs:
+        if not outs.begin({_ITEM: key}):
+            LOG.info("train: this ControlNet is trained already.")
+            return
+        begun = _described(workspace, params, time.time())
+        live = LiveRun(workspace, begun, state / "mlflow_run_id")
+        live.add_dataset(read_scenes(workspace.path(SCENES)), "valid_scenes", SCENES)
+        trained = run.fit(live.lightning_logger(), lambda path: live.add_picture(path, "samples"))
+        assert trained is not None
+        outs.accept(_ITEM, _write(outs.staging, trained))
+        live.finish(_finished(workspace, begun, trained), _model(workspace, trained))
+    shutil.rmtree(state)
+    LOG.info("train: %d steps; the ControlNet is in %s.", trained.metrics["steps"], TRAINING)
+
+
+def _write(staging: Path, trained: Trained) -> list[str]:
+    """Write the outs to the staging folder; return their paths."""
+    import pandas as pd
+    import torch
+
+    from pipeline.ground.tables import write_table
+
+    controlnet = trained.controlnet.to(memory_format=torch.contiguous_format)
+    controlnet.save_pretrained(staging / CONTROLNET)
+    for picture in trained.samples:
+        link_or_copy(picture, staging / TRAINING / "samples" / picture.name)
+    write_text(
+        staging / TRAIN_METRICS, json.dumps(trained.metrics, indent=1, allow_nan=False) + "\n"
+    )
+    # Also without a val split: DVC draws nothing where a column is missing.
+    curve = pd.DataFrame(trained.curve, columns=["step", "train_loss", "val_loss"])
+    write_table(staging / TRAIN_CURVE, curve)
+    return [path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file()]
+
+
+def _described(workspace: Workspace, params: TrainParams, started_s: float) -> TrackedRun:
+    """Return what MLflow is told before the training."""
+    location = ModelParams.load(workspace).backbone
+    return TrackedRun(
+        stage="train",
+        name=f"train, {params.steps} steps",
+        started_s=started_s,
+        params={**params.model_dump(mode="json"), "backbone": location},
+        tags=data_version(workspace, workspace.path(SCENES)),
+        description="A ControlNet that reads keyword mask and attention heatmap, on a frozen "
+        "backbone. `samples/` shows fixed validation scenes, their control (heatmap, mask "
+        "outlined), and what the model draws from 80 % noise.",
+    )
+
+
+def _finished(workspace: Workspace, begun: TrackedRun, trained: Trained) -> TrackedRun:
+    return replace(
+        begun,
+        metrics={f"final/{name}": value for name, value in trained.metrics.items()},
+        artifacts={"": [workspace.path(TRAIN_METRICS), workspace.path(TRAIN_CURVE)]},
+    )
+
+
+def _model(workspace: Workspace, trained: Trained) -> TrackedModel:
+    """Return the ControlNet as a model to register."""
+    controlnet = trained.controlnet
+    text_width = controlnet.config.cross_attention_dim
+    return TrackedModel(
+        folder=workspace.path(CONTROLNET),
+        registered_name=REGISTERED,
+        loader="diffusers.ControlNetModel",
+        inputs={
+            "sample": (-1, controlnet.config.in_channels, -1, -1),
+            "timestep": (-1,),
+            "encoder_hidden_states": (-1, -1, text_width),
+            "controlnet_cond": (-1, 2, -1, -1),
+        },
+        outputs={"mid_block_res_sample": (-1, controlnet.config.block_out_channels[-1], -1, -1)},
+        digest=weights_digest(workspace),
+        words=", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items()),
+        description="ControlNets that read `[keyword mask, attention heatmap]`. `candidate` is the "
+        "last one trained; `champion` the last one whose edits passed the proof.",
+    )

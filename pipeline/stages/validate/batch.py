@@ -1,0 +1,97 @@
+"""Checking the scenes of a run as tables: rows with pandera, the batch with Great Expectations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.ground.errors import ContractError, ParamsError
+from schemas.rejected_scenes import Rejection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from schemas.scene_batch import BatchLimits, Profile
+
+
+def check_rows(path: Path) -> pd.DataFrame:
+    """Read the scene table back and hold it against its schema, all rules at once.
+
+    Raises:
+        ContractError: it breaks the schema.
+    """
+    from pipeline.ground.contract import ContractBroken, check_table
+    from schemas.valid_scenes import VALID_SCENES_TABLE, read_text
+
+    try:
+        return check_table(read_text(path), VALID_SCENES_TABLE)
+    except ContractBroken as error:
+        raise ContractError(
+            f"the table of valid scenes breaks its own schema: {error}. Please report this with "
+            "the rows that it names."
+        ) from error
+
+
+def check_scenes(
+    table: pd.DataFrame,
+    rejections: Iterable[Rejection],
+    limits: BatchLimits,
+    profile: Profile | None,
+    docs: Path,
+) -> list[str]:
+    """Check the batch and write its Data Docs; return a text for each expectation that fails.
+
+    Args:
+        table: the valid scenes.
+        rejections: one per refused scene, the first rule that it breaks.
+        limits: what the batch may be.
+        profile: what figures are compared with.
+        docs: a new folder for the site.
+    """
+    import pandas as pd
+
+    from schemas.scene_batch import COLUMNS, VALID, check_batch
+
+    valid = pd.DataFrame(
+        {
+            "scene": table["video_id"] + "/" + table["scene_number"].astype("str"),
+            "outcome": VALID,
+            "mask_coverage": table["mask_coverage"],
+            "alignment_score": table["alignment_score"],
+        }
+    )
+    refused = pd.DataFrame(
+        [(_scene(one), one.reason.value, float("nan"), float("nan")) for one in rejections],
+        columns=list(COLUMNS),
+    )
+    parts: Sequence[pd.DataFrame] = [part for part in (valid, refused) if len(part)]
+    batch = pd.concat(parts, ignore_index=True) if parts else valid
+    return check_batch(batch, limits, profile, docs)
+
+
+def _scene(rejection: Rejection) -> str:
+    if rejection.scene_number is None:
+        return rejection.file
+    return f"{rejection.video_id}/{rejection.scene_number}"
+
+
+def read_profile(path: Path) -> dict[str, Any] | None:
+    """Read a reference profile; None where there is none.
+
+    Raises:
+        ParamsError: the file is no profile.
+    """
+    if not path.is_file():
+        return None
+    try:
+        profile = json.loads(path.read_text(encoding="utf-8"))
+        if all("bins" in profile[name] for name in ("mask_coverage", "alignment_score")):
+            return profile
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ParamsError(
+        f"validate.reference_profile: {path} is no reference profile. Write one with "
+        "`gazeshift profile`."
+    )

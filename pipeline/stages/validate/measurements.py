@@ -1,0 +1,146 @@
+"""Measuring scenes in parallel, and remembering it: what has not changed is not read again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from pipeline.ground.files import digest
+from pipeline.ground.parallel import each
+from pipeline.ground.params import ComputeParams
+from pipeline.ground.workspace import Workspace
+from pipeline.stages.validate.measure import (
+    CODE_VERSION,
+    Figures,
+    Measured,
+    Outcome,
+    Refused,
+    Settings,
+    Task,
+    measure_chunk,
+)
+from pipeline.stages.validate.trees import SceneFiles, SceneKey
+from schemas.rejected_scenes import Reason
+
+_SCENES_PER_CHUNK = 32
+_TABLES = """
+CREATE TABLE IF NOT EXISTS version (version TEXT);
+CREATE TABLE IF NOT EXISTS scenes (
+    video_id TEXT, scene_number INTEGER, stamps TEXT, digest TEXT, outcome TEXT,
+    PRIMARY KEY (video_id, scene_number)) WITHOUT ROWID;
+"""
+
+
+class Result(NamedTuple):
+    """What is known of a scene: the digest of its files' contents, and what they are."""
+
+    digest: str
+    outcome: Outcome
+
+
+def measure_scenes(
+    workspace: Workspace, settings: Settings, scenes: Mapping[SceneKey, SceneFiles]
+) -> Iterator[tuple[SceneKey, Result]]:
+    """Yield the result of every scene, those first that have not changed since the last time.
+
+    A scene is measured anew when the stamp of a file has changed and its content too.
+
+    Args:
+        workspace: the data root.
+        settings: what the figures depend on.
+        scenes: with their files, as far as they are there.
+    """
+    with _Memory(workspace, settings, scenes) as memory:
+        tasks = []
+        for key, files in scenes.items():
+            known = memory.get(key)
+            if known and known[0] == _stamps(files):
+                yield key, known[1]
+            else:
+                tasks.append(Task(*key, files.paths, known[1].digest if known else ""))
+        starts = range(0, len(tasks), _SCENES_PER_CHUNK)
+        chunks = [(settings, tasks[start : start + _SCENES_PER_CHUNK]) for start in starts]
+        compute = ComputeParams.load(workspace)
+        for chunk in each(
+            measure_chunk, chunks, compute, "validate", f"{_SCENES_PER_CHUNK} scenes"
+        ):
+            memory.put((measured, _stamps(scenes[measured[:2]])) for measured in chunk)
+            for measured in chunk:
+                key = measured[:2]
+                if measured.outcome is not None:
+                    yield key, Result(measured.digest, measured.outcome)
+                elif known := memory.get(key):
+                    yield key, known[1]
+
+
+def _stamps(files: SceneFiles) -> str:
+    return "|".join(f"{file.path} {file.stamp}" for file in files.all)
+
+
+class _Memory:
+    """The measurements of a data root; those under other settings are forgotten."""
+
+    def __init__(
+        self, workspace: Workspace, settings: Settings, scenes: Iterable[SceneKey]
+    ) -> None:
+        workspace.state.mkdir(parents=True, exist_ok=True)
+        self._scenes = scenes
+        self._store = sqlite3.connect(workspace.state / "measurements.sqlite")
+        # A power cut may lose the store; then everything is measured again.
+        self._store.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_TABLES}")
+        version = digest(CODE_VERSION, repr(settings[1:]))
+        if self._store.execute("SELECT version FROM version").fetchall() != [(version,)]:
+            with self._store:
+                self._store.execute("DELETE FROM scenes")
+                self._store.execute("DELETE FROM version")
+                self._store.execute("INSERT INTO version VALUES (?)", (version,))
+
+    def __enter__(self) -> Self:
+        known = self._store.execute("SELECT video_id, scene_number FROM scenes").fetchall()
+        gone = set(known).difference(self._scenes)
+        with self._store:
+            delete = "DELETE FROM scenes WHERE video_id=? AND scene_number=?"
+            self._store.executemany(delete, gone)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._store.close()
+
+    def get(self, key: SceneKey) -> tuple[str, Result] | None:
+        """Return the stamps under which a scene was measured, and the result."""
+        query = "SELECT stamps, digest, outcome FROM scenes WHERE video_id=? AND scene_number=?"
+        row = self._store.execute(query, key).fetchone()
+        return (row[0], Result(row[1], _from_json(row[2]))) if row else None
+
+    def put(self, measured: Iterable[tuple[Measured, str]]) -> None:
+        """Record scenes with their stamps; without an outcome, the recorded one stays."""
+        with self._store:
+            for scene, stamps in measured:
+                key = (scene.video_id, scene.scene_number)
+                if scene.outcome is None:
+                    update = "UPDATE scenes SET stamps=? WHERE video_id=? AND scene_number=?"
+                    self._store.execute(update, (stamps, *key))
+                # A file that could not be read has no digest: the next run tries again.
+                elif scene.digest:
+                    row = (*key, stamps, scene.digest, _to_json(scene.outcome))
+                    self._store.execute("INSERT OR REPLACE INTO scenes VALUES (?,?,?,?,?)", row)
+
+
+def _to_json(outcome: Outcome) -> str:
+    kind = "figures" if isinstance(outcome, Figures) else "refused"
+    return json.dumps({kind: outcome})
+
+
+def _from_json(text: str) -> Outcome:
+    ((kind, values),) = json.loads(text).items()
+    if kind == "refused":
+        return [Refused(file, Reason(reason), found) for file, reason, found in values]
+    return Figures._make([*values[:-1], tuple(values[-1])])

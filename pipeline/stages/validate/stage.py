@@ -1,0 +1,168 @@
+"""Stage validate: the contracts. Every scene ends in `valid_scenes.csv` or is refused, and why."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from pipeline.ground.artefacts import DATA_DOCS, KEYWORDS, REJECTED, SCENES, VALIDATION_SUMMARY
+from pipeline.ground.errors import ContractError
+from pipeline.ground.files import digest, file_digest, replacing, write_text
+from pipeline.ground.outs import StageOuts
+from pipeline.ground.params import Section, load_image_size
+from pipeline.ground.tables import by_scene, write_rejections
+from pipeline.ground.workspace import Workspace
+from pipeline.scenes.keywords import read_keywords
+from pipeline.stages.validate.batch import check_rows, check_scenes, read_profile
+from pipeline.stages.validate.measure import Figures, Settings
+from pipeline.stages.validate.measurements import measure_scenes
+from pipeline.stages.validate.summary import Verdicts, main_reasons, summarise, valid_fraction
+from pipeline.stages.validate.trees import TREES, scan_trees
+from pipeline.stages.validate.verdicts import IngestRefusals, Row, Rules, refusals_of
+
+LOG = logging.getLogger(__name__)
+
+CODE_VERSION = "1"
+
+
+class ValidateParams(Section):
+    """What the contracts allow."""
+
+    name: ClassVar[str] = "validate"
+
+    min_valid_fraction: float = Field(0.5, ge=0, le=1)
+    """The stage fails, with its report written, when fewer of all scenes are valid."""
+    aspect_tolerance: float = Field(0.02, ge=0, le=0.5)
+    """Mask and heatmap are resized when their aspect ratios are this near to the image's."""
+    min_scenes: int = Field(1, ge=0)
+    """Batch: fewer scenes than this coming in is a warning."""
+    max_refused_share: float = Field(0.25, ge=0, le=1)
+    """Batch: one reason refusing more of all scenes than this is a warning."""
+    reference_profile: str = Field("schemas/reference_profile.json", min_length=1)
+    """Batch: the distributions to compare with; `gazeshift profile` writes your own."""
+    max_drift: float = Field(0.5, gt=0)
+    """Batch: a figure's KL divergence from the profile, in nats, over which it is a warning."""
+    min_drift_scenes: int = Field(50, ge=1)
+    """Batch: with fewer valid scenes drift is not looked at: it would be noise."""
+    on_warning: Literal["warn", "fail"] = "warn"
+    """Whether warnings about the batch fail the stage."""
+
+
+def main(workspace: Workspace) -> None:
+    """Judge every scene of the three trees; write the table, the refusals and Data Docs.
+
+    Raises:
+        ContractError: too few scenes are valid; all outs are written before.
+    """
+    params = ValidateParams.load(workspace)
+    verdicts = judge(workspace, params)
+    with StageOuts(workspace, params.name) as outs:
+        write_rows(outs.staging / SCENES, verdicts.rows)
+        write_rejections(outs.staging / REJECTED, verdicts.rejections)
+        if outs.begin({"contract": _key(workspace, params, verdicts, outs.staging)}):
+            warnings = _check_tables(workspace, params, verdicts, outs.staging)
+            summary = json.dumps(summarise(verdicts, warnings), indent=2, ensure_ascii=False)
+            write_text(outs.staging / VALIDATION_SUMMARY, summary + "\n")
+            docs = sorted(path for path in (outs.staging / DATA_DOCS).rglob("*") if path.is_file())
+            pages = [path.relative_to(outs.staging).as_posix() for path in docs]
+            outs.accept("contract", [SCENES, REJECTED, VALIDATION_SUMMARY, *pages], warnings)
+        ((_, warnings),) = outs.results()
+    valid, refused = len(verdicts.rows), len(verdicts.refused)
+    LOG.info("validate: %d scenes valid, %d refused (%s)", valid, refused, REJECTED)
+    for warning in warnings:
+        LOG.warning("validate: %s", warning)
+    _fail_if_broken(params, verdicts, warnings)
+
+
+def judge(workspace: Workspace, params: ValidateParams) -> Verdicts:
+    """Return what becomes of every scene that a tree or an ingest report knows.
+
+    Raises:
+        InputError: the keywords or an ingest report cannot be read.
+    """
+    keywords = read_keywords(workspace.path(KEYWORDS))
+    ingest = IngestRefusals.read(workspace)
+    rules = Rules(keywords, ingest, KEYWORDS)
+    trees = scan_trees(workspace)
+    refused = [*([stray] for stray in trees.strays), *ingest.without_files(trees.scenes)]
+    for key, files in trees.scenes.items():
+        rules.leave_aside_unused(key, files)
+    settings = Settings(workspace.root, load_image_size(workspace), params.aspect_tolerance)
+    rows = []
+    resized = 0
+    for key, result in measure_scenes(workspace, settings, trees.scenes):
+        files = trees.scenes[key]
+        broken = rules.refusals(key, files, trees)
+        if not isinstance(result.outcome, Figures):
+            broken += refusals_of(key, result.outcome)
+        elif not broken:
+            rows.append(rules.row(key, files, result))
+            resized += result.outcome.resized
+        if broken:
+            refused.append(broken)
+    # What is remembered comes first, so that the order tells of earlier runs.
+    rows.sort(key=lambda row: row[:2])
+    refused.sort(key=lambda broken: by_scene(broken[0]))
+    return Verdicts(rows, refused, resized, len(keywords.left_out))
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write the scene table."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Row._fields)
+        writer.writerows(rows)
+
+
+def _key(workspace: Workspace, params: ValidateParams, verdicts: Verdicts, staging: Path) -> str:
+    """Return a digest of all that the outs depend on."""
+    profile = workspace.path(params.reference_profile)
+    return digest(
+        CODE_VERSION,
+        params.model_dump_json(),
+        file_digest(staging / SCENES),
+        file_digest(staging / REJECTED),
+        file_digest(profile) if profile.is_file() else "",
+        repr(verdicts[2:]),
+    )
+
+
+def _check_tables(
+    workspace: Workspace, params: ValidateParams, verdicts: Verdicts, staging: Path
+) -> list[str]:
+    """Hold the rows and the batch against their contracts; return the batch's warnings."""
+    from schemas.scene_batch import BatchLimits
+
+    table = check_rows(staging / SCENES)
+    limits = BatchLimits(params.min_scenes, params.max_refused_share, params.max_drift)
+    profile = None
+    if len(table) >= params.min_drift_scenes:
+        profile = read_profile(workspace.path(params.reference_profile))
+    first = [broken[0] for broken in verdicts.refused]
+    return check_scenes(table, first, limits, profile, staging / DATA_DOCS)
+
+
+def _fail_if_broken(params: ValidateParams, verdicts: Verdicts, warnings: Sequence[str]) -> None:
+    valid, fraction = len(verdicts.rows), valid_fraction(verdicts)
+    total = valid + len(verdicts.refused)
+    if total == 0:
+        raise ContractError(
+            f"there are no scenes in {', '.join(TREES.values())}. Run the stages before this one: "
+            "dvc repro validate"
+        )
+    if valid == 0 or fraction < params.min_valid_fraction:
+        raise ContractError(
+            f"{valid} of {total} scenes are valid ({fraction:.1%}), validate.min_valid_fraction "
+            f"is {params.min_valid_fraction:g}. {main_reasons(verdicts)} Every refusal: {REJECTED}"
+        )
+    if warnings and params.on_warning == "fail":
+        raise ContractError(
+            f"validate.on_warning is fail, and the batch has {len(warnings)} warnings: "
+            + "; ".join(warnings)
+        )

@@ -1,0 +1,164 @@
+"""The three trees of files, joined into scenes by what the names say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pipeline.ground.artefacts import CUTS, HEATMAPS, MASKS
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import leaves
+from pipeline.ground.workspace import Workspace
+from pipeline.scenes.names import BadVideoId, SceneName, parse_scene_name
+from schemas.rejected_scenes import Reason, Rejection
+
+Role = Literal["image", "mask", "heatmap"]
+SceneKey = tuple[str, int]
+
+TREES: Mapping[Role, str] = {
+    "image": CUTS,
+    "mask": MASKS,
+    "heatmap": HEATMAPS,
+}
+"""Where the scenes' files lie, as a rule."""
+
+_TABLE = "scenes.csv"
+_JUNK = {"Thumbs.db", "desktop.ini"}
+
+
+class SceneFile(NamedTuple):
+    """A file; its stamp changes when it is written, replaced or moved."""
+
+    path: str
+    """Relative to the data root."""
+    stamp: str
+
+
+class SceneFiles:
+    """The files of one scene, as far as they are there."""
+
+    __slots__ = ("further_masks", "heatmap", "image", "mask", "refusals", "unusable")
+
+    def __init__(self) -> None:
+        self.image: SceneFile | None = None
+        self.mask: SceneFile | None = None
+        self.heatmap: SceneFile | None = None
+        self.further_masks: dict[int, SceneFile] = {}
+        """Of the video's keywords 1, 2, …: {keyword index: file}."""
+        self.refusals: list[Rejection] = []
+        """Links and second files, which rule the scene out."""
+        self.unusable: set[Role] = set()
+        """What is there in name only: a link that is refused, and said so in `refusals`."""
+
+    def add(self, role: Role, keyword_index: int, file: SceneFile) -> SceneFile:
+        """Put the file in its place; return the file that was there first."""
+        if keyword_index:
+            return self.further_masks.setdefault(keyword_index, file)
+        first = getattr(self, role) or file
+        setattr(self, role, first)
+        return first
+
+    def leave_out(self, role: Role, name: SceneName, refusal: Rejection) -> None:
+        """Refuse the scene for a file that is there and that nobody may read."""
+        self.refusals.append(refusal)
+        if not name.keyword_index:
+            self.unusable.add(role)
+
+    @property
+    def all(self) -> list[SceneFile]:
+        """Image, mask, heatmap, then the masks of further keywords, as far as they are there."""
+        return [file for file in self._places if file]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Their paths in that order, "" for an image, mask or heatmap that is not there."""
+        return tuple(file.path if file else "" for file in self._places)
+
+    @property
+    def _places(self) -> list[SceneFile | None]:
+        further = [self.further_masks[index] for index in sorted(self.further_masks)]
+        return [self.image, self.mask, self.heatmap, *further]
+
+
+class SceneTrees(NamedTuple):
+    """All scenes that any of the trees has a file of, and the files that belong to none."""
+
+    scenes: dict[SceneKey, SceneFiles]
+    strays: list[Rejection]
+    folders: Mapping[Role, str]
+
+
+def scan_trees(workspace: Workspace, folders: Mapping[Role, str] = TREES) -> SceneTrees:
+    """Walk the trees, at any depth; hidden files and `scenes.csv` are left aside.
+
+    A folder that is not there holds nothing.
+    """
+    trees = SceneTrees({}, [], folders)
+    for role, folder in folders.items():
+        for entry in sorted(_walk(workspace.path(folder)), key=lambda entry: entry.path):
+            _add(trees, role, workspace, entry)
+    return trees
+
+
+def _walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    try:
+        entries = os.scandir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name in _JUNK or entry.name == _TABLE:
+                continue
+            # A link to a folder is looked at as a whole: what it holds may be outside.
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path)
+            else:
+                yield entry
+
+
+def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry[str]) -> None:
+    file = workspace.relative(Path(entry.path))
+    linked = entry.is_symlink()
+    printable = os.fsencode(file).decode("utf-8", "backslashreplace")
+    if printable != file:
+        found = "the path is not UTF-8, so that no table can hold it"
+        trees.strays.append(Rejection("", None, printable, Reason.NAME_DOES_NOT_PARSE, found))
+        return
+    try:
+        name = _name(entry.name, role)
+    except InputError as error:
+        reason = Reason.NAME_DOES_NOT_PARSE
+        if isinstance(error, BadVideoId):
+            reason = Reason.BAD_VIDEO_ID
+        if linked and leaves(Path(entry.path), workspace.root):
+            reason = Reason.OUTSIDE_DATA_FOLDER
+        trees.strays.append(Rejection("", None, file, reason, str(error)))
+        return
+    key = (name.video_id, name.scene_number)
+    scene = trees.scenes.setdefault(key, SceneFiles())
+    # Links within the data root are fine: DVC itself can be told to make them.
+    if linked and leaves(Path(entry.path), workspace.root):
+        found = f"a link to {os.readlink(entry.path)}"
+        scene.leave_out(role, name, Rejection(*key, file, Reason.OUTSIDE_DATA_FOLDER, found))
+        return
+    try:
+        status = entry.stat()
+    except OSError as error:
+        where = f", a link to {os.readlink(entry.path)}" if linked else ""
+        found = f"{error.strerror}{where}"
+        scene.leave_out(role, name, Rejection(*key, file, Reason.UNREADABLE_IMAGE, found))
+        return
+    stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}"
+    first = scene.add(role, name.keyword_index, SceneFile(file, stamp))
+    if first.path != file:
+        found = f"{first.path} is the same scene"
+        scene.refusals.append(Rejection(*key, file, Reason.DUPLICATE_SCENE, found))
+
+
+def _name(file_name: str, role: Role) -> SceneName:
+    name = parse_scene_name(file_name)
+    if name.keyword_index and role != "mask":
+        raise InputError(f"file name {file_name!r}: '.k{name.keyword_index}' is for masks")
+    return name

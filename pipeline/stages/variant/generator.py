@@ -1,0 +1,160 @@
+"""`VideoVariantGeneratorV3`: the variants from Python, on the code that the stage runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.ground.artefacts import SCENES, VARIANTS
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import file_digest
+from pipeline.ground.workspace import root_above
+from pipeline.heatmaps.algebra import modify_heatmap
+from pipeline.heatmaps.manifest import write_manifest
+from pipeline.heatmaps.params import VariantParams
+from pipeline.heatmaps.placebo import scale_background
+from pipeline.scenes.corpus import Corpus
+from pipeline.scenes.table import measured_files, read_scenes, read_variant_table
+from pipeline.stages.variant.statistics import describe
+from pipeline.stages.variant.video import VideoTask, make_variants, write_statistics
+
+PathLike = str | os.PathLike[str]
+Tables = dict[str, pd.DataFrame]
+
+
+class VideoVariantGeneratorV3:
+    """Makes the seven variants of videos of a scene table; other options are the stage's defaults.
+
+    Args:
+        valid_scenes_file: the scene table; its first seven columns will do, and its paths may be
+            absolute.
+        boost_alpha: factor of the four boosts.
+        reduction_alpha: factor of the reduction.
+        image_size: (height, width) of the maps.
+        root: what relative paths in the table are relative to; by default the nearest folder above
+            the table that holds a params.yaml, else the current directory.
+
+    Raises:
+        InputError: the table is missing or lacks a column.
+        ValueError: a factor is negative, NaN or infinite.
+    """
+
+    def __init__(
+        self,
+        valid_scenes_file: PathLike = SCENES,
+        boost_alpha: float = 1.5,
+        reduction_alpha: float = 0.5,
+        image_size: tuple[int, int] = (512, 512),
+        root: PathLike | None = None,
+    ) -> None:
+        self.valid_scenes_file = Path(valid_scenes_file)
+        self.image_size = image_size
+        self.params = VariantParams(alpha=boost_alpha, reduction_alpha=reduction_alpha)
+        self.root = Path(root) if root is not None else root_above(self.valid_scenes_file)
+        self._corpus = Corpus(read_scenes(self.valid_scenes_file))
+
+    def modify_attention_heatmap(
+        self,
+        attention_heatmap: ArrayLike,
+        keyword_mask: ArrayLike,
+        alpha: float,
+        modify_keyword_region: bool = True,
+    ) -> NDArray[np.float32]:
+        """Multiply attention in the keyword region (or the background) by alpha, keeping the total.
+
+        Args:
+            attention_heatmap: H×W or ...×H×W, in [0, 1].
+            keyword_mask: binary, of the same shape or H×W.
+            alpha: factor, finite and >= 0.
+            modify_keyword_region: False multiplies the background instead.
+
+        Raises:
+            ValueError: for arguments outside the above.
+        """
+        change = modify_heatmap if modify_keyword_region else scale_background
+        return change(attention_heatmap, keyword_mask, alpha).heatmap
+
+    def create_variant_for_video(
+        self, video_id: str, variant_type: str, output_dir: PathLike
+    ) -> pd.DataFrame:
+        """Write one variant of a video; return its table.
+
+        Raises:
+            InputError: the table has no such video.
+            ValueError: there is no such variant.
+        """
+        if variant_type not in self.params.variants:
+            known = ", ".join(self.params.variants)
+            raise ValueError(f"there is no variant {variant_type!r}; known are: {known}")
+        task = self._task(video_id, output_dir)
+        made = make_variants(task, [variant_type])
+        return read_variant_table(task.folder / made.tables[variant_type])
+
+    def create_all_variants_for_video(
+        self, video_id: str, output_dir: PathLike = VARIANTS
+    ) -> Tables:
+        """Write all variants of a video and its statistics.json; return {variant: table}.
+
+        Raises:
+            InputError: the table has no such video.
+        """
+        task = self._task(video_id, output_dir)
+        made = make_variants(task, self.params.variants)
+        write_statistics(task, made)
+        return {
+            variant: read_variant_table(task.folder / path) for variant, path in made.tables.items()
+        }
+
+    def generate_variants_for_all_videos(
+        self, output_dir: PathLike = VARIANTS, max_videos: int | None = None
+    ) -> dict[str, Tables]:
+        """Write all variants of all videos (or the first `max_videos`), and manifest.json.
+
+        Returns:
+            {video_id: {variant: table}}.
+        """
+        videos = self._corpus.videos[:max_videos]
+        made = {video: self.create_all_variants_for_video(video, output_dir) for video in videos}
+        self.save_variant_manifest(made, Path(output_dir) / "manifest.json")
+        return made
+
+    def compute_variant_statistics(
+        self, variants: Mapping[str, pd.DataFrame]
+    ) -> dict[str, dict[str, Any]]:
+        """Return the statistics of a video's variants, measured on the files that were written.
+
+        Args:
+            variants: {variant: table}, as `create_all_variants_for_video` returns them.
+        """
+        return {
+            variant: describe(
+                *measured_files(table, self.root, self.params.keywords, self.image_size)
+            )
+            for variant, table in variants.items()
+        }
+
+    def save_variant_manifest(
+        self, all_variants: Mapping[str, Mapping[str, pd.DataFrame]], output_path: PathLike
+    ) -> None:
+        """Write the manifest of what `generate_variants_for_all_videos` returned."""
+        first_tables = {video: next(iter(made.values())) for video, made in all_variants.items()}
+        videos = {
+            video: {"keyword": str(table["keyword"].iloc[0]), "scenes": len(table)}
+            for video, table in first_tables.items()
+        }
+        data_version = file_digest(self.valid_scenes_file)
+        write_manifest(Path(output_path), videos, self.params, self.image_size, data_version)
+
+    def _task(self, video_id: str, output_dir: PathLike) -> VideoTask:
+        if video_id not in self._corpus.videos:
+            raise InputError(f"{self.valid_scenes_file} has no scenes of a video {video_id!r}.")
+        folder = Path(output_dir).absolute()
+        shown = folder.relative_to(self.root) if folder.is_relative_to(self.root) else folder
+        rows = self._corpus.rows(video_id)
+        return VideoTask(rows, self.root, folder, shown.as_posix(), self.params, self.image_size)

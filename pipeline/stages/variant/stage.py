@@ -1,0 +1,224 @@
+"""Stage `variant`: heatmaps in which attention on the product rises or falls by a known factor."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipeline.ground.artefacts import (
+    MANIFEST,
+    SCENES,
+    VARIANT_FIGURES,
+    VARIANT_METRICS,
+    VARIANT_SHARES,
+    VARIANTS,
+)
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import digest, file_digest, write_text
+from pipeline.ground.outs import StageOuts
+from pipeline.ground.parallel import each
+from pipeline.ground.params import ComputeParams, load_image_size
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.manifest import write_manifest
+from pipeline.heatmaps.params import VariantParams
+from pipeline.pictures.reading import ImageRefused
+from pipeline.scenes.table import read_validated_scenes
+from pipeline.stages.variant.statistics import POSITIONS, CorpusSummary
+from pipeline.stages.variant.video import (
+    SceneFailed,
+    VideoTask,
+    make_variants,
+    summary_of_video,
+    write_statistics,
+)
+from pipeline.tracking.runs import TrackedRun, log_run
+from pipeline.tracking.store import data_version
+
+if TYPE_CHECKING:
+    from pipeline.scenes.corpus import Corpus
+
+LOG = logging.getLogger(__name__)
+
+CODE_VERSION = "4"
+_SUMMARY = "summary"
+
+
+def main(workspace: Workspace) -> None:
+    """Make the variants of every video of the scene table.
+
+    Raises:
+        InputError: the scene table or a scene's file is missing or unreadable.
+    """
+    from pipeline.scenes.corpus import Corpus
+
+    started_s = time.time()
+    params = VariantParams.load(workspace)
+    image_size = load_image_size(workspace)
+    compute = ComputeParams.load(workspace)
+    corpus = Corpus(read_validated_scenes(workspace.path(SCENES)))
+    data_version = file_digest(workspace.path(SCENES))
+    keys = corpus.keys(params, image_size, CODE_VERSION)
+    plan = {f"video {video}": key for video, key in keys.items()}
+    plan[_SUMMARY] = digest(data_version, *keys.values())
+    with StageOuts(workspace, "variant") as outs:
+        todo = outs.begin(plan)
+        videos = [video for video in keys if f"video {video}" in todo]
+        jobs = _Jobs(corpus, videos, workspace, outs.staging, params, image_size)
+        failures = []
+        for made in each(_make, jobs, compute, "variants", unit="video"):
+            if made.failure:
+                failures.append(made.failure)
+            else:
+                outs.accept(f"video {made.video_id}", made.files, made.summary)
+        _refuse(failures)
+        summary = CorpusSummary(params.variants)
+        for item, video in outs.results():
+            if item != _SUMMARY:
+                summary.add(item.removeprefix("video "), video)
+        if _SUMMARY in todo:
+            _write_summary(outs.staging, summary, params, image_size, data_version)
+            outs.accept(_SUMMARY, [MANIFEST, VARIANT_SHARES, VARIANT_METRICS])
+    LOG.info("variant: %d videos, %d of them made in this run.", len(keys), len(videos))
+    _track(workspace, params, image_size, summary, started_s)
+
+
+class _Job(NamedTuple):
+    task: VideoTask
+    staging: Path
+    """The workspace's root, as far as the job's outputs go."""
+    pictures: bool
+
+
+class _Made(NamedTuple):
+    video_id: str
+    files: list[str]
+    summary: dict[str, Any]
+    failure: str = ""
+
+
+class _Jobs(Sequence[_Job]):
+    """The jobs of a run, each put together when it is its turn: 30,000 tables would fill memory."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        videos: list[str],
+        workspace: Workspace,
+        staging: Path,
+        params: VariantParams,
+        image_size: tuple[int, int],
+    ) -> None:
+        self.corpus = corpus
+        self.videos = videos
+        self.staging = staging
+        self.sample = set(corpus.sample(params.sample_videos))
+        self.shared = (workspace.root, staging / VARIANTS, VARIANTS, params, image_size)
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, index: Any) -> Any:
+        video = self.videos[index]
+        task = VideoTask(self.corpus.rows(video), *self.shared)
+        return _Job(task, self.staging, video in self.sample)
+
+
+def _make(job: _Job) -> _Made:
+    """Make the variants of one video in a worker process."""
+    task = job.task
+    try:
+        made = make_variants(task, task.params.variants)
+        places = [*made.files, write_statistics(task, made)]
+        files = [f"{VARIANTS}/{place}" for place in places]
+        if job.pictures:
+            from pipeline.stages.variant.pictures import draw_pictures
+
+            names = draw_pictures(task, made, job.staging / VARIANT_FIGURES)
+            files += [f"{VARIANT_FIGURES}/{name}" for name in names]
+    except (SceneFailed, ImageRefused, FileNotFoundError) as error:
+        return _Made(task.video_id, [], {}, str(error))
+    return _Made(task.video_id, files, summary_of_video(task, made))
+
+
+def _refuse(failures: list[str]) -> None:
+    if failures:
+        more = f" and {len(failures) - 1} more videos" if len(failures) > 1 else ""
+        raise InputError(
+            f"{min(failures)}{more}. The scene table calls it valid, so the files have changed "
+            "since: run `dvc repro validate`. The variants of all other videos are kept."
+        )
+
+
+def _write_summary(
+    staging: Path,
+    summary: CorpusSummary,
+    params: VariantParams,
+    image_size: tuple[int, int],
+    data_version: str,
+) -> None:
+    import pandas as pd
+
+    from pipeline.ground.tables import write_table
+
+    manifest = staging / MANIFEST
+    write_manifest(manifest, summary.videos, params, image_size, data_version)
+    profile = [
+        (variant, position, share)
+        for variant, shares in summary.share_profile().items()
+        for position, share in zip(POSITIONS, shares, strict=True)
+    ]
+    shares = pd.DataFrame(profile, columns=["variant", "position", "share"])
+    write_table(staging / VARIANT_SHARES, shares)
+    write_text(staging / VARIANT_METRICS, json.dumps(summary.metrics(), indent=1) + "\n")
+
+
+def _track(
+    workspace: Workspace,
+    params: VariantParams,
+    image_size: tuple[int, int],
+    summary: CorpusSummary,
+    started_s: float,
+) -> None:
+    """Leave the run in MLflow, also if nothing had to be made: each run of the stage is one."""
+    metrics = summary.metrics()
+    shares = {f"share/{variant}": share for variant, share in metrics.pop("share").items()}
+    alignments = {f"alignment/{name}": mean for name, mean in summary.mean_alignments().items()}
+    curves = {f"share_by_position/{name}": row for name, row in summary.share_profile().items()}
+    figures = sorted(workspace.path(VARIANT_FIGURES).glob("*.png"))
+    log_run(
+        workspace,
+        TrackedRun(
+            stage="variant",
+            name=run_name(params),
+            started_s=started_s,
+            params={**params.model_dump(mode="json"), "image_size": list(image_size)},
+            metrics={**metrics, **shares, **alignments, **curves},
+            tags=data_version(workspace, workspace.path(SCENES)),
+            artifacts={
+                "": [workspace.path(VARIANT_SHARES), workspace.path(VARIANT_METRICS)],
+                "samples": figures,
+            },
+            description="Heatmap variants. `samples/` holds two pictures per sample video: its "
+            "scenes with all their maps, and the keyword's share over its course.",
+        ),
+    )
+
+
+def run_name(params: VariantParams) -> str:
+    """Return a name that says what is special: the dose, and what differs from the defaults.
+
+    MLflow's table shows about 20 letters of it.
+    """
+    share = params.target_share
+    named: dict[str, Any] = {"α": params.alpha} if share is None else {"share": share}
+    for name, field in VariantParams.model_fields.items():
+        value = getattr(params, name)
+        if name in ("alpha", "target_share", "sample_videos"):
+            continue
+        if value != field.get_default(call_default_factory=True):
+            named[name] = "+".join(value) if name == "extra" else value
+    return " ".join(["variant", *(f"{name}={value}" for name, value in named.items())])

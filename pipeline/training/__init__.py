@@ -1,1 +1,0 @@
-"""From scenes to a trained ControlNet."""

@@ -1,1 +1,0 @@
-"""What the validate stage is made of: the trees, the measurements, the verdicts."""

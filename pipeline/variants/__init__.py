@@ -1,1 +1,0 @@
-"""The variants of a video: which scenes change, by what factor, and what the files then hold."""

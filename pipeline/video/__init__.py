@@ -1,1 +1,0 @@
-"""Videos: decoding into upright frames with true times, and finding the shots in them."""

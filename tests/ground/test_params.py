@@ -1,0 +1,39 @@
+"""Typed parameters: unknown names and wrong values are named, with what would be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.ground.errors import ParamsError
+from pipeline.ground.params import ComputeParams, load_image_size
+from pipeline.ground.workspace import Workspace
+
+
+def workspace(folder: Path, params: str) -> Workspace:
+    (folder / "params.yaml").write_text(params, errors="surrogateescape")
+    return Workspace.find(folder)
+
+
+def test_one_number_is_a_square_image_size(tmp_path: Path) -> None:
+    assert load_image_size(workspace(tmp_path, "image_size: 256")) == (256, 256)
+    assert load_image_size(workspace(tmp_path, "image_size: [176, 96]")) == (176, 96)
+    assert load_image_size(workspace(tmp_path, "")) == (512, 512)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ("compute: {backends: loky}", r"compute\.backends: no such parameter; known are: backend"),
+        ("compute: {backend: spark}", r"compute\.backend: .*'spark'"),
+        ("compute: {n_jobs: -2}", r"compute\.n_jobs: .*-2"),
+        ("compute: {n_jobs: 0}", r"compute\.n_jobs: .*at least 1.*found 0"),
+        ("\udcff", "must be a text file in UTF-8"),
+        ("compute: [", "not valid YAML"),
+        ("- compute", "mapping of sections"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, params: str, message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        ComputeParams.load(workspace(tmp_path, params))

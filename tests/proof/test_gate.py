@@ -1,0 +1,59 @@
+import pytest
+
+from pipeline.ground.errors import ParamsError
+from pipeline.proof.gate import verdict
+from pipeline.proof.params import GATE, Bounds, EvaluateParams
+
+GOOD = {
+    "identity_psnr_db": 47.2,
+    "dose_logit_slope": 1.0,
+    "placebo_tost_pass": True,
+}
+BOUNDS = {name: Bounds(**GATE[name]) for name in GOOD}
+
+
+def test_all_reached_passes() -> None:
+    result = verdict(GOOD, BOUNDS, {})
+    assert result["pass"]
+    assert result["failed"] == []
+    assert result["verdict"] == "PASS. All 3 figures are reached."
+
+
+def test_a_bound_itself_is_reached() -> None:
+    assert verdict(GOOD | {"dose_logit_slope": 1.15, "identity_psnr_db": 45}, BOUNDS, {})["pass"]
+
+
+def test_a_failure_says_which_proof_and_by_how_much() -> None:
+    result = verdict(GOOD | {"dose_logit_slope": 0.6}, BOUNDS, {})
+    assert not result["pass"]
+    assert result["failed"] == ["dose"]
+    assert (
+        "dose: dose_logit_slope is 0.6, must be 0.85 to 1.15 (misses by 0.25)"
+        in (result["verdict"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"dose_logit_slope": None}, "dose_logit_slope could not be measured"),
+        ({"placebo_tost_pass": False}, "placebo_tost_pass is no, must be yes: too wide"),
+    ],
+    ids=["missing", "yes or no"],
+)
+def test_what_is_not_shown_fails(changed, words) -> None:
+    result = verdict(GOOD | changed, BOUNDS, {"placebo_tost_pass": "too wide"})
+    assert not result["pass"]
+    assert words in result["verdict"]
+
+
+def test_params_refuse_an_unknown_figure_and_empty_bounds(workspace) -> None:
+    text = "evaluate: {{judge: j.py, gate: {{{0}}}}}"
+    for gate, words in (
+        ("dose_slope: {min: 1}", "no such figure"),
+        ("dose_logit_slope: {}", "give `min`"),
+        ("dose_logit_slope: {min: 2, max: 1}", "above max"),
+    ):
+        workspace.path("params.yaml").write_text(text.format(gate))
+        with pytest.raises(ParamsError, match=words):
+            EvaluateParams.load(workspace)

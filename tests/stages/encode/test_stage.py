@@ -1,0 +1,257 @@
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from scene_trees import SCENES, write_scene_tree
+from tiny_backbone import save_tiny_backbone
+
+from pipeline.diffusion.backbone import load_backbone
+from pipeline.ground import artefacts
+from pipeline.ground.errors import InputError
+from pipeline.ground.workspace import Workspace
+from pipeline.learning import encoded as reader
+from pipeline.learning.encoded import EncodedScenes
+from pipeline.learning.shards import text_place
+from pipeline.pictures.reading import read_heatmap, read_mask
+from pipeline.scenes.split import TEST, TRAIN, VAL
+from pipeline.stages.encode import stage as encode
+
+SIZE = (48, 32)
+VIDEOS = {"7000000000000000001": 3, "7000000000000000002": 2}
+
+
+def write_params(root: Path, size: tuple[int, int] = SIZE) -> None:
+    (root / "params.yaml").write_text(
+        f"image_size: {list(size)}\nmodel: {{backbone: models/tiny}}\nencode: {{batch_size: 2}}\n"
+    )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    write_scene_tree(tmp_path, VIDEOS)
+    save_tiny_backbone(tmp_path / "models/tiny")
+    write_params(tmp_path)
+    return Workspace(tmp_path)
+
+
+def run(workspace: Workspace) -> EncodedScenes:
+    encode.main(workspace)
+    return EncodedScenes(workspace.path(artefacts.ENCODED))
+
+
+def contents(workspace: Workspace) -> dict[str, bytes]:
+    folder = workspace.path(artefacts.ENCODED)
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def written_at(workspace: Workspace) -> dict[str, int]:
+    folder = workspace.path(artefacts.ENCODED)
+    return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*.safetensors")}
+
+
+def test_a_sample_is_what_the_frozen_models_make_of_the_files(workspace: Workspace) -> None:
+    scenes = run(workspace)
+    assert len(scenes) == 5
+    sample = scenes[1]
+    row = scenes.table.iloc[1]
+    assert (sample["video_id"], sample["scene_number"]) == (row["video_id"], 2)
+    stem = f"{row['video_id']}/{row['video_id']}-Scene-002-01"
+    mask = read_mask(workspace.path(f"keyword_masks/{stem}.png"), SIZE)
+    heatmap = read_heatmap(workspace.path(f"attention_heatmap/{stem}.jpg"), SIZE)
+    np.testing.assert_allclose(sample["control"].numpy(), np.stack([mask, heatmap]), atol=1e-6)
+    backbone = load_backbone("models/tiny", workspace.root)
+    with torch.no_grad():
+        text = backbone.encode_texts([sample["keyword"]])[0]
+    torch.testing.assert_close(sample["text"], text, atol=2e-3, rtol=2e-3)
+    assert sample["latents"].shape == (4, 24, 16)
+    assert sample["latents"].dtype == torch.float32
+    assert scenes.unconditional_text.shape == text.shape
+    assert not torch.equal(scenes.unconditional_text, sample["text"])
+
+
+def test_latents_are_the_autoencoders(workspace: Workspace) -> None:
+    from pipeline.scenes.pixels import read_scene
+
+    scenes = run(workspace)
+    backbone = load_backbone("models/tiny", workspace.root)
+    row = encode_rows(workspace)[0]
+    image = torch.from_numpy(read_scene(row, workspace.root, SIZE).image).movedim(-1, 0)
+    with torch.no_grad():
+        latents = backbone.encode_images(image[None].float() / 127.5 - 1)[0]
+    torch.testing.assert_close(scenes[0]["latents"], latents, atol=2e-3, rtol=2e-3)
+
+
+def encode_rows(workspace: Workspace) -> list[dict]:
+    from pipeline.scenes.table import read_scenes
+
+    return read_scenes(workspace.path(SCENES)).to_dict("records")
+
+
+def test_splits_are_the_tables(workspace: Workspace) -> None:
+    run(workspace)
+    folder = workspace.path(artefacts.ENCODED)
+    sizes = [len(EncodedScenes(folder, split)) for split in ("train", "val", "test")]
+    assert sum(sizes) == 5
+    for split in ("train", "val", "test"):
+        assert set(EncodedScenes(folder, split).table["split"]) <= {split}
+
+
+def test_the_training_scenes_are_there_flipped_too_where_asked_for(workspace: Workspace) -> None:
+    from pipeline.scenes.pixels import read_scene
+
+    write_scene_tree(workspace.root, {f"700000000000000000{n}": 2 for n in (1, 4, 6)})
+    plain = run(workspace)
+    params = workspace.path("params.yaml")
+    params.write_text(params.read_text().replace("batch_size: 2", "batch_size: 2, flip: true"))
+    train = plain.table[plain.table["split"] == TRAIN].index.tolist()
+    first = plain[train[0]]
+    assert len(train) == 2
+    assert len(run(workspace)) == 6
+    folder = workspace.path(artefacts.ENCODED)
+    assert len(EncodedScenes(folder, TRAIN)) == len(train)
+    for part in (VAL, TEST):
+        alone = EncodedScenes(folder, part)
+        assert len(EncodedScenes(folder, part, flipped=True)) == len(alone)
+    both = EncodedScenes(folder, TRAIN, flipped=True)
+    samples = list(both)
+    assert len(samples) == len(both) == 2 * len(train)
+    as_it_is, turned = samples[0], samples[len(train)]
+    torch.testing.assert_close(as_it_is["latents"], first["latents"])
+    assert torch.equal(turned["control"], as_it_is["control"].flip(-1))
+    assert turned["scene_number"] == as_it_is["scene_number"]
+    image = read_scene(encode_rows(workspace)[train[0]], workspace.root, SIZE).image[:, ::-1]
+    pixels = torch.from_numpy(image.copy()).movedim(-1, 0)[None].float() / 127.5 - 1
+    with torch.no_grad():
+        latents = load_backbone("models/tiny", workspace.root).encode_images(pixels)[0]
+    torch.testing.assert_close(turned["latents"], latents, atol=2e-3, rtol=2e-3)
+
+
+def test_nothing_changed_encodes_nothing_and_a_new_video_only_itself(workspace: Workspace) -> None:
+    run(workspace)
+    before = written_at(workspace)
+    run(workspace)
+    assert written_at(workspace) == before
+    write_scene_tree(workspace.root, {**VIDEOS, "7000000000000000003": 2})
+    assert len(run(workspace)) == 7
+    after = written_at(workspace)
+    assert set(after) - set(before) == {"7000000000000000003.safetensors"}
+    assert {name: after[name] for name in before} == before
+
+
+def test_another_size_or_backbone_encodes_anew(workspace: Workspace) -> None:
+    first = run(workspace)
+    first_latents = first[0]["latents"]
+    write_params(workspace.root, (32, 32))
+    assert run(workspace)[0]["control"].shape == (2, 32, 32)
+    config = workspace.path("models/tiny/vae/config.json")
+    config.write_text(config.read_text().replace('"scaling_factor": 0.5', '"scaling_factor": 1.0'))
+    write_params(workspace.root)
+    second = run(workspace)
+    assert second.backbone != first.manifest["backbone"]
+    torch.testing.assert_close(second[0]["latents"], 2 * first_latents, atol=4e-3, rtol=4e-3)
+
+
+def test_a_removed_video_is_gone(workspace: Workspace) -> None:
+    run(workspace)
+    write_scene_tree(workspace.root, {"7000000000000000002": 2})
+    assert len(run(workspace)) == 2
+    assert not workspace.path(
+        f"{artefacts.ENCODED}/scenes/7000000000000000001.safetensors"
+    ).exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["scenes/7000000000000000001.safetensors", text_place("sneaker")[0], "index.csv"]
+)
+def test_a_damaged_file_is_noticed_and_made_again(workspace: Workspace, name: str) -> None:
+    run(workspace)
+    good = contents(workspace)
+    path = workspace.path(f"{artefacts.ENCODED}/{name}")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="not what was written"):
+        EncodedScenes(workspace.path(artefacts.ENCODED))[0]
+    path.unlink()
+    run(workspace)
+    assert contents(workspace) == good
+
+
+def test_a_text_is_read_when_it_is_asked_for(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(workspace)
+    opened = []
+
+    def noted(path: Path, framework: str) -> Any:
+        opened.append(path)
+        return safe_open(path, framework)
+
+    monkeypatch.setattr(reader, "safe_open", noted)
+    scenes = EncodedScenes(workspace.path(artefacts.ENCODED))
+    assert opened == []
+    text = scenes.text("sneaker")
+    assert text.dtype == torch.float32
+    assert torch.equal(text, scenes.text("sneaker"))
+    assert opened == [scenes.folder / text_place("sneaker")[0]]
+
+
+def test_few_files_stay_open_and_none_in_a_pickled_copy(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_OPEN_FILES", 2)
+    scenes = run(workspace)
+    samples = list(scenes)
+    opened = list(scenes._open)
+    assert len(opened) == 2
+    copy = pickle.loads(pickle.dumps(scenes))
+    assert not copy._open
+    for sample, again in zip(samples, copy, strict=True):
+        assert torch.equal(sample["text"], again["text"])
+        assert torch.equal(sample["latents"], again["latents"])
+
+
+def test_a_missing_scene_is_named(workspace: Workspace) -> None:
+    missing = encode_rows(workspace)[0]["scene_image_path"]
+    workspace.path(missing).unlink()
+    with pytest.raises(InputError, match=r"Scene-001-01.*dvc repro validate"):
+        encode.main(workspace)
+
+
+def test_killed_in_the_middle_it_goes_on_to_the_same_files(
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    videos = {f"70000000000000000{n:02}": 2 for n in range(40)}
+    write_scene_tree(workspace.root, videos)
+    command = [sys.executable, "-m", "pipeline", "encode", "--root", str(workspace.root)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    shards = workspace.path(f"{artefacts.ENCODED}/scenes")
+    deadline = time.monotonic() + 60
+    while process.poll() is None and len(list(shards.glob("*.safetensors"))) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = written_at(workspace)
+    assert 3 <= len([name for name in kept if name.startswith("7")]) < 40
+    assert len(run(workspace)) == 80
+    assert {name: written_at(workspace)[name] for name in kept} == kept
+    resumed = contents(workspace)
+    fresh = Workspace(tmp_path_factory.mktemp("fresh"))
+    write_scene_tree(fresh.root, videos)
+    shutil.copytree(workspace.path("models"), fresh.path("models"))
+    write_params(fresh.root)
+    run(fresh)
+    assert contents(fresh) == resumed

@@ -1,0 +1,86 @@
+"""Edits that no model made: the product's contrast is scaled, so that much is known of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.ground.files import write_bytes
+from pipeline.ground.tables import write_table
+from pipeline.pictures.reading import Pixels, encode, read_mask, read_rgb
+from pipeline.scenes.regions import add_difference, feathered_region
+
+ALPHAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+FEATHER_PX = 2.0
+
+
+def write_edits(
+    root: Path, scenes: pd.DataFrame, image_size: tuple[int, int], boost: float = 1.5
+) -> None:
+    """Write what the stages edit and dose_curve would: files and tables, for all scenes."""
+    doses: list[dict[str, Any]] = []
+    variants: list[dict[str, Any]] = []
+    for number, scene in enumerate(scenes.to_dict("records")):
+        for alpha in ALPHAS:
+            doses.append(_edit(root, scene, image_size, "full", f"alpha_{alpha:g}", alpha))
+        for arm in ("control_only", "gradient_only"):
+            for alpha in (0.5, 2.0):
+                doses.append(_edit(root, scene, image_size, arm, f"alpha_{alpha:g}", alpha))
+        doses.append(_edit(root, scene, image_size, "full", "sham", 1.0, 1 + 0.01 * (number % 3)))
+        for name, alpha in (("baseline", 1.0), ("full_boost", boost)):
+            variants.append(_edit(root, scene, image_size, "", name, alpha))
+        variants.append(_edit(root, scene, image_size, "", "placebo", 1.0, 1.02 + number % 5 / 50))
+    write_table(root / "outputs/dose_curve/doses.csv", pd.DataFrame(doses))
+    write_table(root / "outputs/edited_scenes/edits.csv", pd.DataFrame(variants))
+
+
+def _edit(
+    root: Path,
+    scene: dict[str, Any],
+    image_size: tuple[int, int],
+    arm: str,
+    variant: str,
+    alpha: float,
+    contrast: float | None = None,
+) -> dict[str, Any]:
+    original = read_rgb(root / scene["scene_image_path"])
+    mask = read_mask(root / scene["keyword_mask_path"], original.shape[:2])
+    region = "background" if variant == "placebo" else "keyword"
+    gain = alpha**0.5 if contrast is None else contrast
+    edited = _scaled(original, mask, region, gain, image_size)
+    name = f"{Path(scene['filename']).stem}.png"
+    folder = root / (f"outputs/dose_curve/{arm}" if arm else "outputs/edited_scenes")
+    write_bytes(folder / variant / scene["video_id"] / name, encode(edited, "png"))
+    share = scene["attention_share"]
+    recorded = {
+        "video_id": scene["video_id"],
+        "scene_number": scene["scene_number"],
+        "filename": name,
+        "variant": variant,
+        "alpha": alpha,
+        "region": region,
+        "redrawn": region,
+        "modified": gain != 1,
+        "mean_abs_change": 0.0,
+        "editor": "one editor",
+        "strength": 1.0,
+        "outside_psnr_db": 36.0,
+        "whole_psnr_db": 47.0,
+        "whole_ssim_raw": 0.99,
+        "guide_share": share,
+        "guide_dose": alpha * share / (alpha * share + 1 - share),
+        "guide_achieved": gain * share / (gain * share + 1 - share),
+        "reached": alpha < 2,
+    }
+    return {"arm": arm, "feasible": True, **recorded} if arm else recorded
+
+
+def _scaled(
+    original: Pixels, mask: np.ndarray, region: Any, gain: float, image_size: tuple[int, int]
+) -> Pixels:
+    weight = feathered_region(mask, region, FEATHER_PX, image_size)
+    centre = original[weight > 0].mean(0)
+    return add_difference(original, ((gain - 1) * (original - centre)).astype(np.float32), weight)

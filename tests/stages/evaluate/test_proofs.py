@@ -1,0 +1,104 @@
+import json
+
+import pytest
+from stages.evaluate.measured_table import control_losses, measured_table
+
+from pipeline.proof.params import PROOF_OF, EvaluateParams
+from pipeline.proof.statistics import dose, relative_error
+from pipeline.stages.evaluate.proofs import dose_figures, prove
+
+PARAMS = EvaluateParams(judge="judge.py")
+
+
+def figures(**changes):
+    return prove(measured_table(**changes), control_losses(), PARAMS)[0]
+
+
+def test_a_perfect_edit_has_perfect_figures() -> None:
+    found = figures()
+    assert found["dose_median_rel_error"] == pytest.approx(0, abs=1e-12)
+    assert found["dose_within_15pct"] == 1
+    assert found["dose_spearman_mean"] == pytest.approx(1)
+    assert found["dose_logit_slope"] == pytest.approx(1)
+    assert found["control_only_slope"] == pytest.approx(0.5)
+    assert found["gradient_only_slope"] == pytest.approx(0.7)
+    assert found["control_shuffle_loss_increase"] == pytest.approx(0.1)
+    assert found["control_zero_loss_increase"] == pytest.approx(0.2)
+    assert found["placebo_tost_pass"]
+    assert found["sham_tost_pass"]
+    assert found["placebo_change_ratio"] == pytest.approx(0.9)
+    assert found["identity_psnr_db"] == 48
+    assert found["raw_background_psnr_db"] == 36
+    assert found["integrity_ssim_median"] == 0.93
+    assert found["guide_judge_correlation"] == pytest.approx(1)
+    assert (found["n_scenes"], found["n_videos"]) == (36, 12)
+
+
+def test_all_figures_of_the_gate_are_there_and_json_can_hold_them() -> None:
+    found = figures()
+    assert set(PROOF_OF) <= set(found)
+    json.dumps(found, allow_nan=False)
+    low, high = found["dose_logit_slope_ci95"]
+    assert low == pytest.approx(high)
+
+
+def test_do_nothing_is_what_the_unedited_scenes_score() -> None:
+    found, nothing = figures(), figures(reached=0.0)
+    for name in ("median_rel_error", "within_15pct", "spearman_mean", "logit_slope"):
+        assert found[f"dose_{name}_do_nothing"] == pytest.approx(nothing[f"dose_{name}"])
+    assert found["dose_logit_slope_do_nothing"] == pytest.approx(0, abs=1e-9)
+    assert found["dose_spearman_mean_do_nothing"] == 0
+
+
+def test_half_the_dose_has_half_the_slope_and_full_order() -> None:
+    found = figures(reached=0.5)
+    assert found["dose_logit_slope"] == pytest.approx(0.5)
+    assert found["dose_spearman_mean"] == pytest.approx(1)
+
+
+def test_infeasible_rows_do_not_count_but_unreached_ones_do() -> None:
+    table = measured_table()
+    table = table[table["arm"] == "full"]
+    at_two = table["alpha"] == 2
+    table.loc[at_two, "share"] = table["original_share"]
+    missed = dose_figures(table, 0)
+    assert missed["within_15pct"] == pytest.approx(0.8)
+    table.loc[at_two, "feasible"] = False
+    assert dose_figures(table, 0)["within_15pct"] == 1
+
+
+def test_alpha_1_enters_rho_and_slope_alone() -> None:
+    table = measured_table()
+    table = table[table["arm"] == "full"]
+    table.loc[table["alpha"] == 1, "share"] = 0.01
+    found = dose_figures(table, 0)
+    assert found["median_rel_error"] == pytest.approx(0, abs=1e-12)
+    assert found["spearman_mean"] < 0.9
+
+
+def test_scenes_out_of_range_are_reported_apart() -> None:
+    table = measured_table()
+    lost = (table["video_id"] == "v00") & (table["alpha"] != 1)
+    table.loc[table["video_id"] == "v00", "in_range"] = False
+    table.loc[lost, "share"] = table["original_share"]
+    found = prove(table, control_losses(), PARAMS)[0]
+    assert found["dose_within_15pct"] == 1
+    assert found["apart"]["n_scenes"] == 3
+    assert found["apart"]["logit_slope"] == pytest.approx(0)
+    assert found["n_scenes"] == 36
+
+
+def test_the_median_error_by_hand() -> None:
+    table = measured_table(reached=0.5, videos=2, scenes=1)
+    table = table[(table["arm"] == "full") & (table["alpha"] == 2)]
+    shares = table["original_share"]
+    expected = relative_error(dose(shares, 2**0.5), dose(shares, 2)).mean()
+    assert dose_figures(table, 0)["median_rel_error"] == pytest.approx(expected)
+
+
+def test_without_edits_every_figure_is_missing_and_nothing_passes() -> None:
+    table = measured_table()[:0]
+    found, tests = prove(table, control_losses()[:0], PARAMS)
+    assert found["dose_median_rel_error"] is None
+    assert found["outside_max_abs_diff"] is None
+    assert not tests["placebo"].passed

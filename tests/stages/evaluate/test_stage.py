@@ -1,0 +1,246 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from scene_trees import write_scene_tree
+from stages.evaluate.measured_table import control_losses
+from stages.evaluate.pretended_edits import write_edits
+
+from pipeline.commands import gate
+from pipeline.diffusion.controlnet import WEIGHTS
+from pipeline.editing import loading
+from pipeline.ground import artefacts
+from pipeline.ground.artefacts import CONTROLNET, SCENES
+from pipeline.ground.errors import InputError, ParamsError
+from pipeline.ground.files import file_digest, write_bytes, write_text
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.manifest import recorded_params
+from pipeline.heatmaps.params import VariantParams
+from pipeline.scenes.split import split_of
+from pipeline.scenes.table import read_validated_scenes
+from pipeline.stages.evaluate import stage as evaluate
+from pipeline.stages.evaluate.control import ControlCheck
+
+VIDEOS = [str(n) for n in range(100, 160) if split_of(str(n)) == "test"][:4]
+PARAMS = """
+image_size: [48, 32]
+compute: {{n_jobs: 1}}
+edit: {{guide: spectral_residual}}
+evaluate: {{judge: judge.py, least_videos: 3, {0}}}
+"""
+# Looks at what differs from the scene's mean colour: as deterministic as the demo's, and cheaper.
+JUDGE = """
+import numpy as np
+
+def attention_map(image):
+    pixels = image.astype(float)
+    return np.square(pixels - pixels.mean((0, 1))).sum(2) + 3000
+"""
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control check has models and a test of its own; here are its results. No MLflow."""
+    check = ControlCheck("key", Path(), None, "", 1, 1, 0)
+    monkeypatch.setattr(evaluate, "control_check", lambda workspace, params: check)
+    losses = control_losses().to_dict("records")
+    monkeypatch.setattr(evaluate, "check_control", lambda check, root: losses)
+    monkeypatch.setattr(evaluate, "_track", lambda *arguments: None)
+
+
+@pytest.fixture
+def edited(workspace: Workspace) -> Workspace:
+    scenes = write_scene_tree(workspace.root, dict.fromkeys(VIDEOS, 2))
+    write_edits(workspace.root, scenes, (48, 32))
+    workspace.path("judge.py").write_text(JUDGE)
+    workspace.path("params.yaml").write_text(PARAMS.format(""))
+    write_bytes(workspace.path(CONTROLNET) / WEIGHTS, b"weights")
+    return workspace
+
+
+def run(workspace: Workspace, options: str = "") -> dict:
+    workspace.path("params.yaml").write_text(PARAMS.format(options))
+    evaluate.main(workspace)
+    return json.loads(workspace.path(artefacts.METRICS).read_text())
+
+
+def test_the_outs_hold_what_was_pretended(edited) -> None:
+    metrics = run(edited)
+    for out in artefacts.OUTS["evaluate"]:
+        assert edited.path(out).exists(), out
+    assert metrics["outside_max_abs_diff"] == 0
+    assert metrics["identity_psnr_db"] == 47
+    assert metrics["feasible_fraction"] == 1
+    assert metrics["unreached_fraction"] == pytest.approx(0.2)
+    assert metrics["dose_spearman_mean"] == pytest.approx(1)
+    assert 0 < metrics["dose_logit_slope_ci95"][0] < metrics["dose_logit_slope_ci95"][1]
+    assert (metrics["n_scenes"], metrics["n_videos"]) == (8, 4)
+    assert metrics["variants"]["baseline"]["n_edited"] == 0
+    assert metrics["variants"]["full_boost"]["mean_change"] > 0
+    assert metrics["started"] <= metrics["ended"]
+    table = pd.read_csv(edited.path(artefacts.JUDGED), dtype={"video_id": str})
+    assert len(table) == 8 * (6 + 4 + 1 + 3)
+    same = pd.read_parquet(edited.path(artefacts.JUDGED_PARQUET))
+    assert same["share"].to_numpy() == pytest.approx(table["share"].to_numpy(), rel=1e-8)
+    untouched = table[table["variant"].isin(["baseline", "alpha_1"])]
+    assert (untouched["share"] == untouched["original_share"]).all()
+
+
+def test_a_variant_without_any_attention_on_the_product_has_no_relative_error(edited) -> None:
+    write_edits(edited.root, read_validated_scenes(edited.path(SCENES)), (48, 32), boost=0.0)
+    figures = run(edited)["variants"]["full_boost"]
+    assert figures["n_edited"] == 8
+    assert (figures["median_rel_error"], figures["within_15pct"]) == (None, None)
+    assert figures["mean_change"] < 0
+
+
+def test_each_variant_is_held_to_the_proofs(edited) -> None:
+    figures = run(edited)["variants"]["full_boost"]
+    assert figures["outside_max_abs_diff"] == 0
+    assert figures["raw_background_psnr_db"] == 36
+    assert 0 <= figures["within_15pct"] <= 1
+
+
+def test_scenes_with_a_guessed_heatmap_prove_nothing(edited) -> None:
+    path = edited.path(SCENES)
+    table = path.read_text()
+    marked = [
+        line.replace(",recorded,", ",predicted,") if f"{VIDEOS[0]}-" in line else line
+        for line in table.splitlines()
+    ]
+    path.write_text("\n".join(marked) + "\n")
+    metrics = run(edited)
+    assert (metrics["n_scenes"], metrics["n_predicted_scenes_left_out"]) == (6, 2)
+    path.write_text(table.replace(",recorded,", ",predicted,"))
+    with pytest.raises(InputError, match=r"all heatmaps .* are predicted.*`dvc repro edit`"):
+        run(edited)
+
+
+def test_a_changed_edit_alone_is_judged_again(edited, monkeypatch) -> None:
+    first = run(edited)
+    path = edited.path(f"outputs/edited_scenes/full_boost/{VIDEOS[0]}/{VIDEOS[0]}-Scene-001-01.png")
+    other = edited.path(f"outputs/dose_curve/full/alpha_2/{VIDEOS[0]}/{path.name}")
+    path.write_bytes(other.read_bytes())
+    judged = []
+    original = evaluate.measure
+    monkeypatch.setattr(evaluate, "measure", lambda job: (judged.append(job), original(job))[1])
+    second = run(edited)
+    assert judged == []  # that picture was judged already, as a dose
+    assert second["variants"]["full_boost"] != first["variants"]["full_boost"]
+    path.write_bytes(edited.path("data/video_scene_cuts").joinpath(
+        VIDEOS[0], f"{VIDEOS[0]}-Scene-002-01.jpg").read_bytes())  # fmt: skip
+    run(edited)
+    assert [picture.edited for _, picture in judged] == [path]
+
+
+def test_a_pixel_outside_the_region_is_found(edited) -> None:
+    from pipeline.pictures.reading import encode, read_rgb
+
+    path = edited.path(f"outputs/dose_curve/full/alpha_2/{VIDEOS[1]}/{VIDEOS[1]}-Scene-001-01.png")
+    pixels = read_rgb(path).copy()
+    pixels[0, 0, 1] ^= 4
+    path.write_bytes(encode(pixels, "png"))
+    assert run(edited)["outside_max_abs_diff"] == 4
+    verdict = json.loads(edited.path(artefacts.GATE).read_text())
+    assert "specificity" in verdict["failed"]
+
+
+def test_the_gate_says_which_proof_failed_and_the_stage_ends_well(
+    edited, capsys, monkeypatch
+) -> None:
+    run(edited, "gate: {dose_logit_slope: {min: 30}, feasible_fraction: {min: 0.5}}")
+    verdict = json.loads(edited.path(artefacts.GATE).read_text())
+    assert verdict["failed"] == ["dose"]
+    assert verdict["model"] == file_digest(edited.path(CONTROLNET) / WEIGHTS)
+    monkeypatch.setattr(loading, "current_editor_key", lambda workspace: verdict["editor"])
+    assert gate.main(edited) == 1
+    assert "dose_logit_slope is" in capsys.readouterr().out
+    run(edited, "gate: {feasible_fraction: {min: 0.5}}")
+    assert gate.main(edited) == 0
+    assert "PASS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("data/valid_scenes.csv", r"older than data/valid_scenes\.csv"),
+        ("judge.py", r"older than evaluate\.judge"),
+        ("outputs/variants_v3/manifest.json", r"older than the variants"),
+    ],
+    ids=["scenes", "judge", "variants"],
+)
+def test_the_gate_is_closed_where_what_was_proved_has_changed(
+    edited, monkeypatch, path: str, words: str
+) -> None:
+    """Other ads, another dose: their proof has not been made, whatever the last one says."""
+    run(edited, "gate: {feasible_fraction: {min: 0.5}}")
+    monkeypatch.setattr(loading, "current_editor_key", lambda workspace: "one editor")
+    assert gate.main(edited) == 0
+    write_text(edited.path(path), "something else\n")
+    with pytest.raises(InputError, match=words):
+        gate.main(edited)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        (("least_videos: 3", "least_videos: 2"), "section evaluate"),
+        (("compute:", "variant: {alpha: 3}\ncompute:"), "section variant"),
+        (("compute:", "dose_curve: {alphas: [0.5, 1.5]}\ncompute:"), "section dose_curve"),
+    ],
+    ids=["evaluate", "variant", "dose_curve"],
+)
+def test_the_gate_is_closed_where_params_have_changed_since(
+    edited, monkeypatch, params: tuple[str, str], words: str
+) -> None:
+    manifest = {"params": recorded_params(VariantParams.load(edited))}
+    write_text(edited.path("outputs/variants_v3/manifest.json"), json.dumps(manifest))
+    run(edited, "gate: {feasible_fraction: {min: 0.5}}")
+    monkeypatch.setattr(loading, "current_editor_key", lambda workspace: "one editor")
+    assert gate.main(edited) == 0
+    path = edited.path("params.yaml")
+    write_text(path, path.read_text().replace(*params))
+    with pytest.raises(InputError, match=words):
+        gate.main(edited)
+
+
+def test_a_judge_who_is_the_guide_is_refused(edited) -> None:
+    edited.path("judge.py").write_text(
+        "import torch\nfrom pathlib import Path\n"
+        "from pipeline.attention.models import load_attention_model\n"
+        "def attention_map(image):\n"
+        "    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None] / 127.5 - 1\n"
+        "    return load_attention_model('spectral_residual', Path()).maps(pixels)[0].numpy()\n"
+    )
+    evaluate.load_judge.cache_clear()
+    with pytest.raises(ParamsError, match="proves nothing"):
+        run(edited)
+    evaluate.load_judge.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("outputs/dose_curve/doses.csv", "dvc repro dose_curve"),
+        ("outputs/edited_scenes/edits.csv", "dvc repro edit"),
+        (f"outputs/dose_curve/full/sham/{VIDEOS[0]}/{VIDEOS[0]}-Scene-001-01.png", "missing"),
+    ],
+    ids=["doses", "edits", "picture"],
+)
+def test_what_is_missing_is_named_with_a_remedy(edited, missing, words) -> None:
+    edited.path(missing).unlink()
+    with pytest.raises(InputError, match=words):
+        run(edited)
+
+
+def test_a_dose_curve_by_another_editor_is_refused(edited) -> None:
+    path = edited.path("outputs/dose_curve/doses.csv")
+    path.write_text(path.read_text().replace("one editor", "another"))
+    with pytest.raises(InputError, match="dvc repro edit dose_curve"):
+        run(edited)
+
+
+def test_another_part_than_the_edits_is_named(edited) -> None:
+    with pytest.raises(InputError, match=r"evaluate\.videos is 'val'"):
+        run(edited, "videos: val")

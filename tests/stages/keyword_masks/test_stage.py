@@ -1,0 +1,301 @@
+"""Stage keyword_masks: from outlines, from a tiny real CLIPSeg, from masks that exist."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ingest_inputs import tree, write_cuts
+
+from pipeline.ground.artefacts import CUTS, CUTS_TABLE, MASKS
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import write_bytes, write_text
+from pipeline.ground.tables import read_rejections
+from pipeline.ground.workspace import Workspace
+from pipeline.pictures.reading import encode, read_grey
+from pipeline.scenes.cuts import write_scenes
+from pipeline.stages.keyword_masks import stage as keyword_masks
+from pipeline.stages.keyword_masks.stage import REFUSED
+from schemas.rejected_scenes import Reason
+
+SIZE = (96, 64)
+
+
+def set_params(workspace: Workspace, section: str = "{}") -> None:
+    write_text(workspace.path("params.yaml"), f"compute: {{n_jobs: 1}}\nkeyword_masks: {section}\n")
+
+
+def refusals(workspace: Workspace) -> list[tuple[str, int | None, Reason]]:
+    rejections = read_rejections(workspace.path(REFUSED))
+    return [(one.video_id, one.scene_number, one.reason) for one in rejections]
+
+
+def masks(workspace: Workspace) -> list[str]:
+    return [Path(path).name for path in tree(workspace.path(MASKS))]
+
+
+def square(left: int, top: int, side: int = 10) -> list[list[int]]:
+    right, bottom = left + side, top + side
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def outline(workspace: Workspace, video_id: str, *tracks: tuple[int, float, float, list]) -> None:
+    """Write outlines of tracks (keyword, from, to, polygon)."""
+    content = {
+        "video_id": video_id,
+        "frame_width": SIZE[1],
+        "frame_height": SIZE[0],
+        "tracks": [
+            {
+                "keyword_index": index,
+                "keyframes": [{"time_s": t, "polygons": [polygon]} for t in (start, end)],
+            }
+            for index, start, end, polygon in tracks
+        ],
+    }
+    write_text(workspace.path(f"data/annotations/{video_id}.json"), json.dumps(content))
+
+
+def test_outlines_become_masks_of_the_scenes_that_show_them(workspace: Workspace) -> None:
+    write_cuts(workspace, {"v": 3}, SIZE)
+    outline(workspace, "v", (0, 0, 0.999, square(4, 8)), (0, 1, 1.2, square(0, 0)))
+    keyword_masks.main(workspace)
+    assert masks(workspace) == ["v-Scene-001-01.png"]
+    mask = read_grey(workspace.path(f"{MASKS}/v/v-Scene-001-01.png"))
+    assert mask.shape == SIZE
+    assert (mask[8:18, 4:14] == 255).all()
+    assert mask.sum() == 100 * 255
+    assert refusals(workspace) == [
+        ("v", 2, Reason.KEYWORD_NOT_IN_SCENE),
+        ("v", 3, Reason.KEYWORD_NOT_IN_SCENE),
+    ]
+
+
+def test_outlines_are_scaled_to_the_scenes_image(workspace: Workspace) -> None:
+    write_cuts(workspace, {"v": 1}, (2 * SIZE[0], 2 * SIZE[1]))
+    outline(workspace, "v", (0, 0, 1, square(4, 8)))
+    keyword_masks.main(workspace)
+    mask = read_grey(workspace.path(f"{MASKS}/v/v-Scene-001-01.png"))
+    assert mask[16:36, 8:28].all()
+    assert mask.sum() == 400 * 255
+
+
+def test_further_keywords_get_masks_beside_the_first(workspace: Workspace) -> None:
+    write_cuts(workspace, {"v": 2}, SIZE)
+    outline(workspace, "v", (0, 0, 0.9, square(0, 0)), (1, 0, 2, square(30, 30)))
+    keyword_masks.main(workspace)
+    assert masks(workspace) == ["v-Scene-001-01.k1.png", "v-Scene-001-01.png"]
+    assert refusals(workspace) == [("v", 2, Reason.KEYWORD_NOT_IN_SCENE)]
+
+
+def test_bad_outline_files_refuse_their_scenes_and_the_rest_go_on(workspace: Workspace) -> None:
+    write_cuts(workspace, {"broken": 2, "good": 1, "missing": 1, "turned": 1}, SIZE)
+    outline(workspace, "good", (0, 0, 1, square(0, 0)))
+    write_text(workspace.path("data/annotations/broken.json"), "{")
+    turned = {"video_id": "turned", "frame_width": 96, "frame_height": 64, "tracks": []}
+    write_text(workspace.path("data/annotations/turned.json"), json.dumps(turned))
+    keyword_masks.main(workspace)
+    assert masks(workspace) == ["good-Scene-001-01.png"]
+    assert refusals(workspace) == [
+        ("broken", 1, Reason.ANNOTATION_UNREADABLE),
+        ("broken", 2, Reason.ANNOTATION_UNREADABLE),
+        ("missing", 1, Reason.MISSING_MASK),
+        ("turned", 1, Reason.ASPECT_RATIO_DIFFERS),
+    ]
+
+
+def test_a_scene_at_an_unknown_time_has_no_outline(workspace: Workspace) -> None:
+    scenes = write_cuts(workspace, {"v": 1}, SIZE)
+    write_scenes(workspace.path(CUTS_TABLE), [scenes[0]._replace(image_time_s=None)])
+    outline(workspace, "v", (0, 0, 1, square(0, 0)))
+    keyword_masks.main(workspace)
+    (refusal,) = read_rejections(workspace.path(REFUSED))
+    assert refusal.found == "no outline of the first keyword: the image's time is unknown"
+
+
+def test_a_changed_outline_file_remakes_its_video_alone(workspace: Workspace) -> None:
+    write_cuts(workspace, {"a": 1, "b": 1}, SIZE)
+    for video_id in ("a", "b"):
+        outline(workspace, video_id, (0, 0, 1, square(0, 0)))
+    keyword_masks.main(workspace)
+    before = {p.name: p.stat().st_mtime_ns for p in workspace.path(MASKS).rglob("*.png")}
+    outline(workspace, "b", (0, 0, 1, square(20, 20)))
+    keyword_masks.main(workspace)
+    after = {p.name: p.stat().st_mtime_ns for p in workspace.path(MASKS).rglob("*.png")}
+    assert after["a-Scene-001-01.png"] == before["a-Scene-001-01.png"]
+    assert read_grey(workspace.path(f"{MASKS}/b/b-Scene-001-01.png"))[25, 25] == 255
+
+
+def test_existing_masks_are_taken_over_byte_for_byte(workspace: Workspace) -> None:
+    set_params(workspace, "{source: folder, input: data/import/keyword_masks}")
+    folder = workspace.path("data/import/keyword_masks")
+    for name in ("v/v-Scene-001-01.png", "v/v-Scene-001-01.k1.png"):
+        write_bytes(folder / name, encode(np.full(SIZE, len(name), np.uint8), "png"))
+    write_bytes(folder / "v/mask.png", b"")
+    keyword_masks.main(workspace)
+    theirs = tree(folder)
+    del theirs["v/mask.png"]
+    assert tree(workspace.path(MASKS)) == theirs
+    assert refusals(workspace) == [("", None, Reason.NAME_DOES_NOT_PARSE)]
+
+
+def test_without_cuts_the_stage_to_run_is_named(workspace: Workspace) -> None:
+    with pytest.raises(InputError, match="dvc repro scene_cuts"):
+        keyword_masks.main(workspace)
+
+
+@pytest.fixture(scope="module")
+def tiny_clipseg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real CLIPSeg with random weights and a vocabulary of letters, saved as safetensors."""
+    import torch
+    from transformers import (
+        CLIPSegConfig,
+        CLIPSegForImageSegmentation,
+        CLIPSegProcessor,
+        CLIPTokenizer,
+        ViTImageProcessor,
+    )
+
+    folder = tmp_path_factory.mktemp("clipseg")
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    write_text(folder / "vocab.json", json.dumps(vocabulary))
+    write_text(folder / "merges.txt", "#version: 0.2\n")
+    tokenizer = CLIPTokenizer(
+        str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16
+    )
+    layers = {"num_hidden_layers": 3, "num_attention_heads": 2, "hidden_size": 16}
+    torch.manual_seed(0)
+    config = CLIPSegConfig(
+        text_config={
+            **layers,
+            "vocab_size": len(words),
+            "intermediate_size": 32,
+            "max_position_embeddings": 16,
+            "eos_token_id": vocabulary["<|endoftext|>"],
+            "bos_token_id": vocabulary["<|startoftext|>"],
+            "pad_token_id": vocabulary["<|endoftext|>"],
+        },
+        vision_config={**layers, "intermediate_size": 32, "image_size": 32, "patch_size": 8},
+        projection_dim=16,
+        reduce_dim=8,
+        extract_layers=[0, 1, 2],
+        decoder_num_attention_heads=2,
+        decoder_intermediate_size=16,
+    )
+    processor = ViTImageProcessor(size={"height": 32, "width": 32})
+    CLIPSegForImageSegmentation(config).save_pretrained(folder)
+    CLIPSegProcessor(image_processor=processor, tokenizer=tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def clipseg(workspace: Workspace, tiny_clipseg: Path) -> Workspace:
+    """A data root with cuts of four videos, three of them with something to look for or not."""
+    workspace.path("models").mkdir()
+    workspace.path("models/clipseg").symlink_to(tiny_clipseg)
+    write_cuts(workspace, {"a": 2, "b": 1, "blank": 1, "shop": 1, "unlisted": 1}, SIZE)
+    rows = "_id,keyword_list[0],keyword_list[1]\na,shoe,lamp\nb,cup,\nblank,,\nshop,shop now,\n"
+    write_text(workspace.path("data/keywords.csv"), rows)
+    return workspace
+
+
+def set_clipseg(workspace: Workspace, threshold: float, batch_size: int = 2) -> None:
+    set_params(
+        workspace,
+        "{source: clipseg, input: data/keywords.csv, model: models/clipseg, "
+        f"threshold: {threshold}, batch_size: {batch_size}}}",
+    )
+
+
+def test_clipseg_makes_masks_and_is_not_asked_for_what_one_cannot_see(clipseg: Workspace) -> None:
+    set_clipseg(clipseg, threshold=1e-9)
+    keyword_masks.main(clipseg)
+    assert masks(clipseg) == [
+        "a-Scene-001-01.k1.png",
+        "a-Scene-001-01.png",
+        "a-Scene-002-01.k1.png",
+        "a-Scene-002-01.png",
+        "b-Scene-001-01.png",
+    ]
+    assert read_grey(clipseg.path(f"{MASKS}/a/a-Scene-001-01.png")).shape == SIZE
+    assert refusals(clipseg) == [
+        ("blank", None, Reason.KEYWORD_BLANK),
+        ("shop", None, Reason.KEYWORD_NOT_VISUAL),
+        ("unlisted", None, Reason.KEYWORD_MISSING),
+    ]
+
+
+def test_clipseg_masks_are_the_models_own_answer(clipseg: Workspace, tiny_clipseg: Path) -> None:
+    import cv2
+    import torch
+    from PIL import Image
+    from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
+
+    image = Image.open(clipseg.path(f"{CUTS}/a/a-Scene-001-01.jpg"))
+    model = CLIPSegForImageSegmentation.from_pretrained(tiny_clipseg).eval()
+    inputs = CLIPSegProcessor.from_pretrained(tiny_clipseg)(
+        text=["shoe"], images=[image], padding="max_length", return_tensors="pt"
+    )
+    with torch.no_grad():
+        probability = torch.sigmoid(model(**inputs).logits).reshape(32, 32).numpy()
+    probability = cv2.resize(probability, SIZE[::-1], interpolation=cv2.INTER_LINEAR)
+    threshold = float(np.median(probability))
+
+    set_clipseg(clipseg, threshold)
+    keyword_masks.main(clipseg)
+    mask = read_grey(clipseg.path(f"{MASKS}/a/a-Scene-001-01.png")) > 0
+    assert 0.3 < mask.mean() < 0.7
+    assert (mask == (probability > threshold)).mean() > 0.99
+
+
+def test_a_scene_in_which_clipseg_finds_nothing_is_refused(clipseg: Workspace) -> None:
+    set_clipseg(clipseg, threshold=1 - 1e-9)
+    keyword_masks.main(clipseg)
+    assert masks(clipseg) == []
+    assert ("b", 1, Reason.KEYWORD_NOT_IN_SCENE) in refusals(clipseg)
+
+
+def test_clipseg_remakes_only_scenes_whose_keywords_or_image_changed(clipseg: Workspace) -> None:
+    set_clipseg(clipseg, threshold=1e-9)
+    keyword_masks.main(clipseg)
+    before = {p.name: p.stat().st_mtime_ns for p in clipseg.path(MASKS).rglob("*.png")}
+    write_text(clipseg.path("data/keywords.csv"), "_id,keyword\na,shoe\nb,cup\n")
+    set_clipseg(clipseg, threshold=1e-9, batch_size=7)
+    keyword_masks.main(clipseg)
+    after = {p.name: p.stat().st_mtime_ns for p in clipseg.path(MASKS).rglob("*.png")}
+    assert after.keys() == {"a-Scene-001-01.png", "a-Scene-002-01.png", "b-Scene-001-01.png"}
+    assert {name for name in after if after[name] == before[name]} == {"b-Scene-001-01.png"}
+
+
+def test_a_damaged_scene_image_is_refused_and_the_batch_goes_on(clipseg: Workspace) -> None:
+    write_bytes(clipseg.path(f"{CUTS}/a/a-Scene-001-01.jpg"), b"no image")
+    set_clipseg(clipseg, threshold=1e-9)
+    keyword_masks.main(clipseg)
+    assert ("a", 1, Reason.UNREADABLE_IMAGE) in refusals(clipseg)
+    assert "a-Scene-002-01.png" in masks(clipseg)
+
+
+def test_a_model_that_is_not_there_is_named_with_the_remedy(
+    clipseg: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    set_params(clipseg, "{source: clipseg, input: data/keywords.csv, model: nobody/nothing}")
+    with pytest.raises(InputError, match=r"'nobody/nothing' is no folder here.*hf download"):
+        keyword_masks.main(clipseg)
+
+
+def test_pickled_weights_are_never_loaded(clipseg: Workspace, tiny_clipseg: Path) -> None:
+    import shutil
+
+    import torch
+
+    shutil.copytree(tiny_clipseg, clipseg.path("models/pickled"))
+    clipseg.path("models/pickled/model.safetensors").unlink()
+    torch.save({}, clipseg.path("models/pickled/pytorch_model.bin"))
+    set_params(clipseg, "{source: clipseg, input: data/keywords.csv, model: models/pickled}")
+    with pytest.raises(InputError, match="no CLIPSeg model with safetensors weights"):
+        keyword_masks.main(clipseg)

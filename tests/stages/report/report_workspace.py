@@ -1,0 +1,106 @@
+"""A small data root that went through validation, variants, edits and their proof."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from scene_trees import SCENES, write_scene_tree
+from stages.evaluate.measured_table import control_losses
+from stages.evaluate.pretended_edits import write_edits
+
+from pipeline.diffusion.controlnet import WEIGHTS
+from pipeline.ground import artefacts
+from pipeline.ground.artefacts import CONTROLNET
+from pipeline.ground.files import write_bytes, write_text
+from pipeline.ground.tables import write_rejections, write_table
+from pipeline.ground.workspace import Workspace
+from pipeline.scenes.split import split_of
+from pipeline.stages.evaluate import stage as evaluate
+from pipeline.stages.evaluate.control import ControlCheck
+from pipeline.stages.report import stage as report
+from pipeline.stages.variant import stage as variant
+from schemas.rejected_scenes import Reason, Rejection
+
+KEYWORD = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;"
+"""Of the first video: whatever shows it must show exactly this text."""
+TEST_VIDEOS = [str(number) for number in range(100, 160) if split_of(str(number)) == "test"][:3]
+OTHER = next(str(number) for number in range(100, 160) if split_of(str(number)) == "train")
+SCENES_EACH = 4
+PARAMS = """
+image_size: [48, 32]
+compute: {n_jobs: 1}
+edit: {guide: spectral_residual}
+evaluate: {judge: judge.py, least_videos: 3, gate: {dose_spearman_mean: {min: 0.9}, identity_psnr_db: {min: 99}}}
+"""  # noqa: E501
+JUDGE = """
+import numpy as np
+
+def attention_map(image):
+    pixels = image.astype(float)
+    return np.square(pixels - pixels.mean((0, 1))).sum(2) + 3000
+"""
+
+
+def write_scenes(root: Path) -> pd.DataFrame:
+    """Write the scenes of three test videos and another; return the test videos' rows."""
+    scenes = write_scene_tree(root, dict.fromkeys([*TEST_VIDEOS, OTHER], SCENES_EACH))
+    scenes.loc[scenes["video_id"] == TEST_VIDEOS[0], "keyword"] = KEYWORD
+    write_table(root / SCENES, scenes)
+    write_text(root / "params.yaml", PARAMS)
+    return scenes[scenes["split"] == "test"]
+
+
+DATA_DVC = """
+outs:
+- md5: 0123abcd.dir
+  path: data/videos
+- md5: 4567abcd
+  path: data/CORPUS.md
+"""
+
+
+def write_all(root: Path) -> Workspace:
+    """Write all that a report is made of: variants made, edits pretended, and judged for real."""
+    workspace = Workspace(root)
+    edited = write_scenes(root)
+    times = edited[["video_id", "scene_number"]].assign(
+        start_s=(edited["scene_number"] - 1) * 1.5, end_s=edited["scene_number"] * 1.5
+    )
+    write_table(root / "data/video_scene_cuts/scenes.csv", times)
+    write_text(root / "data/CORPUS.md", "# Drawn")
+    write_text(root / "data.dvc", DATA_DVC)
+    write_text(root / "judge.py", JUDGE)
+    (root / "reports/validation").mkdir(parents=True)
+    refused = [
+        Rejection("7001", 2, "keyword_masks/7001/<b>.png", Reason.MASK_EMPTY, "0 of 100 pixels"),
+        Rejection("7002", None, "data/videos/7002.mp4", Reason.VIDEO_UNREADABLE, "no frames"),
+        Rejection("7001", 3, "keyword_masks/7001/x.png", Reason.MASK_EMPTY, "0 of 100 pixels"),
+    ]
+    write_rejections(root / "reports/validation/rejected_scenes.csv", refused)
+    write_text(root / "reports/train/metrics.json", json.dumps({"steps": 560}))
+    write_bytes(root / CONTROLNET / WEIGHTS, b"weights")
+    with pytest.MonkeyPatch.context() as patch:
+        # The control check needs models, and has tests of its own; MLflow too.
+        losses = control_losses().to_dict("records")
+        patch.setattr(
+            evaluate, "control_check", lambda *_: ControlCheck("", root, None, "", 1, 1, 0)
+        )
+        patch.setattr(evaluate, "check_control", lambda *_: losses)
+        for stage in (evaluate, report, variant):
+            patch.setattr(stage, "log_run", lambda *_: None)
+        variant.main(workspace)
+        write_edits(root, edited, (48, 32))
+        evaluate.main(workspace)
+    return workspace
+
+
+def write_report(workspace: Workspace) -> Path:
+    """Make the page; MLflow is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        for stage in (evaluate, report, variant):
+            patch.setattr(stage, "log_run", lambda *_: None)
+        report.main(workspace)
+    return workspace.path(artefacts.PAGE)

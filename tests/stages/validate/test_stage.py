@@ -1,0 +1,201 @@
+"""The stage validate on whole data roots: what comes in goes out, remembered, and never half."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from scene_trees import write_scene_tree, write_validate_inputs
+
+from pipeline.ground import artefacts
+from pipeline.ground.errors import ContractError, InputError
+from pipeline.ground.files import write_bytes, write_text
+from pipeline.ground.tables import read_rejections, write_rejections
+from pipeline.ground.workspace import Workspace
+from pipeline.scenes.names import SceneName
+from pipeline.scenes.split import split_of
+from pipeline.stages.validate import stage as validate
+from schemas.rejected_scenes import Reason, Rejection
+from schemas.scene_batch import make_profile
+from schemas.valid_scenes import COLUMNS, VALID_SCENES_TABLE, read_text
+
+FIRST, SECOND, THIRD = (f"712345678901234567{number}" for number in range(3))
+
+
+def rows(workspace: Workspace) -> list[dict[str, str]]:
+    with workspace.path(artefacts.SCENES).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def summary(workspace: Workspace) -> dict:
+    return json.loads(workspace.path(artefacts.VALIDATION_SUMMARY).read_text())
+
+
+def file_of(workspace: Workspace, folder: str, video_id: str, number: int = 1) -> Path:
+    suffix = "png" if folder == "keyword_masks" else "jpg"
+    return workspace.path(f"{folder}/{SceneName(video_id, number).relative(suffix)}")
+
+
+def test_sound_scenes_become_rows_in_order(workspace: Workspace) -> None:
+    drawn = write_scene_tree(workspace.root, {FIRST: 11, SECOND: 2})
+    write_validate_inputs(workspace.root, {SECOND: 2, FIRST: 11})
+    validate.main(workspace)
+    table = VALID_SCENES_TABLE.validate(read_text(workspace.path(artefacts.SCENES)))
+    assert tuple(table.columns) == COLUMNS
+    assert table["scene_number"].tolist() == [*range(1, 12), 1, 2]
+    for column in ("mask_coverage", "alignment_score", "attention_share"):
+        assert table[column].tolist() == pytest.approx(drawn[column].tolist(), rel=1e-4)
+    assert table["split"].tolist() == [split_of(video) for video in table["video_id"]]
+
+
+def test_what_comes_in_is_valid_or_refused_and_a_video_without_keyword_refuses_all_its_scenes(
+    workspace: Workspace,
+) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 3, SECOND: 2, THIRD: 2})
+    write_text(
+        workspace.path("data/keywords.csv"), f"_id,keyword\n{FIRST},mug\n{SECOND},shop now\n"
+    )
+    file_of(workspace, "keyword_masks", FIRST, 2).unlink()
+    write_bytes(workspace.path("attention_heatmap/notes.txt"), b"")
+    with pytest.raises(ContractError):
+        validate.main(workspace)
+    refused = read_rejections(workspace.path(artefacts.REJECTED))
+    assert [(one.video_id, one.scene_number, one.reason) for one in refused] == [
+        ("", None, Reason.NAME_DOES_NOT_PARSE),
+        (FIRST, 2, Reason.MISSING_MASK),
+        (SECOND, 1, Reason.KEYWORD_NOT_VISUAL),
+        (SECOND, 2, Reason.KEYWORD_NOT_VISUAL),
+        (THIRD, 1, Reason.KEYWORD_MISSING),
+        (THIRD, 2, Reason.KEYWORD_MISSING),
+    ]
+    assert [row["scene_number"] for row in rows(workspace)] == ["1", "3"]
+    figures = summary(workspace)
+    assert (figures["scenes_in"], figures["valid"], figures["refused"]) == (8, 2, 6)
+    assert figures["refused_by_reason"] == {
+        "keyword_missing": 2,
+        "keyword_not_visual": 2,
+        "missing_mask": 1,
+        "name_does_not_parse": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("keywords", "reason"),
+    [
+        (f"{FIRST},mug\n", Reason.KEYWORD_MISSING),
+        (f"{FIRST},mug\n{SECOND}, \n", Reason.KEYWORD_BLANK),
+        (f"{FIRST},mug\n{SECOND},50% off\n", Reason.KEYWORD_NOT_VISUAL),
+        (f"{FIRST},mug\n{SECOND},mug\n{SECOND},cup\n", Reason.KEYWORD_DUPLICATE),
+    ],
+    ids=["missing", "blank", "non-visual", "duplicate"],
+)
+def test_a_keyword_that_cannot_be_used_refuses_its_video(
+    workspace: Workspace, keywords: str, reason: Reason
+) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 2, SECOND: 1})
+    write_text(workspace.path("data/keywords.csv"), f"_id,keyword\n{keywords}")
+    validate.main(workspace)
+    (refused,) = read_rejections(workspace.path(artefacts.REJECTED))
+    assert (refused.video_id, refused.reason, refused.file) == (SECOND, reason, artefacts.KEYWORDS)
+    assert refused.found
+    assert refused.remedy
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf_id,keyword_list[0]\r\n%b,caf\xc3\xa9 cup\r\n",
+        '_id;keyword_list[0]\n%b;"café\n cup"\n'.encode("cp1252"),
+    ],
+    ids=["BOM and Windows line ends", "odd encoding and a quoted newline"],
+)
+def test_keywords_from_a_spreadsheet_keep_all_nineteen_digits(
+    workspace: Workspace, content: bytes
+) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 1})
+    workspace.path("data/keywords.csv").write_bytes(content % FIRST.encode())
+    validate.main(workspace)
+    (row,) = rows(workspace)
+    assert (row["video_id"], row["keyword"]) == (FIRST, "café cup")
+
+
+def test_what_an_ingest_stage_refused_is_the_reason_and_not_the_missing_file(
+    workspace: Workspace,
+) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 3})
+    file_of(workspace, "attention_heatmap", FIRST, 2).unlink()
+    early = Rejection(FIRST, 2, f"data/fixations/{FIRST}.csv", Reason.NO_FIXATIONS, "0 in 1 s")
+    unreadable = Rejection(SECOND, None, "data/videos/x.mp4", Reason.VIDEO_UNREADABLE, "no frames")
+    write_rejections(workspace.path("reports/ingest/attention_heatmap.csv"), [early])
+    write_rejections(workspace.path("reports/ingest/scene_cuts.csv"), [unreadable])
+    validate.main(workspace)
+    assert read_rejections(workspace.path(artefacts.REJECTED)) == [early, unreadable]
+
+
+def test_a_report_of_refusals_that_is_none_is_named(workspace: Workspace) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 1})
+    write_text(workspace.path("reports/ingest/scene_cuts.csv"), "video_id,why\n7,none\n")
+    with pytest.raises(InputError, match=r"scene_cuts\.csv .*dvc repro scene_cuts"):
+        validate.main(workspace)
+
+
+def test_too_few_valid_scenes_fail_the_stage_after_its_full_report(workspace: Workspace) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 4})
+    file_of(workspace, "keyword_masks", FIRST, 3).write_bytes(b"")
+    with workspace.path("params.yaml").open("a") as params:
+        params.write("validate: {min_valid_fraction: 0.75}\n")
+    validate.main(workspace)
+    file_of(workspace, "keyword_masks", FIRST, 4).write_bytes(b"")
+    with pytest.raises(ContractError, match=r"2 of 4 scenes are valid \(50.0%\).*unreadable_image"):
+        validate.main(workspace)
+    assert len(rows(workspace)) == 2
+    assert len(read_rejections(workspace.path(artefacts.REJECTED))) == 2
+    assert summary(workspace)["valid_fraction"] == 0.5
+    assert workspace.path(artefacts.DATA_DOCS).joinpath("index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("emptied", "says"),
+    [
+        (["keyword_masks"], "0 of 1 scenes are valid"),
+        (["data/video_scene_cuts", "keyword_masks", "attention_heatmap"], "there are no scenes"),
+    ],
+    ids=["all refused", "nothing there"],
+)
+def test_nothing_valid_fails_the_stage_whatever_fraction_is_asked_for(
+    workspace: Workspace, emptied: list[str], says: str
+) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 1})
+    for folder in emptied:
+        shutil.rmtree(workspace.path(folder))
+    with workspace.path("params.yaml").open("a") as params:
+        params.write("validate: {min_valid_fraction: 0}\n")
+    with pytest.raises(ContractError, match=says):
+        validate.main(workspace)
+    assert rows(workspace) == []
+    assert summary(workspace)["valid"] == 0
+
+
+def test_a_batch_that_drifts_from_the_reference_is_a_warning_or_fails_as_params_say(
+    workspace: Workspace,
+) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 12})
+    reference = write_scene_tree(workspace.path("reference"), {SECOND: 12})
+    params = "reference_profile: profile.json, min_drift_scenes: 12"
+    with workspace.path("params.yaml").open("a") as file:
+        file.write(f"validate: {{{params}}}\n")
+    write_text(workspace.path("profile.json"), json.dumps(make_profile(reference)))
+    validate.main(workspace)
+    assert summary(workspace)["warnings"] == []
+    reference["mask_coverage"] *= 5
+    write_text(workspace.path("profile.json"), json.dumps(make_profile(reference)))
+    validate.main(workspace)
+    (warning,) = summary(workspace)["warnings"]
+    assert "mask_coverage has drifted" in warning
+    text = workspace.path("params.yaml").read_text()
+    write_text(workspace.path("params.yaml"), text.replace(params, f"{params}, on_warning: fail"))
+    with pytest.raises(ContractError, match="mask_coverage has drifted"):
+        validate.main(workspace)

@@ -1,0 +1,278 @@
+import csv
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from scene_trees import SCENES, write_scene_tree
+
+from pipeline.ground import artefacts
+from pipeline.ground.errors import InputError
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.params import SEVEN
+from pipeline.pictures.reading import read_grey
+from pipeline.stages.variant import stage as variant
+
+VIDEOS = {"7000000000000000001": 4, "7000000000000000002": 3}
+FIRST = next(iter(VIDEOS))
+PARAMS = "image_size: [48, 32]\ncompute: {{n_jobs: 1}}\nvariant: {{sample_videos: 1, {0}}}\n"
+
+
+@pytest.fixture(autouse=True)
+def _untracked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here it is about files; what goes to MLflow is tested where that is the point."""
+    monkeypatch.setattr(variant, "_track", lambda *arguments: None)
+
+
+@pytest.fixture
+def corpus(workspace: Workspace) -> Workspace:
+    write_scene_tree(workspace.root, VIDEOS)
+    return workspace
+
+
+def run(workspace: Workspace, options: str = "") -> dict[str, str]:
+    """Run the stage; return {path: hash} of all its outs."""
+    workspace.path("params.yaml").write_text(PARAMS.format(options))
+    variant.main(workspace)
+    return hashes(workspace)
+
+
+def hashes(workspace: Workspace) -> dict[str, str]:
+    files = [
+        path
+        for out in artefacts.OUTS["variant"]
+        for path in ([workspace.path(out)] if Path(out).suffix else workspace.path(out).rglob("*"))
+        if path.is_file()
+    ]
+    return {workspace.relative(path): sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def rows(workspace: Workspace, name: str, video: str = FIRST) -> list[dict[str, str]]:
+    path = workspace.path(f"outputs/variants_v3/{video}/{name}_scenes.csv")
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_tree_is_the_one_of_the_design(corpus) -> None:
+    files = run(corpus)
+    expected = {
+        "outputs/variants_v3/manifest.json",
+        "reports/variant/shares.csv",
+        "reports/variant/metrics.json",
+        f"reports/variant/figures/{FIRST}-shares.png",
+        f"reports/variant/figures/{FIRST}-scenes.png",
+    }
+    for video, num_scenes in VIDEOS.items():
+        folder = f"outputs/variants_v3/{video}"
+        expected.add(f"{folder}/statistics.json")
+        for name in SEVEN:
+            expected.add(f"{folder}/{name}_scenes.csv")
+            expected |= {
+                f"{folder}/{name}/attention_heatmap/{video}-Scene-{number:03d}-01.jpg"
+                for number in range(1, num_scenes + 1)
+            }
+    assert set(files) == expected
+
+
+def test_tables_hold_every_scene_and_exactly_the_columns(corpus) -> None:
+    run(corpus)
+    with corpus.path(SCENES).open(newline="") as file:
+        source = [row for row in csv.DictReader(file) if row["video_id"] == FIRST]
+    for name in SEVEN:
+        table = rows(corpus, name)
+        assert list(table[0]) == [
+            *source[0],
+            *[
+                "modified_attention_heatmap_path",
+                "variant",
+                "alpha",
+                "region",
+                "modified",
+                "requested_share",
+                "planned_share",
+                "clipped_fraction",
+                "reachable_share",
+                "feasible",
+                "placebo_factor",
+                "placebo_change_ratio",
+            ],
+        ]
+        assert [{key: row[key] for key in source[0]} for row in table] == source
+        assert {row["variant"] for row in table} == {name}
+        assert "nan" not in str(table).lower()
+        for row in table:
+            assert read_grey(corpus.path(row["modified_attention_heatmap_path"])).shape == (48, 32)
+
+
+def test_a_window_of_four_scenes(corpus) -> None:
+    run(corpus)
+    changed = {name: [row["modified"] for row in rows(corpus, name)] for name in SEVEN}
+    assert changed == {
+        "baseline": ["False"] * 4,
+        "early_boost": ["True", "False", "False", "False"],
+        "middle_boost": ["False", "True", "False", "False"],
+        "late_boost": ["False", "False", "True", "True"],
+        "full_boost": ["True"] * 4,
+        "reduction": ["False", "True", "False", "False"],
+        "placebo": ["True"] * 4,
+    }
+    baseline = corpus.path(rows(corpus, "baseline")[0]["modified_attention_heatmap_path"])
+    late = corpus.path(rows(corpus, "late_boost")[0]["modified_attention_heatmap_path"])
+    assert os.path.samefile(baseline, late)
+
+
+def test_where_links_fail_the_same_files_are_copies(corpus, monkeypatch) -> None:
+    linked = run(corpus)
+    for folder in (corpus.state, corpus.path("outputs"), corpus.path("reports")):
+        shutil.rmtree(folder)
+    monkeypatch.setattr(os, "link", no_link)
+    assert run(corpus) == linked
+    maps = list(corpus.path("outputs/variants_v3").rglob("*.jpg"))
+    assert len(maps) == 7 * 7
+    assert {path.stat().st_nlink for path in maps} == {1}
+
+
+def no_link(source: Path, target: Path) -> None:
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM), str(source))
+
+
+def test_statistics_are_of_the_values_in_the_tables(corpus) -> None:
+    run(corpus)
+    folder = corpus.path(f"outputs/variants_v3/{FIRST}")
+    statistics = json.loads((folder / "statistics.json").read_text())
+    assert list(statistics) == list(SEVEN)
+    for name in SEVEN:
+        shares = [float(row["planned_share"]) for row in rows(corpus, name)]
+        assert statistics[name]["share_temporal_profile"] == shares
+        assert statistics[name]["mean_share"] == pytest.approx(sum(shares) / 4)
+        assert statistics[name]["num_scenes"] == 4
+
+
+def test_the_manifest_says_what_was_made_from_what(corpus) -> None:
+    run(corpus, "extra: {opening: {window: [0, 0.25], alpha: 2}}")
+    manifest = json.loads(corpus.path("outputs/variants_v3/manifest.json").read_text())
+    assert manifest["videos"][FIRST] == {"keyword": "sneaker", "scenes": 4}
+    assert list(manifest["variants"]) == [*SEVEN, "opening"]
+    assert manifest["variants"]["reduction"] == {
+        "window": "middle",
+        "region": "keyword",
+        "alpha": 0.5,
+    }
+    assert manifest["params"]["alpha"] == 1.5
+    assert len(manifest["data_version"]) == 32
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "windows: halves",
+        "temporal_smoothing: 1",
+        "target_share: 0.3, on_clip: solve",
+        "placebo: scale",
+        "placebo_match: false",
+        "keywords: union",
+        "keywords: 1",
+    ],
+)
+def test_options_change_the_outs(corpus, options) -> None:
+    usual = run(corpus)
+    other = run(corpus, options)
+    assert set(usual) == set(other)
+    if "union" not in options:  # these scenes have one keyword
+        assert usual["reports/variant/shares.csv"] != other["reports/variant/shares.csv"]
+
+
+def test_a_changed_plan_ends_as_a_fresh_run_does(corpus, tmp_path) -> None:
+    def fresh(options: str) -> dict[str, str]:
+        other = Workspace(tmp_path / f"fresh{len(list(tmp_path.iterdir()))}")
+        other.root.mkdir()
+        write_scene_tree(other.root, VIDEOS)
+        table = corpus.path(SCENES).read_text()
+        other.path(SCENES).write_text(table)
+        return run(other, options)
+
+    first = run(corpus, "alpha: 1.5")
+    assert run(corpus, "alpha: 2") == fresh("alpha: 2") != first
+    assert run(corpus, "alpha: 1.5") == fresh("alpha: 1.5") == first
+    assert run(corpus, "format: png") == fresh("format: png")
+    assert run(corpus, "alpha: 1.5") == first
+    lines = corpus.path(SCENES).read_text().splitlines(keepends=True)
+    corpus.path(SCENES).write_text("".join(lines[:2] + lines[3:]))  # without scene 2
+    smaller = run(corpus, "alpha: 1.5")
+    assert smaller == fresh("alpha: 1.5")
+    assert not any("Scene-002" in path and FIRST in path for path in smaller)
+
+
+def test_more_pictures_change_no_variant(corpus) -> None:
+    """So that nothing after the stage runs again."""
+    few = run(corpus)
+    text = corpus.path("params.yaml").read_text()
+    corpus.path("params.yaml").write_text(text.replace("sample_videos: 1", "sample_videos: all"))
+    variant.main(corpus)
+    many = hashes(corpus)
+    assert len(many) == len(few) + 2
+    assert {path: hash for path, hash in many.items() if path in few} == few
+
+
+def test_only_what_changed_is_made_again(corpus) -> None:
+    run(corpus)
+    untouched = corpus.path(
+        rows(corpus, "placebo", list(VIDEOS)[1])[0]["modified_attention_heatmap_path"]
+    )
+    before = untouched.stat().st_mtime_ns
+    text = corpus.path(SCENES).read_text().replace(f"{FIRST},1,sneaker", f"{FIRST},1,boot")
+    corpus.path(SCENES).write_text(text)
+    run(corpus)
+    assert rows(corpus, "placebo")[0]["keyword"] == "boot"
+    assert untouched.stat().st_mtime_ns == before
+
+
+def test_a_scene_that_broke_since_validation_is_named_and_the_rest_is_kept(corpus) -> None:
+    other = list(VIDEOS)[1]
+    corpus.path(f"attention_heatmap/{FIRST}/{FIRST}-Scene-002-01.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match=rf"{FIRST} scene 2: .*the file is empty.*dvc repro"):
+        run(corpus)
+    assert len(rows(corpus, "placebo", other)) == 3
+    assert not corpus.path("outputs/variants_v3/manifest.json").exists()
+
+
+# Runs the stage in a process that kills itself between two files of the eleventh video.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipeline.stages.variant import stage as variant
+from pipeline.ground.workspace import Workspace
+
+root, move = Path(sys.argv[1]), os.replace
+
+def move_or_die(source, target):
+    move(source, target)
+    if Path(target) == root / "outputs/variants_v3/7010/placebo_scenes.csv":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = move_or_die
+variant._track = lambda *arguments: None
+variant.main(Workspace(root))
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was(workspace) -> None:
+    write_scene_tree(workspace.root, {f"70{number:02d}": 3 for number in range(14)})
+    workspace.path("params.yaml").write_text(PARAMS.format(""))
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(workspace.root)])
+    assert killed.returncode == -signal.SIGKILL
+    made = workspace.path("outputs/variants_v3")
+    assert not (made / "7010/statistics.json").exists()
+    finished = made / "7009/statistics.json"
+    written = finished.stat().st_mtime_ns
+    after_kill = run(workspace)
+    assert finished.stat().st_mtime_ns == written
+    for folder in (workspace.state, workspace.path("outputs"), workspace.path("reports")):
+        shutil.rmtree(folder)
+    assert run(workspace) == after_kill
