@@ -40,6 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
     keep_freed_memory()
     options = {
         "adopt": lambda: [arguments.stage],
+        "vouch": lambda: [arguments.stage],
         "migrate": lambda: [arguments.old, arguments.apply],
     }.get(arguments.command, list)()
     try:
@@ -73,10 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--root", metavar="DIR", help="data root (default: the repository you stand in)"
         )
-        if name == "adopt":
-            sub.add_argument(
-                "stage", metavar="STAGE", choices=tuple(STAGES), help="whose out folder"
-            )
+        if name in ("adopt", "vouch"):
+            sub.add_argument("stage", metavar="STAGE", choices=tuple(STAGES), help="whose outs")
         if name == "migrate":
             sub.add_argument(
                 "--from", dest="old", metavar="OLD", required=True, help="root of the V2 project"

@@ -28,6 +28,7 @@ COMMANDS = {
     "adopt": "move own files out of a stage's out folder",
     "migrate": "take over the files of a V2 project",
     "profile": "take the valid scenes as new reference",
+    "vouch": "say that a change of code changes no result of a stage",
     "summary": "what came in, what was refused, what is next",
 }
 """What else the command line does; each is a module of `pipeline/commands/`."""

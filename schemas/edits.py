@@ -34,7 +34,7 @@ EDITS_TABLE = pa.DataFrameSchema(
         "redrawn": _text("Where the picture may change: `keyword` or `background`."),
         "modified": pa.Column("bool", coerce=True, description="Whether it asks for a change."),
         "mean_abs_change": _number("Mean change of the picture's values, in grey levels of 255."),
-        "editor": _text("Hash of all that the edit was made with: models, params, code."),
+        "editor": _text("Hash of the models and params that the edit was made with."),
         "strength": _number("Strength that it was redrawn with."),
         "strength_limit": _number("Strength at which calibration gives up."),
         "evaluations": _number("Redraws that calibration took."),

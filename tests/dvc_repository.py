@@ -27,16 +27,20 @@ class DvcRepository:
 
     def __init__(self, root: Path, git: bool = False) -> None:
         self.root = root
-        kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-        # DVC starts its queue workers as plain `dvc`, and is silent if the path has none.
-        path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-        ours = {"PYTHONPATH": str(OURS), "DVC_NO_ANALYTICS": "1", "PATH": path}
-        self.environment = kept | ours
+        self.environment = self.environment_of(OURS)
         if git:
             self.run("git", "init", "-q")
             self.run("git", "config", "user.email", "someone@example.org")
             self.run("git", "config", "user.name", "Someone")
         self.dvc("init", "-q", *([] if git else ["--no-scm"]))
+
+    @staticmethod
+    def environment_of(code: Path) -> dict[str, str]:
+        """Return the environment in which that code is what runs."""
+        kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        # DVC starts its queue workers as plain `dvc`, and is silent if the path has none.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+        return kept | {"PYTHONPATH": str(code), "DVC_NO_ANALYTICS": "1", "PATH": path}
 
     def start(self, *command: str, output: Any = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start a command in a process group of its own."""
@@ -75,6 +79,8 @@ def stages(*names: str) -> Mapping[str, Any]:
     ours = yaml.safe_load((OURS / "dvc.yaml").read_text())["stages"]
     chosen = {name: ours[name] for name in names}
     for stage in chosen.values():
-        stage["deps"] = [dep for dep in stage["deps"] if not dep.endswith(".py")]
+        stage["deps"] = [
+            dep for dep in stage["deps"] if not dep.startswith(("pipeline", "schemas"))
+        ]
         stage["cmd"] = stage["cmd"].replace("python", sys.executable, 1)
     return {"stages": chosen}

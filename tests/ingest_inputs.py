@@ -14,8 +14,9 @@ import pytest
 from pipeline.ground.artefacts import CUTS_TABLE
 from pipeline.ground.files import write_bytes
 from pipeline.ground.workspace import Workspace
+from pipeline.ingest.scene_items import image_path
 from pipeline.pictures.reading import encode
-from pipeline.scenes.cuts import Scene, image_path, write_scenes
+from pipeline.scenes.cuts import Scene, write_scenes
 
 _TICKS_PER_S = 1000
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.ground.artefacts import OUTS
+from pipeline.ground.artefacts import OUTS, record_of
 from pipeline.ground.code import closure
 from pipeline.ground.params import ComputeParams, ModelParams, Section, read_params
 from pipeline.ground.workspace import Workspace
@@ -74,7 +74,7 @@ def test_code_deps_are_the_folders_of_the_stages_import_closure(stage: str) -> N
 @pytest.mark.parametrize("stage", STAGES)
 def test_outs_are_those_of_the_stage_and_kept(stage: str) -> None:
     outs = paths(DVC[stage]["outs"])
-    assert set(outs) == set(OUTS[stage])
+    assert set(outs) == {*OUTS[stage], record_of(stage)}
     assert all(flags == {"persist": True} for flags in outs.values())
 
 

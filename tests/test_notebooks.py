@@ -14,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 from scene_trees import write_validate_inputs
-from test_train import STARVED, videos_of
+from stages.train.test_stage import STARVED, videos_of
 from tiny_backbone import save_tiny_backbone
 
 from pipeline.ground.workspace import Workspace

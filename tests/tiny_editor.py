@@ -68,7 +68,7 @@ def write_gate(workspace: Workspace, failed: tuple[str, ...] = ()) -> None:
     load_attention_model.cache_clear()
     gate = {
         "pass": not failed,
-        "model": weights_digest(workspace),
+        "model": weights_digest(workspace.path(CONTROLNET)),
         **edited_with(workspace, current_editor_key(workspace)),
         "proved_on": proved_on(workspace),
         "failed": list(failed),

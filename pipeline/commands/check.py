@@ -12,9 +12,12 @@ from pipeline.commands import check_setup
 from pipeline.commands.check_setup import INGEST
 from pipeline.commands.findings import SHOWN, Finding, guarded
 from pipeline.ground.artefacts import KEYWORDS, OUTS, SCENES
+from pipeline.ground.code import installed_version
 from pipeline.ground.errors import GazeshiftError
 from pipeline.ground.params import load_image_size
+from pipeline.ground.record import computed_with
 from pipeline.ground.workspace import Workspace
+from pipeline.registry import STAGES
 from pipeline.scenes.keywords import read_keywords
 from pipeline.scenes.split import TEST, TRAIN, VAL, split_of
 from pipeline.stages.validate.measure import Settings, Task, measure_scene
@@ -70,6 +73,7 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     yield from _pixels(workspace, trees, allowed)
     yield _splits(trees)
     yield _current(workspace)
+    yield _versions(workspace)
 
 
 def _keywords(workspace: Workspace) -> Finding:
@@ -163,6 +167,22 @@ def _current(workspace: Workspace) -> Finding:
     changed = json.loads(answer.stdout or "{}")
     offenders = [f"{stage}: {in_words(entries)}" for stage, entries in changed.items()]
     return Finding(title, offenders, "Run `dvc repro validate`.")
+
+
+def _versions(workspace: Workspace) -> Finding:
+    """Compare the libraries that outs were computed with to those that are installed."""
+    offenders = []
+    for stage in STAGES:
+        changed = {
+            f"{name} {old}, installed is {now or 'none'}"
+            for environment in computed_with(workspace, stage)
+            for name, old in environment.items()
+            if (now := installed_version(name)) != old
+        }
+        offenders += [f"{stage}: {difference}" for difference in sorted(changed)]
+    title = "outs were computed with the libraries that are installed"
+    remedy = "To have them made with what is installed, delete the stage's outs, then `dvc repro`."
+    return Finding(title, offenders, remedy, fatal=False)
 
 
 def in_words(entries: Sequence[str | dict[str, dict[str, object]]]) -> str:

@@ -15,9 +15,10 @@ from pipeline.ingest.inputs import IngestParams, input_path, list_files
 from pipeline.proof.params import EvaluateParams
 from pipeline.registry import STAGES, module_of
 from pipeline.scenes.keywords import read_keywords
-from pipeline.stages.attention_heatmap.stage import AttentionHeatmapParams
-from pipeline.stages.keyword_masks.stage import KeywordMasksParams
-from pipeline.stages.scene_cuts.stage import VIDEO_SUFFIXES, SceneCutsParams
+from pipeline.stages.attention_heatmap.params import AttentionHeatmapParams
+from pipeline.stages.keyword_masks.params import KeywordMasksParams
+from pipeline.stages.scene_cuts.cutting import VIDEO_SUFFIXES
+from pipeline.stages.scene_cuts.params import SceneCutsParams
 from pipeline.stages.validate.trees import Role
 
 INGEST: dict[Role, type[IngestParams]] = {

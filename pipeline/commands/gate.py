@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from pipeline.diffusion.controlnet import weights_digest
-from pipeline.ground.artefacts import GATE
+from pipeline.ground.artefacts import CONTROLNET, GATE
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.gate import edited_with, outdated
@@ -47,7 +47,7 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
             f"{path} is older than {' and '.join(changed)}: it proves nothing of what is there "
             "now. Run `dvc repro evaluate`."
         )
-    if gate.get("model") != weights_digest(workspace):
+    if gate.get("model") != weights_digest(workspace.path(CONTROLNET)):
         raise InputError(
             f"{path} is about another ControlNet than outputs/training_v3 holds now. Run "
             "`dvc repro evaluate`."

@@ -1,14 +1,12 @@
-"""The trained ControlNet: where the stage `train` puts it, and the hash that it is known by."""
+"""A trained ControlNet: the hash that it is known by, and how it is loaded."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.ground.artefacts import CONTROLNET
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import file_digest
-from pipeline.ground.workspace import Workspace
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
@@ -16,13 +14,13 @@ if TYPE_CHECKING:
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
-def weights_digest(workspace: Workspace) -> str:
-    """Return the hash of the trained ControlNet, by which MLflow knows it too.
+def weights_digest(folder: Path) -> str:
+    """Return the hash of a trained ControlNet, by which MLflow knows it too.
 
     Raises:
         InputError: there is none.
     """
-    weights = workspace.path(CONTROLNET) / WEIGHTS
+    weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"{weights}: there is no trained ControlNet. Run `dvc repro train`.")
     return file_digest(weights)

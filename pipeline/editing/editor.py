@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -17,14 +17,15 @@ from pipeline.editing.calibration import StrengthSearch
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.guidance import Canvas, GradientGuidance, log_odds
 from pipeline.editing.models import Guide
-from pipeline.editing.params import EditParams
 from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, Scene, chunks
 from pipeline.editing.redraw import Request, redraw
+from pipeline.ground.code import code_digest
 from pipeline.ground.files import digest
 from pipeline.pictures.likeness import structure_similarity
 from pipeline.pictures.tensors import pixels_of
 
-CODE_VERSION = "8"
+if TYPE_CHECKING:
+    from pipeline.editing.params import EditParams
 
 
 class Ask(NamedTuple):
@@ -92,6 +93,9 @@ class SceneEditor:
         params: section `edit`.
         models: digest of backbone, ControlNet and guide.
         cache: of inversions and edits.
+
+    Attributes:
+        makers: modules whose code makes an edit.
     """
 
     def __init__(
@@ -107,6 +111,8 @@ class SceneEditor:
         self.params = params
         self.cache = cache
         self._preparation = Preparation(denoiser, params, models, cache)
+        self.makers = (__name__, *self._preparation.makers, type(guide).__module__)
+        self._code = code_digest(*self.makers)
         self._gradient = (
             GradientGuidance(
                 guide,
@@ -121,7 +127,7 @@ class SceneEditor:
         )
 
     def key(self) -> str:
-        """Return a digest of the models and of all params that an edit depends on."""
+        """Return a digest of the models and of all params that an edit depends on, but code."""
         return editor_key(self._preparation.key, self.params)
 
     def prepare(self, scenes: Sequence[Scene]) -> Prepared:
@@ -142,7 +148,7 @@ class SceneEditor:
 
     def _ask_key(self, prepared: Prepared, ask: Ask) -> str:
         maps = b"".join(part.tobytes() for part in ask[1:5])
-        return digest(self.key(), prepared.keys[ask.scene], str(ask[5:]), maps)
+        return digest(self._code, self.key(), prepared.keys[ask.scene], str(ask[5:]), maps)
 
     @torch.no_grad()
     def _calibrated(self, prepared: Prepared, asks: Sequence[Ask]) -> list[Edited]:
@@ -263,14 +269,14 @@ class SceneEditor:
 
 
 def editor_key(preparation: str, params: EditParams) -> str:
-    """Return a digest of all that an edit depends on besides its scene and what is asked.
+    """Return a digest of all that an edit depends on besides its scene, what is asked, and code.
 
     Args:
         preparation: `preparation_key`.
         params: section `edit`.
     """
     used = params.model_dump_json(exclude={"videos", "batch_size", "cache_gb"})
-    return digest(preparation, used, CODE_VERSION)
+    return digest(preparation, used)
 
 
 def _packed(edited: Edited) -> dict[str, Tensor]:

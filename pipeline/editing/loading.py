@@ -42,7 +42,7 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
     from pipeline.attention.models import load_attention_model
     from pipeline.diffusion.backbone import load_backbone
 
-    weights = weights_digest(workspace)
+    weights = weights_digest(workspace.path(CONTROLNET))
     torch.manual_seed(params.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     location = ModelParams.load(workspace).backbone
@@ -73,7 +73,9 @@ def current_editor_key(workspace: Workspace) -> str:
     params = EditParams.load(workspace)
     folder = backbone_folder(ModelParams.load(workspace).backbone, workspace.root)
     guide = load_attention_model(params.guide, workspace.root)
-    models = digest(backbone_digest(folder), weights_digest(workspace), guide.digest)
+    models = digest(
+        backbone_digest(folder), weights_digest(workspace.path(CONTROLNET)), guide.digest
+    )
     return editor_key(preparation_key(models, params, uses_control=True), params)
 
 

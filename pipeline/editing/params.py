@@ -8,8 +8,8 @@ from pydantic import Field
 
 from pipeline.ground.artefacts import PREDICTOR
 from pipeline.ground.params import Section
+from pipeline.scenes.regions import Region
 
-Region: TypeAlias = Literal["keyword", "background"]
 Part: TypeAlias = Literal["all", "train", "val", "test"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Strength = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]

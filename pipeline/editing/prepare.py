@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -17,10 +17,14 @@ from pipeline.editing.cache import Cache
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.inversion import Inversion, invert
 from pipeline.editing.linear_decoder import LinearDecoder, fit_decoder
-from pipeline.editing.params import EditParams
+from pipeline.ground.code import code_digest
 from pipeline.ground.files import digest
 
-CODE_VERSION = "8"
+if TYPE_CHECKING:
+    from pipeline.editing.params import EditParams
+
+# By its name: here it is a protocol.
+_BACKBONE = "pipeline.diffusion.backbone"
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -84,7 +88,9 @@ class Preparation:
         self.device = next(denoiser.backbone.unet.parameters()).device
         schedule = denoiser.backbone.noise_scheduler().alphas_cumprod
         self.levels = noise_levels(schedule, params.depth, params.steps)
+        self.makers = (__name__, _BACKBONE)
         self.key = preparation_key(models, params, denoiser.uses_control)
+        self._code = code_digest(*self.makers)
         # In the cache, results of 16 and of 32 bits are told apart.
         self._bits = str(half_type(self.device) if denoiser.half else None)
 
@@ -113,14 +119,13 @@ class Preparation:
     def _picture_key(self, scene: Scene) -> str:
         """Return a digest of all that the autoencoder's part depends on."""
         size = str(scene.image.shape)
-        return digest(
-            "picture", CODE_VERSION, self.denoiser.backbone.digest, size, scene.image.tobytes()
-        )
+        backbone = self.denoiser.backbone.digest
+        return digest("picture", self._code, backbone, size, scene.image.tobytes())
 
     def _key(self, scene: Scene, picture: str) -> str:
         """Return a digest of all that the inversion depends on, the own control included."""
         control = digest(scene.mask.tobytes(), scene.heatmap.astype(np.float32).tobytes())
-        return digest(self.key, self._bits, picture, control, scene.keyword)
+        return digest(self._code, self.key, self._bits, picture, control, scene.keyword)
 
     def _kept(
         self, keys: Sequence[str], make: Callable[..., Sequence[Tensor]], *inputs: Tensor
@@ -167,9 +172,9 @@ class Preparation:
 
 
 def preparation_key(models: str, params: EditParams, uses_control: bool) -> str:
-    """Return a digest of all that an inversion depends on besides its scene."""
+    """Return a digest of all that an inversion depends on besides its scene and code."""
     used = params.model_dump_json(include={"depth", "steps", "refinements", "half_precision"})
-    return digest(models, used, str(uses_control), CODE_VERSION)
+    return digest(models, used, str(uses_control))
 
 
 def chunks(places: Sequence[int], size: int) -> Iterator[list[int]]:

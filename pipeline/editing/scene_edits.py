@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from pipeline.editing.calibration import share_of
 from pipeline.editing.editor import Ask, Edited, Map, Mask, Scene, SceneEditor
-from pipeline.editing.params import Region
 from pipeline.ground.files import digest, file_digest, link_or_copy, write_bytes
 from pipeline.pictures.reading import Pixels, encode, read_heatmap, read_mask, read_rgb
 from pipeline.pictures.resizing import resize
-from pipeline.scenes.regions import add_difference, feathered_region
+from pipeline.scenes.regions import Region, add_difference, feathered_region
 
 # No picture has a share of 0: what alpha = 0 asks for is sought as a fall to a hundredth.
 _LEAST_ALPHA = 0.01

@@ -10,19 +10,22 @@ from tqdm import tqdm
 
 from pipeline.editing.editor import SceneEditor
 from pipeline.editing.scene_edits import SceneTask, edit_scenes
+from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
 from pipeline.pictures.reading import ImageRefused
 
-CODE_VERSION = "5"
 # Looking through a cache of thousands of files takes a while, a batch takes longer than that.
 _BATCHES_PER_PRUNING = 20
 
 
-def item_key(task: SceneTask, editor: SceneEditor, image_size: tuple[int, int]) -> str:
-    """Return a digest of all that a scene's edits depend on."""
-    return digest(task.key(), editor.key(), str(image_size), CODE_VERSION)
+def item_key(
+    task: SceneTask, editor: SceneEditor, image_size: tuple[int, int], *makers: str
+) -> Key:
+    """Return what a scene's edits depend on; `makers` are modules that add to their records."""
+    inputs = digest(task.key(), editor.key(), str(image_size))
+    return Key(inputs, (edit_scenes.__module__, *editor.makers, *makers))
 
 
 def edited(

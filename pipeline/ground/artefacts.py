@@ -6,6 +6,8 @@ path here changes no item's code.
 
 from __future__ import annotations
 
+from pipeline.ground.places import SCENES as SCENES
+
 # What people give.
 VIDEOS = "data/videos"
 KEYWORDS = "data/keywords.csv"
@@ -22,8 +24,6 @@ CUTS_TABLE = f"{CUTS}/scenes.csv"
 MASKS = "keyword_masks"
 HEATMAPS = "attention_heatmap"
 
-SCENES = "data/valid_scenes.csv"
-"""The scene table, the scenes that hold the contract: `schemas.valid_scenes`."""
 REJECTED = "reports/validation/rejected_scenes.csv"
 """Every scene that was refused: `schemas.rejected_scenes`."""
 VALIDATION_SUMMARY = "reports/validation/summary.json"
@@ -72,6 +72,11 @@ def refused_by(stage: str) -> str:
     return f"reports/ingest/{stage}.csv"
 
 
+def record_of(stage: str) -> str:
+    """Return the record of a stage's items, which is an out beside its others."""
+    return f"reports/records/{stage}.jsonl"
+
+
 OUTS: dict[str, tuple[str, ...]] = {
     "scene_cuts": (CUTS, refused_by("scene_cuts")),
     "keyword_masks": (MASKS, refused_by("keyword_masks")),
@@ -95,7 +100,7 @@ OUTS: dict[str, tuple[str, ...]] = {
     ),
     "report": (PAGE,),
 }
-"""The outs of each stage as in dvc.yaml."""
+"""The outs of each stage as in dvc.yaml, but for the record that each has."""
 
 
 def variant_table(video_id: str, variant: str) -> str:

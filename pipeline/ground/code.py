@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import ast
 import json
+import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +36,25 @@ class _Source(NamedTuple):
     """Dotted names that it imports; of `from a import b` both `a` and `a.b`."""
 
 
+class Key(NamedTuple):
+    """What an item depends on."""
+
+    inputs: str
+    """Digest of all that goes into it but code."""
+    makers: tuple[str, ...]
+    """Modules whose import closures make it."""
+
+    @property
+    def code(self) -> str:
+        """Digest of the code that makes it."""
+        return code_digest(*self.makers)
+
+
+def combined(keys: Iterable[Key]) -> str:
+    """Return the digest of all that items depend on, code included: what a summary is made from."""
+    return digest(*(part for key in keys for part in (key.inputs, key.code)))
+
+
 @cache
 def code_digest(*modules: str) -> str:
     """Return the digest of all code of ours that the import closures of modules hold.
@@ -53,6 +74,35 @@ def libraries(*modules: str) -> set[str]:
     named = {name for file in closure(*modules).values() for name in file.imports}
     top = {name.partition(".")[0] for name in named if file_of(name) is None}
     return {name for name in top - sys.stdlib_module_names if not (ROOT / name).is_dir()}
+
+
+@cache
+def versions(*modules: str) -> dict[str, str]:
+    """Return {package of others: version} of all that the closures of modules import and is here.
+
+    Packages are called as they are installed ("opencv-…" for cv2).
+    """
+    named = {name for package in libraries(*modules) for name in _distributions(package)}
+    return {name: installed_version(name) for name in ("python", *sorted(named))}
+
+
+def installed_version(distribution: str) -> str:
+    """Return the version of an installed package, without a build's own suffix; "" of no such."""
+    if distribution == "python":
+        return platform.python_version().rpartition(".")[0]
+    try:
+        return version(distribution).partition("+")[0]
+    except PackageNotFoundError:
+        return ""
+
+
+def _distributions(package: str) -> list[str]:
+    return [package] if installed_version(package) else sorted(set(_packages().get(package, ())))
+
+
+@cache
+def _packages() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 def closure(*modules: str) -> dict[str, _Source]:

@@ -3,10 +3,11 @@
 DVC would empty a stage's outs before each run, which loses what a long stage had finished when it
 was killed, and whatever a user had put there. So our outs are `persist: true` and kept here:
 
-* work is divided into *items* (a video, a scene), each with a key that names all it depends on;
+* work is divided into *items* (a video, a scene), each with a key that names all it depends on: its
+  inputs and the code that makes it;
 * finished files wait in a staging folder; they are recorded with their hash, then renamed into
   place, so that a killed run leaves neither a half file nor one that it does not know;
-* a file is deleted or replaced only if this record, or DVC's cache, says that it can be made again.
+* a file is deleted or replaced only if the record, or DVC's cache, says that it can be made again.
   Any other file is the user's: the stage refuses to run and names the remedy.
 """
 
@@ -23,40 +24,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import yaml
 
 from pipeline.ground.artefacts import OUTS
+from pipeline.ground.code import Key
 from pipeline.ground.errors import UserFilesError
 from pipeline.ground.files import file_digest
+from pipeline.ground.record import File, Record, current, database
 from pipeline.ground.workspace import Workspace
 
 _JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
-_TABLES = """
-CREATE TABLE IF NOT EXISTS items (item TEXT PRIMARY KEY, key TEXT NOT NULL, result TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS files (
-    path TEXT PRIMARY KEY, item TEXT NOT NULL, size INTEGER, mtime_ns INTEGER, digest TEXT);
-CREATE INDEX IF NOT EXISTS files_of_item ON files (item);
-"""
 # Temporary tables, which take less memory than sets of 1,400,000 paths.
 _STOCK = """
 CREATE TEMP TABLE present (path TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE kept (item TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-_WHOLE_ITEMS = """
-SELECT item, key FROM items WHERE NOT EXISTS (
-    SELECT 1 FROM files WHERE files.item = items.item AND path NOT IN (SELECT path FROM present))
-"""
+_BROKEN_ITEMS = "SELECT item FROM files WHERE path NOT IN (SELECT path FROM present)"
 _LEFT_OVER = """
 SELECT path FROM present JOIN files USING (path) WHERE item NOT IN (SELECT item FROM kept)
 """
-
-
-class _File(NamedTuple):
-    size: int
-    mtime_ns: int
-    digest: str
 
 
 class StageOuts:
@@ -72,7 +60,7 @@ class StageOuts:
         self.stage = stage
         self.outs = OUTS[stage]
         self.staging = workspace.state / "staging" / stage
-        self._plan: dict[str, str] = {}
+        self._plan: dict[str, Key] = {}
 
     def __enter__(self) -> Self:
         shutil.rmtree(self.staging, ignore_errors=True)
@@ -80,7 +68,7 @@ class StageOuts:
         for out in self.outs:
             folder = self.workspace.path(out)
             (folder.parent if Path(out).suffix else folder).mkdir(parents=True, exist_ok=True)
-        self._record = _open_record(self.workspace, self.stage)
+        self._record = Record(self.workspace, self.stage)
         return self
 
     def __exit__(
@@ -89,10 +77,12 @@ class StageOuts:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._record.close()
+        with self._record:
+            if error is None:
+                self._record.share(self._plan.values())
         shutil.rmtree(self.staging, ignore_errors=True)
 
-    def begin(self, keys: Mapping[str, str]) -> set[str]:
+    def begin(self, keys: Mapping[str, Key]) -> set[str]:
         """Take up the plan {item: key}; return the items that must be made.
 
         What is left over from other plans is deleted.
@@ -100,17 +90,18 @@ class StageOuts:
         Raises:
             UserFilesError: an out holds files that neither this stage nor DVC can give back.
         """
-        record = self._record
-        foreign = _take_stock(self.workspace, self.outs, record)
+        db = self._record.db
+        foreign = _take_stock(self.workspace, self.outs, db)
         _refuse(self.workspace, self.stage, foreign)
         self._plan = dict(keys)
-        kept = _kept(keys, record)
-        record.executemany("INSERT INTO kept VALUES (?)", ((item,) for item in kept))
-        for path in chain(foreign, (path for (path,) in record.execute(_LEFT_OVER))):
+        self._record.heed_vouching(keys)
+        kept = _kept(keys, db)
+        db.executemany("INSERT INTO kept VALUES (?)", ((item,) for item in kept))
+        for path in chain(foreign, (path for (path,) in db.execute(_LEFT_OVER))):
             self.workspace.path(path).unlink()
-        with record:
+        with db:
             for table in ("files", "items"):
-                record.execute(f"DELETE FROM {table} WHERE item NOT IN (SELECT item FROM kept)")
+                db.execute(f"DELETE FROM {table} WHERE item NOT IN (SELECT item FROM kept)")
         self._drop_empty_folders()
         return set(keys) - kept
 
@@ -122,27 +113,26 @@ class StageOuts:
             paths: its files, relative to the root; each lies under `staging` at that same path.
             result: anything JSON can hold; `results` gives it back in this and later runs.
         """
-        paths = list(paths)
-        rows = []
+        files = {}
         for path in paths:
             staged = self.staging / path
             status = staged.stat()
-            rows.append((path, item, status.st_size, status.st_mtime_ns, file_digest(staged)))
-        with self._record:
-            self._record.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
-            self._record.execute(
-                "INSERT OR REPLACE INTO items VALUES (?, ?, ?)",
-                (item, self._plan[item], json.dumps(result)),
-            )
-        for path in paths:
+            files[path] = File(status.st_size, status.st_mtime_ns, file_digest(staged))
+        self._record.add(item, self._plan[item], files, result)
+        for path in files:
             target = self.workspace.path(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(self.staging / path, target)
 
+    def staged(self) -> list[str]:
+        """Return the paths of all files in the staging folder, relative to it and to the root."""
+        files = (path for path in self.staging.rglob("*") if path.is_file())
+        return [path.relative_to(self.staging).as_posix() for path in files]
+
     def results(self) -> Iterator[tuple[str, Any]]:
         """Yield (item, result) of all items of the plan that are made, in the plan's order."""
         for item in self._plan:
-            row = self._record.execute("SELECT result FROM items WHERE item = ?", (item,))
+            row = self._record.db.execute("SELECT result FROM items WHERE item = ?", (item,))
             for (result,) in row:
                 yield item, json.loads(result)
 
@@ -153,70 +143,66 @@ class StageOuts:
                     os.rmdir(folder)
 
 
+def vouch(workspace: Workspace, stage: str) -> int:
+    """Note that a stage's present code makes what its outs hold; return how many items that is.
+
+    The next run re-records them with it, and says so in the record.
+    """
+    with Record(workspace, stage) as record:
+        return record.vouch()
+
+
 def foreign_files(workspace: Workspace, stage: str) -> list[str]:
     """Return the files in a stage's outs that neither the stage nor DVC can give back, sorted."""
-    record = _open_record(workspace, stage)
-    try:
-        foreign = _take_stock(workspace, OUTS[stage], record)
-    finally:
-        record.close()
+    with Record(workspace, stage) as record:
+        foreign = _take_stock(workspace, OUTS[stage], record.db)
     return sorted(foreign - _in_dvc_cache(workspace, stage, foreign))
 
 
-def is_made(workspace: Workspace, stage: str, keys: Mapping[str, str]) -> bool:
+def is_made(workspace: Workspace, stage: str, keys: Mapping[str, Key]) -> bool:
     """Return whether a run with the plan {item: key} would find everything made.
 
     The record is read as it lies, without a lock: on a shared file system another machine's process
     may be at work with it.
     """
-    path = workspace.state / f"{stage}.sqlite"
+    path = database(workspace, stage)
     if not path.is_file():
         return False
-    record = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
+    db = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
     try:
-        _take_stock(workspace, OUTS[stage], record)
-        return _kept(keys, record) == set(keys)
+        _take_stock(workspace, OUTS[stage], db)
+        return _kept(keys, db) == set(keys)
     except sqlite3.DatabaseError:
         return False
     finally:
-        record.close()
+        db.close()
 
 
-def _kept(keys: Mapping[str, str], record: sqlite3.Connection) -> set[str]:
-    """Return the items of a plan that are made: by that key, and no file of theirs has changed."""
-    return {item for item, key in record.execute(_WHOLE_ITEMS) if keys.get(item) == key}
+def _kept(keys: Mapping[str, Key], db: sqlite3.Connection) -> set[str]:
+    """Return the items of a plan that are made, and no file of theirs has changed."""
+    return current(keys, db) - {item for (item,) in db.execute(_BROKEN_ITEMS)}
 
 
-def _open_record(workspace: Workspace, stage: str) -> sqlite3.Connection:
-    workspace.state.mkdir(parents=True, exist_ok=True)
-    record = sqlite3.connect(workspace.state / f"{stage}.sqlite")
-    # A kill loses nothing that was committed; only a power cut can, and then items are made again.
-    record.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; {_TABLES}")
-    return record
-
-
-def _take_stock(
-    workspace: Workspace, outs: tuple[str, ...], record: sqlite3.Connection
-) -> set[str]:
+def _take_stock(workspace: Workspace, outs: tuple[str, ...], db: sqlite3.Connection) -> set[str]:
     """Note which files in the outs are as this stage wrote them; return the paths of the others."""
-    record.executescript(_STOCK)
+    db.executescript(_STOCK)
     foreign: set[str] = set()
     for path in _walk(workspace, outs):
         select = "SELECT size, mtime_ns, digest FROM files WHERE path = ?"
         try:
-            known = record.execute(select, (path,)).fetchone()
+            known = db.execute(select, (path,)).fetchone()
         except UnicodeEncodeError:  # a name that is no UTF-8, so no stage's
             known = None
-        if _unchanged(workspace.path(path), _File(*known) if known else None):
-            record.execute("INSERT INTO present VALUES (?)", (path,))
+        if _unchanged(workspace.path(path), File(*known) if known else None):
+            db.execute("INSERT INTO present VALUES (?)", (path,))
         else:
             foreign.add(path)
     # Ends the transaction that the first INSERT began, before its snapshot of the record is old.
-    record.commit()
+    db.commit()
     return foreign
 
 
-def _unchanged(path: Path, file: _File | None) -> bool:
+def _unchanged(path: Path, file: File | None) -> bool:
     if file is None or path.is_symlink():
         return False
     status = path.stat()

@@ -7,13 +7,15 @@ a changed field reruns that stage alone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.ground.errors import ParamsError
-from pipeline.ground.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.ground.workspace import Workspace
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -10,8 +10,8 @@ import yaml
 
 from pipeline.ground.artefacts import CORPUS
 from pipeline.ground.errors import InputError
+from pipeline.ground.places import MARKER
 
-MARKER = "params.yaml"
 TRACKED = "data.dvc"
 """What DVC knows of the inputs."""
 
@@ -99,11 +99,3 @@ class Workspace:
         Only the MLflow store and caches keyed by content may live under it.
         """
         return Path(os.environ.get("DVC_ROOT", self.root)).resolve()
-
-
-def root_above(table: Path) -> Path:
-    """Return the nearest folder above a table that holds a params.yaml, else the current one."""
-    for folder in table.absolute().parents:
-        if (folder / MARKER).is_file():
-            return folder
-    return Path.cwd()

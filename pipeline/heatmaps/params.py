@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline.ground.params import Section
+from pipeline.scenes.regions import Region
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Factor = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Region: TypeAlias = Literal["keyword", "background"]
 WindowName: TypeAlias = Literal["early", "middle", "late", "all"]
 Window: TypeAlias = WindowName | tuple[Fraction, Fraction]
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.heatmaps.algebra import alpha_for_share
-from pipeline.heatmaps.params import Region, VariantParams, Window
+from pipeline.heatmaps.params import VariantParams, Window
+from pipeline.scenes.regions import Region
 
 Weights = NDArray[np.float64]
 

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from pipeline.ground.code import Key, combined
+from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
 from pipeline.ground.tables import write_rejections
 from pipeline.ground.workspace import Workspace
+from pipeline.ingest.made import Item, Made
 from schemas.rejected_scenes import Reason, Rejection
 
-
-class Item(NamedTuple):
-    """What one input file feeds, so that an edited file remakes that and nothing else.
-
-    `key` is a digest of all that the result depends on; `task` is what the worker needs to know.
-    """
-
-    name: str
-    key: str
-    task: Any
+_REFUSALS = "pipeline.ground.tables"
 
 
 class Work(Protocol):
@@ -35,24 +28,30 @@ class Work(Protocol):
         ...
 
 
-class Made(NamedTuple):
-    """What came of an item: its files (relative to the root), its refusals, its rows of a table."""
-
-    item: str
-    files: Sequence[str] = ()
-    rejections: Sequence[Rejection] = ()
-    rows: Sequence[Sequence[Any]] = ()
-
-
 class Plan(NamedTuple):
     """All that a stage is going to make: `make(items, staging)` yields results as they come.
 
-    `rejections` are refusals that need no work: names and links.
+    Attributes:
+        items: to be made, as far as they are not.
+        make: the work, see above.
+        makers: modules whose code makes the items.
+        rejections: refusals that need no work: names and links.
     """
 
     items: Sequence[Item]
     make: Callable[[Sequence[Item], Path], Iterable[Made]]
-    rejections: Sequence[Rejection]
+    makers: tuple[str, ...]
+    rejections: Sequence[Rejection] = ()
+
+
+class Table(NamedTuple):
+    """A summary file of a stage, made of the results of all items."""
+
+    path: str
+    """Relative to the root."""
+    write: Callable[[Path, Sequence[Made]], None]
+    makers: tuple[str, ...]
+    """Modules whose code writes it."""
 
 
 def in_parallel(
@@ -67,18 +66,32 @@ def in_parallel(
     return make
 
 
-def make_items(outs: StageOuts, plan: Plan, tables: Sequence[str]) -> list[Made]:
-    """Make what is not there yet; return the results of all items, kept ones too, in plan order.
+def make_items(outs: StageOuts, plan: Plan, tables: Sequence[Table]) -> list[Made]:
+    """Make what is not there yet, tables included.
 
-    `tables` are the stage's summary files, to be added with `add_table` afterwards.
+    Returns:
+        The results of all items, kept ones too, in plan order.
     """
-    # A summary is written anew in each run, so its key is one that no run used before.
-    keys = dict.fromkeys(tables, uuid.uuid4().hex)
-    keys.update((item.name, item.key) for item in plan.items)
+    keys = {item.name: Key(item.inputs, plan.makers) for item in plan.items}
+    inputs = digest(combined(keys.values()), *keys, repr(plan.rejections))
+    keys |= {table.path: Key(inputs, table.makers) for table in tables}
     todo = outs.begin(keys)
     for made in plan.make([item for item in plan.items if item.name in todo], outs.staging):
         outs.accept(made.item, made.files, (made.files, made.rejections, made.rows))
-    return [Made(item, files, *_from_json(*rest)) for item, (files, *rest) in outs.results()]
+    names = {item.name for item in plan.items}
+    results = [
+        Made(item, files, *_from_json(*rest))
+        for item, result in outs.results()
+        if item in names
+        for files, *rest in [result]
+    ]
+    for table in tables:
+        if table.path in todo:
+            staged = outs.staging / table.path
+            staged.parent.mkdir(parents=True, exist_ok=True)
+            table.write(staged, results)
+            outs.accept(table.path, [table.path])
+    return results
 
 
 def _from_json(rejections: list[list[Any]], rows: list[list[Any]]) -> tuple[Any, Any]:
@@ -88,16 +101,13 @@ def _from_json(rejections: list[list[Any]], rows: list[list[Any]]) -> tuple[Any,
     ], rows
 
 
-def add_table(outs: StageOuts, path: str, write: Callable[[Path], None]) -> None:
-    """Write one of the summary files named to `make_items` and put it in place."""
-    staged = outs.staging / path
-    staged.parent.mkdir(parents=True, exist_ok=True)
-    write(staged)
-    outs.accept(path, [path])
+def refusals_table(path: str, plan: Plan) -> Table:
+    """Return the table of all refusals of a run, those of its plan included."""
+    return Table(
+        path, lambda staged, made: write_rejections(staged, refusals(plan, made)), (_REFUSALS,)
+    )
 
 
-def add_rejections(outs: StageOuts, path: str, plan: Plan, made: Iterable[Made]) -> int:
-    """Write all refusals of this run as the summary file `path`; return how many there are."""
-    rejections = [*plan.rejections, *(one for result in made for one in result.rejections)]
-    add_table(outs, path, lambda staged: write_rejections(staged, rejections))
-    return len(rejections)
+def refusals(plan: Plan, made: Iterable[Made]) -> list[Rejection]:
+    """Return all refusals of a run."""
+    return [*plan.rejections, *(one for result in made for one in result.rejections)]

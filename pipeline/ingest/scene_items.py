@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.ground.artefacts import CUTS, CUTS_TABLE
+from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest
 from pipeline.ground.workspace import Workspace
 from pipeline.ingest.inputs import (
@@ -16,8 +18,8 @@ from pipeline.ingest.inputs import (
     list_files,
     warn_of_orphans,
 )
-from pipeline.ingest.items import Item
-from pipeline.scenes.cuts import Scene, cut_scenes, image_path, scenes_by_video
+from pipeline.ingest.made import Item
+from pipeline.scenes.cuts import Scene, read_scenes, scenes_by_video
 from schemas.rejected_scenes import Reason, Rejection
 
 
@@ -42,7 +44,7 @@ class SceneImage(NamedTuple):
 
 
 def video_items(
-    workspace: Workspace, params: IngestParams, suffix: str, missing: Reason, settings: str
+    workspace: Workspace, params: IngestParams, suffix: str, missing: Reason, settings: str = ""
 ) -> tuple[list[Item], list[Rejection]]:
     """Return an item per `{video_id}{suffix}` of the input, its task a `VideoFile`.
 
@@ -51,7 +53,7 @@ def video_items(
         params: the stage's section.
         suffix: of the files, with its dot.
         missing: why the scenes of a video without a file are refused.
-        settings: digest of what else the result depends on.
+        settings: digest of what else the result depends on, code left aside.
 
     Raises:
         InputError: there is no such folder, or scene_cuts has not run.
@@ -88,3 +90,21 @@ def scene_items(workspace: Workspace, scenes: Sequence[Scene], settings: str) ->
         )
         for scene, path, content in zip(scenes, paths, content_digests(paths), strict=True)
     ]
+
+
+def cut_scenes(workspace: Workspace) -> list[Scene]:
+    """Return the scenes that scene_cuts made.
+
+    Raises:
+        InputError: it has not run.
+    """
+    path = workspace.path(CUTS_TABLE)
+    if not path.is_file():
+        raise InputError(f"there is no {CUTS_TABLE}. Run `dvc repro scene_cuts` first.")
+    return read_scenes(path)
+
+
+def image_path(workspace: Workspace, scene: Scene) -> Path:
+    """Return the path of a scene's image: JPEG, or PNG where imported cuts were PNG."""
+    jpeg = workspace.path(f"{CUTS}/{scene.name.relative('jpg')}")
+    return jpeg if jpeg.is_file() else jpeg.with_suffix(".png")

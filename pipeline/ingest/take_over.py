@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import digest, replacing
+from pipeline.ground.files import digest
 from pipeline.ground.workspace import Workspace
+from pipeline.ingest import copying
+from pipeline.ingest.copying import SceneFile, copy_scene_file
 from pipeline.ingest.inputs import IngestParams, content_digests, input_path, list_files
-from pipeline.ingest.items import Item, Made, Plan, in_parallel
+from pipeline.ingest.items import Plan, in_parallel
+from pipeline.ingest.made import Item
 from pipeline.scenes.names import SceneName, parse_scene_name
 from schemas.rejected_scenes import Reason, Rejection
-
-
-class SceneFile(NamedTuple):
-    """A file of the input folder, and the place in the out that it is copied to."""
-
-    name: SceneName
-    path: Path
-    target: str
 
 
 def plan_copies(
@@ -30,7 +23,7 @@ def plan_copies(
     """Plan to copy every file with a scene's name from `params.input` to `out`, one item each."""
     files, refused = find_scene_files(workspace, params, out, further_keywords=further_keywords)
     make = in_parallel(copy_scene_file, workspace, params.name, "file")
-    return Plan(copy_items(workspace, files), make, refused)
+    return Plan(copy_items(workspace, files), make, (copying.__name__,), refused)
 
 
 def find_scene_files(
@@ -90,17 +83,6 @@ def copy_items(workspace: Workspace, files: Sequence[SceneFile]) -> list[Item]:
         Item(file.target, digest(content), file)
         for file, content in zip(files, digests, strict=True)
     ]
-
-
-def copy_scene_file(item: Item, staging: Path) -> Made:
-    """Copy one file.
-
-    Never a hard link: a user who edits the imported file in place would change the out with it.
-    """
-    target = staging / item.task.target
-    with replacing(target) as temporary:
-        shutil.copyfile(item.task.path, temporary)
-    return Made(item.name, [item.task.target])
 
 
 def _refusal(

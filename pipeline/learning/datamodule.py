@@ -10,8 +10,8 @@ import lightning.pytorch as pl
 import torch
 from torch.utils.data import DataLoader
 
-from pipeline.ground.artefacts import SCENES
 from pipeline.ground.errors import InputError
+from pipeline.ground.places import SCENES
 from pipeline.learning.dataset import PathLike, VideoSceneDatasetV3
 from pipeline.learning.loading import loader
 from pipeline.scenes.split import TRAIN, VAL

@@ -15,8 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from pipeline.ground.artefacts import SCENES
-from pipeline.ground.workspace import root_above
+from pipeline.ground.places import SCENES, root_above
 from pipeline.scenes.pixels import ScenePixels, read_scene
 from pipeline.scenes.table import read_scenes_and_runs
 from schemas.valid_scenes import FIRST_COLUMNS

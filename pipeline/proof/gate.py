@@ -9,10 +9,14 @@ from typing import Any
 from pipeline.ground.artefacts import MANIFEST, SCENES
 from pipeline.ground.files import digest, file_digest
 from pipeline.ground.params import load_image_size, read_params
+from pipeline.ground.record import is_of_present_code
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.manifest import recorded_params
 from pipeline.heatmaps.params import VariantParams
 from pipeline.proof.params import PROOF_OF, Bounds, EvaluateParams
+
+# Stages whose outs the proof is made of.
+_PROVING = ("edit", "dose_curve", "evaluate")
 
 
 def edited_with(workspace: Workspace, editor: str) -> dict[str, Any]:
@@ -46,6 +50,9 @@ def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:
     }
     known = gate.get("proved_on", {})
     changed = [words[name] for name, now in proved_on(workspace).items() if known.get(name) != now]
+    changed += [
+        f"the code of {stage}" for stage in _PROVING if not is_of_present_code(workspace, stage)
+    ]
     manifest = workspace.path(MANIFEST)
     if "the variants" not in changed and manifest.is_file():
         made_with = json.loads(manifest.read_text(encoding="utf-8")).get("params")

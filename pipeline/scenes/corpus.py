@@ -7,7 +7,6 @@ from functools import cached_property
 import pandas as pd
 
 from pipeline.ground.files import digest
-from pipeline.heatmaps.params import VariantParams
 from pipeline.scenes.table import video_runs
 
 
@@ -39,17 +38,13 @@ class Corpus:
         count = len(videos) if wanted == "all" else min(int(wanted), len(videos))
         return [videos[index * len(videos) // count] for index in range(count)]
 
-    def keys(
-        self, params: VariantParams, image_size: tuple[int, int], code_version: str
-    ) -> dict[str, str]:
-        """Return {video: key}: a digest of all that the video's files depend on.
+    def inputs(self, *settings: str) -> dict[str, str]:
+        """Return {video: digest} of all that files made of a video's rows depend on.
 
         The rows stand for the contents of their files: the column `digest` is made of them.
         """
-        shared = [params.model_dump_json(exclude={"sample_videos"}), str(image_size), code_version]
         row_hashes = pd.util.hash_pandas_object(self._scenes, index=False).to_numpy()
-        sample = set(self.sample(params.sample_videos))
         return {
-            video: digest(row_hashes[rows].tobytes(), str(video in sample), *shared)
+            video: digest(row_hashes[rows].tobytes(), *settings)
             for video, rows in self._rows.items()
         }

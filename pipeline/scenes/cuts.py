@@ -8,10 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.ground.artefacts import CUTS, CUTS_TABLE
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import replacing
-from pipeline.ground.workspace import Workspace
 from pipeline.scenes.names import SceneName
 from schemas.rejected_scenes import Reason, Rejection
 
@@ -76,24 +74,6 @@ def read_scenes(path: Path) -> list[Scene]:
     return [Scene(*row) for row in rows.where(rows.notna(), None).itertuples(index=False)]
 
 
-def cut_scenes(workspace: Workspace) -> list[Scene]:
-    """Return the scenes that scene_cuts made.
-
-    Raises:
-        InputError: it has not run.
-    """
-    path = workspace.path(CUTS_TABLE)
-    if not path.is_file():
-        raise InputError(f"there is no {CUTS_TABLE}. Run `dvc repro scene_cuts` first.")
-    return read_scenes(path)
-
-
 def scenes_by_video(scenes: Iterable[Scene]) -> dict[str, list[Scene]]:
     """Group a sorted table of scenes by video."""
     return {video: list(group) for video, group in groupby(scenes, lambda scene: scene.video_id)}
-
-
-def image_path(workspace: Workspace, scene: Scene) -> Path:
-    """Return the path of a scene's image: JPEG, or PNG where imported cuts were PNG."""
-    jpeg = workspace.path(f"{CUTS}/{scene.name.relative('jpg')}")
-    return jpeg if jpeg.is_file() else jpeg.with_suffix(".png")

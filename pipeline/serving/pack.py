@@ -16,7 +16,8 @@ from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import CONTROLNET
 from pipeline.ground.files import digest, link_or_copy, tree_digest, write_text
 from pipeline.ground.params import ModelParams, load_image_size
-from pipeline.ground.workspace import MARKER, Workspace
+from pipeline.ground.places import MARKER
+from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import VariantParams
 
 CODE = tuple(Path(package.__path__[0]) for package in (pipeline, schemas))

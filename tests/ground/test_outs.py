@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.ground.artefacts import OUTS
+from pipeline.ground.code import Key
 from pipeline.ground.errors import UserFilesError
 from pipeline.ground.outs import StageOuts, foreign_files, is_made
 from pipeline.ground.workspace import Workspace
+
+MAKER = "pipeline.ground.files"
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +29,14 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace.find(tmp_path)
 
 
+def plan(inputs: dict[str, str]) -> dict[str, Key]:
+    return {item: Key(found, (MAKER,)) for item, found in inputs.items()}
+
+
 def run(workspace: Workspace, keys: dict[str, str]) -> set[str]:
     """Run a stage that writes each item's key into a file; return the items it made."""
     with StageOuts(workspace, "demo") as outs:
-        todo = outs.begin(keys)
+        todo = outs.begin(plan(keys))
         for item in todo:
             path = f"out/{item}/content.txt"
             (outs.staging / path).parent.mkdir(parents=True)
@@ -58,14 +65,14 @@ def test_what_the_plan_no_longer_has_is_deleted_with_its_folder(workspace: Works
 
 
 def test_whether_all_is_made_can_be_asked_without_a_run(workspace: Workspace) -> None:
-    assert not is_made(workspace, "demo", {"a": "1"})
+    assert not is_made(workspace, "demo", plan({"a": "1"}))
     run(workspace, {"a": "1"})
-    assert is_made(workspace, "demo", {"a": "1"})
-    assert not is_made(workspace, "demo", {"a": "2"})
+    assert is_made(workspace, "demo", plan({"a": "1"}))
+    assert not is_made(workspace, "demo", plan({"a": "2"}))
     workspace.path("out/a/content.txt").unlink()
-    assert not is_made(workspace, "demo", {"a": "1"})
-    workspace.path(".gazeshift/demo.sqlite").write_bytes(b"half written")
-    assert not is_made(workspace, "demo", {"a": "1"})
+    assert not is_made(workspace, "demo", plan({"a": "1"}))
+    workspace.path(".gazeshift/records/demo.sqlite").write_bytes(b"half written")
+    assert not is_made(workspace, "demo", plan({"a": "1"}))
 
 
 def test_a_lost_file_is_made_again(workspace: Workspace) -> None:
@@ -106,7 +113,7 @@ def test_a_kill_between_record_and_rename_leaves_a_run_that_goes_on(workspace: W
         "from pipeline.ground.workspace import Workspace\n"
         "module.OUTS['demo'] = ('out',)\n"
         "with module.StageOuts(Workspace(Path(sys.argv[1])), 'demo') as outs:\n"
-        "    outs.begin({'a': '1', 'b': '1'})\n"
+        "    outs.begin({item: module.Key('1', ('pipeline.ground.files',)) for item in 'ab'})\n"
         "    for item in 'ab':\n"
         "        path = f'out/{item}/content.txt'\n"
         "        (outs.staging / path).parent.mkdir(parents=True)\n"
@@ -118,7 +125,7 @@ def test_a_kill_between_record_and_rename_leaves_a_run_that_goes_on(workspace: W
     killed = subprocess.run([sys.executable, "-c", program, str(workspace.root)], check=False)
     assert killed.returncode == -9
     with StageOuts(workspace, "demo") as outs:
-        assert outs.begin({"a": "1", "b": "1"}) == {"b"}
+        assert outs.begin(plan({"a": "1", "b": "1"})) == {"b"}
 
 
 def test_files_that_dvc_can_give_back_are_not_a_users(workspace: Workspace) -> None:
@@ -149,6 +156,6 @@ def test_a_name_that_is_no_utf8_is_a_users_file_like_any_other(workspace: Worksp
 def test_asking_whether_all_is_made_changes_no_file(workspace: Workspace) -> None:
     run(workspace, {"a": "1"})
     before = {path.name: path.read_bytes() for path in workspace.state.iterdir() if path.is_file()}
-    assert is_made(workspace, "demo", {"a": "1"})
+    assert is_made(workspace, "demo", plan({"a": "1"}))
     after = {path.name: path.read_bytes() for path in workspace.state.iterdir() if path.is_file()}
     assert after == before

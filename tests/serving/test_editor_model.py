@@ -134,7 +134,11 @@ def test_all_that_is_wrong_is_named_at_once(model) -> None:
 def test_the_model_holds_no_pickle_and_all_it_needs(root: Path) -> None:
     (folder,) = root.glob("mlruns/artifacts/models/*/artifacts")
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {"editor_model.py", "code/pipeline/params.py", "code/schemas/keywords.py"} <= files
+    assert {
+        "editor_model.py",
+        "code/pipeline/ground/params.py",
+        "code/schemas/keywords.py",
+    } <= files
     packed = {Path(name).suffix for name in files if name.startswith("artifacts/")}
     assert packed <= {".safetensors", ".json", ".txt", ".yaml"}
     assert not [name for name in files if re.search(r"\.(pkl|pickle|pt|pth|bin|ckpt)$", name)]

@@ -20,6 +20,7 @@ from pipeline.ground.artefacts import (
     PREDICTOR_SCORES,
     SCENES,
 )
+from pipeline.ground.code import Key, combined
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, write_text
 from pipeline.ground.outs import StageOuts
@@ -33,11 +34,9 @@ from pipeline.tracking.store import data_version
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.attention.network import AttentionNetwork
 
 LOG = logging.getLogger(__name__)
 
-CODE_VERSION = "2"
 _ITEM = "predictor"
 _UNTRAINED = f"{PREDICTOR}/UNTRAINED.txt"
 _COMPARED = (CENTRE_SURROUND, SPECTRAL_RESIDUAL)
@@ -55,7 +54,8 @@ def main(workspace: Workspace) -> None:
     Raises:
         InputError: the predictor is to guide, but the train split has no recorded heatmap.
     """
-    from pipeline.stages.attention_model.training import RecordedScenes, train
+    from pipeline.attention.models import load_attention_model
+    from pipeline.stages.attention_model import scoring, training, writing
 
     started_s = time.time()
     params = AttentionModelParams.load(workspace)
@@ -64,27 +64,38 @@ def main(workspace: Workspace) -> None:
     if not (table["split"] == TRAIN).any():
         _leave_untrained(workspace)
         return
-    key = digest(
+    models = {name: load_attention_model(name, workspace.root) for name in _COMPARED}
+    inputs = digest(
         file_digest(workspace.path(SCENES)),
         repr([(file.name, file_digest(file)) for file in _fixation_files(workspace)]),
         repr(size),
         params.model_dump_json(),
-        CODE_VERSION,
     )
-    state = workspace.path("checkpoints") / key
+    compared = (type(model).__module__ for model in models.values())
+    key = Key(inputs, (training.__name__, writing.__name__, *compared))
+    state = workspace.path("checkpoints") / combined([key])
     with StageOuts(workspace, "attention_model") as outs:
         if not outs.begin({_ITEM: key}):
             LOG.info("attention_model: this predictor is trained already.")
             return
-        parts = (table[table["split"] == part] for part in (TRAIN, VAL))
-        scenes, val = (RecordedScenes(part, workspace.root, size) for part in parts)
-        network, curve = train(params, scenes, val, state)
-        files = _write(workspace, outs, network, curve, table, size)
-        outs.accept(_ITEM, files)
+        parts = {
+            part: training.RecordedScenes(rows.reset_index(drop=True), workspace.root, size)
+            for part in (TRAIN, VAL, TEST)
+            for rows in [table[table["split"] == part]]
+        }
+        network, curve = training.train(params, parts[TRAIN], parts[VAL], state)
+        gaze = workspace.path(FIXATIONS), workspace.path(CUTS_TABLE)
+        fixations = {part: scoring.read_fixations(parts[part].table, *gaze) for part in (VAL, TEST)}
+        places = (PREDICTOR, PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE)
+        staged = (outs.staging / place for place in places)
+        writing.write_predictor(network, curve, parts, models, fixations, *staged)
+        outs.accept(_ITEM, outs.staged())
     shutil.rmtree(state, ignore_errors=True)
     metrics = json.loads(workspace.path(PREDICTOR_METRICS).read_text())
     LOG.info(
-        "attention_model: trained on %d scenes; the predictor is in %s.", len(scenes), PREDICTOR
+        "attention_model: trained on %d scenes; the predictor is in %s.",
+        len(parts[TRAIN]),
+        PREDICTOR,
     )
     if no_better := baselines_unbeaten(metrics.get(TEST, {})):
         LOG.warning(
@@ -130,7 +141,7 @@ def _leave_untrained(workspace: Workspace) -> None:
             "elsewhere."
         )
     with StageOuts(workspace, "attention_model") as outs:
-        if outs.begin({_ITEM: digest(_UNTRAINED, CODE_VERSION)}):
+        if outs.begin({_ITEM: Key(_UNTRAINED, (__name__,))}):
             write_text(outs.staging / _UNTRAINED, f"Nothing was trained: {why}.\n")
             write_text(outs.staging / PREDICTOR_METRICS, '{"parameters": 0}\n')
             write_text(outs.staging / PREDICTOR_SCORES, "video_id,scene_number\n")
@@ -141,57 +152,6 @@ def _leave_untrained(workspace: Workspace) -> None:
 
 def _fixation_files(workspace: Workspace) -> list[Any]:
     return sorted(workspace.path(FIXATIONS).glob("*.csv"))
-
-
-def _write(
-    workspace: Workspace,
-    outs: StageOuts,
-    network: AttentionNetwork,
-    curve: list[dict[str, float]],
-    table: pd.DataFrame,
-    size: tuple[int, int],
-) -> list[str]:
-    """Write the outs to the staging folder; return their paths."""
-    import pandas as pd
-
-    from pipeline.attention.models import load_attention_model
-    from pipeline.attention.predictor import Predictor, parameters_of, save_predictor
-    from pipeline.ground.tables import write_table
-    from pipeline.stages.attention_model import scoring as evaluation
-    from pipeline.stages.attention_model.training import RecordedScenes
-
-    folder = outs.staging / PREDICTOR
-    save_predictor(network, folder)
-    models = {name: load_attention_model(name, workspace.root) for name in _COMPARED}
-    train_scenes = RecordedScenes(table[table["split"] == TRAIN], workspace.root, size)
-    prior = evaluation.mean_heatmap(train_scenes)
-    report: dict[str, Any] = {"parameters": parameters_of(network), "epochs": len(curve)}
-    all_scores = []
-    for part in (VAL, TEST):
-        held_out = table[table["split"] == part].reset_index(drop=True)
-        if held_out.empty:
-            continue
-        scores = evaluation.score_scenes(
-            RecordedScenes(held_out, workspace.root, size),
-            {"predictor": Predictor(folder), **models},
-            prior,
-            evaluation.read_fixations(
-                held_out, workspace.path(FIXATIONS), workspace.path(CUTS_TABLE)
-            ),
-        )
-        report[part] = {
-            "n_scenes": len(held_out),
-            "n_videos": int(held_out["video_id"].nunique()),
-            **evaluation.summarise(scores),
-        }
-        all_scores.append(scores.assign(split=part))
-    write_text(outs.staging / PREDICTOR_METRICS, json.dumps(report, indent=1) + "\n")
-    write_table(
-        outs.staging / PREDICTOR_SCORES, pd.concat(all_scores) if all_scores else pd.DataFrame()
-    )
-    write_table(outs.staging / PREDICTOR_CURVE, pd.DataFrame(curve))
-    written = outs.staging.rglob("*")
-    return [path.relative_to(outs.staging).as_posix() for path in written if path.is_file()]
 
 
 def _track(

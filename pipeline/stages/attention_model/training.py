@@ -41,6 +41,7 @@ class RecordedScenes(Dataset[dict[str, Tensor]]):
     """
 
     def __init__(self, table: pd.DataFrame, root: Path, size: tuple[int, int]) -> None:
+        self.table = table
         self.rows = table.to_dict("records")
         self.root = root
         self.size = size

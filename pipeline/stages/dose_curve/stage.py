@@ -12,51 +12,33 @@ before any edit, `requested_share, planned_share, reachable_share, feasible`.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.editing.loading import load_models, make_editor, shared_cache
-from pipeline.editing.params import EditParams, Part
+from pipeline.editing.params import EditParams
 from pipeline.editing.scene_edits import SceneTask, Wish
 from pipeline.editing.stage import edited, item_key, pictures, write_records
 from pipeline.editing.tasks import chosen_videos, scene_task
 from pipeline.ground.artefacts import DOSE_CURVE, DOSES, SCENES
-from pipeline.ground.files import digest
+from pipeline.ground.code import Key, combined
 from pipeline.ground.outs import StageOuts
-from pipeline.ground.params import Section, load_image_size
+from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import Recipe
 from pipeline.heatmaps.rendering import Measured, render_scene
 from pipeline.scenes.table import read_validated_scenes, scenes_of
+from pipeline.stages.dose_curve.params import DoseCurveParams
+from pipeline.stages.dose_curve.rows import dose_row
 
 LOG = logging.getLogger(__name__)
 
 _SUMMARY = "summary"
 _UNCHANGED = "full_boost"  # `render_scene` matches placebos to it; here it asks for nothing.
 _ONE = np.ones(1)
-
-Alpha = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
-
-
-class DoseCurveParams(Section):
-    """Which doses prove the edit; how edits are made is in section `edit`."""
-
-    name: ClassVar[str] = "dose_curve"
-
-    videos: Part = "test"
-    """Whose scenes: the proof's."""
-    alphas: tuple[Alpha, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
-    """The doses; 1 is the original and its sham edit."""
-    ablation_alphas: tuple[Alpha, ...] = (0.5, 2.0)
-    """The doses of the two arms in which a part of the method is off."""
-    control_only_strength: Annotated[float, Field(gt=0, le=100)] = 2.0
-    """Of the arm without gradient guidance, which has nothing else to reach the dose by."""
 
 
 def main(workspace: Workspace) -> None:
@@ -89,16 +71,20 @@ def main(workspace: Workspace) -> None:
         for item, task, doses in _tasks(workspace, edit, grids, image_size, maps):
             tasks[item], measured[item] = task, doses
         plan = {
-            item: item_key(task, editors[item.split()[0]], image_size)
+            item: item_key(task, editors[item.split()[0]], image_size, dose_row.__module__)
             for item, task in tasks.items()
         }
-        plan[_SUMMARY] = digest(*plan.values())
+        plan[_SUMMARY] = Key(combined(plan.values()), (write_records.__module__,))
         todo = outs.begin(plan)
         for arm, editor in editors.items():
             items = [item for item in tasks if item in todo and item.startswith(f"{arm} ")]
             folder = outs.staging / DOSE_CURVE / arm
             for item, records in edited(items, tasks, editor, image_size, folder):
-                rows = [_row(arm, record, measured[item]) for record in records]
+                planned = measured[item]
+                rows = [
+                    dose_row(arm, record, planned.get(record["variant"], planned[_UNCHANGED]))
+                    for record in records
+                ]
                 outs.accept(item, pictures(tasks[item], f"{DOSE_CURVE}/{arm}"), rows)
         if _SUMMARY in todo:
             write_records(outs, tasks, outs.staging / DOSES)
@@ -149,13 +135,3 @@ def _wish(
 def _sham(heatmap: Path, edit: EditParams) -> Wish:
     """Ask for a redraw under the unchanged control, all else as in an edit."""
     return Wish("sham", heatmap, "keyword", edit.region, 1.0, modified=True, sham=True)
-
-
-def _row(arm: str, record: dict[str, Any], doses: dict[str, Measured]) -> dict[str, Any]:
-    """Return a record with what was planned, before any edit, for its dose."""
-    dose = doses.get(record["variant"], doses[_UNCHANGED])
-    planned = {
-        name: None if math.isnan(getattr(dose, name)) else getattr(dose, name)
-        for name in ("requested_share", "planned_share", "reachable_share")
-    }
-    return {"arm": arm, **record, **planned, "feasible": dose.feasible}

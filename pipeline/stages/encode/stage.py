@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING
 
-from pydantic import Field
 from tqdm import tqdm
 
 from pipeline.ground.artefacts import ENCODED, SCENES
-from pipeline.ground.files import digest, file_digest, write_text
+from pipeline.ground.code import Key, combined
+from pipeline.ground.files import digest, file_digest
 from pipeline.ground.outs import StageOuts
-from pipeline.ground.params import ModelParams, Section, load_image_size
+from pipeline.ground.params import ModelParams, load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.split import TRAIN
+from pipeline.stages.encode.params import EncodeParams
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from pipeline.diffusion.backbone import Backbone
     from pipeline.scenes.corpus import Corpus
     from pipeline.scenes.pixels import ScenePixels
 
 LOG = logging.getLogger(__name__)
 
-CODE_VERSION = "3"
 _SUMMARY = "summary"
-
-
-class EncodeParams(Section):
-    """How the frozen models are called."""
-
-    name: ClassVar[str] = "encode"
-
-    batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
-    """Scenes of one video that the autoencoder takes at once."""
-    flip: bool = False
-    """Encode the train split's scenes a second time, flipped left to right: twice as many to train
-    on. For data sets of hundreds of scenes; without `train.use_encoded` it has no effect."""
 
 
 def main(workspace: Workspace) -> None:
@@ -52,38 +36,57 @@ def main(workspace: Workspace) -> None:
     """
     import torch
 
-    from pipeline.diffusion.backbone import load_backbone
-    from pipeline.learning.shards import NO_KEYWORD, text_buckets
+    from pipeline.diffusion import backbone as diffusion
+    from pipeline.learning.shards import NO_KEYWORD, shard_name, text_buckets, texts_name
+    from pipeline.scenes import pixels
     from pipeline.scenes.corpus import Corpus
     from pipeline.scenes.table import read_validated_scenes
+    from pipeline.stages.encode import encoding
 
     params = EncodeParams.load(workspace)
     size = load_image_size(workspace)
     scenes = read_validated_scenes(workspace.path(SCENES))
     corpus = Corpus(scenes)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    backbone = load_backbone(ModelParams.load(workspace).backbone, workspace.root, device=device)
+    backbone = diffusion.load_backbone(ModelParams.load(workspace).backbone, workspace.root, device=device)
     backbone.check_size(size)
-    made_with = digest(backbone.digest, str(size), str(params.batch_size), CODE_VERSION)
+    made_with = digest(backbone.digest, str(size), str(params.batch_size))
+    makers = (encoding.__name__, pixels.__name__, diffusion.__name__)
     buckets = text_buckets([NO_KEYWORD, *scenes["keyword"].unique()])
     splits = scenes.groupby("video_id")["split"].first()
     flipped = {video for video in corpus.videos if params.flip and splits[video] == TRAIN}
-    plan = {
-        f"video {video}": digest(made_with, str(video in flipped), *corpus.rows(video)["digest"])
-        for video in corpus.videos
-    }
-    plan |= {f"texts {name}": digest(made_with, *texts) for name, texts in buckets.items()}
-    plan[_SUMMARY] = digest(file_digest(workspace.path(SCENES)), *plan.values())
+    shards = {shard_name(video): video for video in corpus.videos}
+    texts = {texts_name(bucket): words for bucket, words in buckets.items()}
+    inputs = {
+        name: (str(video in flipped), *corpus.rows(video)["digest"])
+        for name, video in shards.items()
+    } | texts
+    plan = {name: Key(digest(made_with, *parts), makers) for name, parts in inputs.items()}
+    table = file_digest(workspace.path(SCENES))
+    plan[_SUMMARY] = Key(digest(table, combined(plan.values())), makers)
     with StageOuts(workspace, "encode") as outs, torch.inference_mode():
         todo = outs.begin(plan)
-        for name in [name for name in buckets if f"texts {name}" in todo]:
-            _accept_texts(outs, name, buckets[name], backbone)
-        videos = [video for video in corpus.videos if f"video {video}" in todo]
-        for video, pixels in _decoded(corpus, videos, workspace, size):
-            _accept_video(outs, video, pixels, backbone, params.batch_size, video in flipped)
+        folder = outs.staging / ENCODED
+        for name in [name for name in texts if name in todo]:
+            encoding.encode_texts(folder / name, texts[name], backbone)
+            _accept(outs, name)
+        todo_videos = [video for name, video in shards.items() if name in todo]
+        for video, decoded in _decoded(corpus, todo_videos, workspace, size):
+            shard, flip = shard_name(video), video in flipped
+            encoding.encode_video(folder / shard, decoded, backbone, params.batch_size, flip)
+            _accept(outs, shard)
         if _SUMMARY in todo:
-            _accept_summary(outs, scenes, backbone.digest, size, params.flip)
-    LOG.info("encode: %d videos, %d of them in this run.", len(corpus.videos), len(videos))
+            files = {name: str(hashed) for name, hashed in outs.results() if name != _SUMMARY}
+            written = encoding.write_index(
+                folder, scenes, files, backbone.digest, size, params.flip
+            )
+            outs.accept(_SUMMARY, [f"{ENCODED}/{path.name}" for path in written])
+    LOG.info("encode: %d videos, %d of them in this run.", len(corpus.videos), len(todo_videos))
+
+
+def _accept(outs: StageOuts, name: str) -> None:
+    path = f"{ENCODED}/{name}"
+    outs.accept(name, [path], file_digest(outs.staging / path))
 
 
 def _decoded(
@@ -107,72 +110,3 @@ def _decoded(
             current, upcoming = upcoming, begin(following) if following else []
             yield video, [future.result() for future in current]
             progress.update(len(current))
-
-
-def _accept_video(
-    outs: StageOuts,
-    video: str,
-    scenes: Sequence[ScenePixels],
-    backbone: Backbone,
-    batch_size: int,
-    flip: bool,
-) -> None:
-    import numpy as np
-    import torch
-
-    from pipeline.learning.shards import as_half, shard_name, write_shard
-
-    pixels = torch.from_numpy(np.stack([scene.image for scene in scenes]))
-    images = pixels.movedim(-1, 1).to(backbone.vae.device).float() / 127.5 - 1
-
-    def encoded(images: torch.Tensor) -> torch.Tensor:
-        batches = [backbone.encode_images(batch) for batch in images.split(batch_size)]
-        return as_half(torch.cat(batches))
-
-    controls = np.stack([np.stack([scene.mask, scene.heatmap]) for scene in scenes])
-    path = f"{ENCODED}/{shard_name(video)}"
-    # An autoencoder's latents of a flipped picture are not its flipped latents.
-    flipped = encoded(images.flip(-1)) if flip else None
-    write_shard(outs.staging / path, encoded(images), torch.from_numpy(controls), flipped)
-    outs.accept(f"video {video}", [path], file_digest(outs.staging / path))
-
-
-def _accept_texts(outs: StageOuts, name: str, texts: Sequence[str], backbone: Backbone) -> None:
-    from pipeline.learning.shards import as_half, texts_name, write_texts
-
-    # One by one: an embedding must not depend, not even in its rounding, on the texts beside it.
-    embeddings = {text: as_half(backbone.encode_texts([text])[0]) for text in texts}
-    path = f"{ENCODED}/{texts_name(name)}"
-    write_texts(outs.staging / path, embeddings)
-    outs.accept(f"texts {name}", [path], file_digest(outs.staging / path))
-
-
-def _accept_summary(
-    outs: StageOuts, scenes: pd.DataFrame, backbone: str, size: tuple[int, int], flip: bool
-) -> None:
-    """Write the index and the manifest, which has the hash of every other file."""
-    from pipeline.ground.tables import write_table
-    from pipeline.learning.shards import (
-        FORMAT,
-        INDEX,
-        MANIFEST,
-        shard_name,
-        texts_name,
-    )
-
-    index = scenes[["video_id", "scene_number", "keyword", "split"]].copy()
-    index["row"] = index.groupby("video_id").cumcount()
-    staged = outs.staging / ENCODED
-    write_table(staged / INDEX, index)
-    named = {"video": shard_name, "texts": texts_name}
-    items = ([*item.split(" ", 1), result] for item, result in outs.results() if item != _SUMMARY)
-    files = {named[kind](name): result for kind, name, result in items}
-    manifest = {
-        "format": FORMAT,
-        "backbone": backbone,
-        "image_size": list(size),
-        "flipped": flip,
-        "files": {**files, INDEX: file_digest(staged / INDEX)},
-    }
-    write_text(staged / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-    outs.accept(_SUMMARY, [f"{ENCODED}/{INDEX}", f"{ENCODED}/{MANIFEST}"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.diffusion.controlnet import load_controlnet, weights_digest
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import CONTROLNET, ENCODED
+from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest
 from pipeline.ground.params import ModelParams
@@ -19,14 +20,16 @@ from pipeline.stages.evaluate.scene_table import chosen_scenes
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
-CODE_VERSION = "4"
+
+# By their names: torch is imported where it is used.
+_CHECKED, _BACKBONE = "pipeline.learning.control_check", "pipeline.diffusion.backbone"
 
 
 class ControlCheck(NamedTuple):
     """The check that is to be made."""
 
-    key: str
-    """A digest of all that its result depends on."""
+    key: Key
+    """What its result depends on."""
     controlnet: Path
     scenes: Dataset[Any]
     backbone: str
@@ -49,7 +52,7 @@ def control_check(workspace: Workspace, params: EvaluateParams) -> ControlCheck:
 
     from pipeline.learning.encoded import EncodedScenes
 
-    weights = weights_digest(workspace)
+    weights = weights_digest(workspace.path(CONTROLNET))
     split = None if params.videos == "all" else params.videos
     encoded = EncodedScenes(workspace.path(ENCODED), split)
     table = chosen_scenes(workspace, params)
@@ -64,15 +67,14 @@ def control_check(workspace: Workspace, params: EvaluateParams) -> ControlCheck:
             "Add videos, or choose another part."
         )
     manifest = str(sorted(encoded.manifest["files"].items()))
-    key = digest(
+    inputs = digest(
         weights,
         manifest,
         encoded.backbone,
         str((scenes.indices, params.control_draws, params.seed)),
-        CODE_VERSION,
     )
     return ControlCheck(
-        key,
+        Key(inputs, (_CHECKED, _BACKBONE)),
         workspace.path(CONTROLNET),
         scenes,
         ModelParams.load(workspace).backbone,

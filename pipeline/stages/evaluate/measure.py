@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.editing.params import Region
+from pipeline.ground.code import Key, code_digest
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
 from pipeline.pictures.likeness import structure_similarity, texture_ratio
 from pipeline.pictures.reading import ImageRefused, Pixels, read_mask, read_rgb
-from pipeline.scenes.regions import feathered_region
+from pipeline.scenes.regions import Region, feathered_region
 from pipeline.stages.evaluate.judge import attention_share, judged_map, load_judge
-
-CODE_VERSION = "2"
 
 
 class Picture(NamedTuple):
@@ -32,15 +30,11 @@ class Picture(NamedTuple):
     image_size: tuple[int, int]
     judge: Path
 
-    def key(self) -> str:
-        """Return a digest of all that the measurement depends on."""
-        return digest(
-            self.scene_digest,
-            file_digest(self.edited),
-            file_digest(self.judge),
-            str(self[4:7]),
-            CODE_VERSION,
-        )
+    def key(self) -> Key:
+        """Return what the measurement depends on."""
+        judge = code_digest(str(self.judge))
+        inputs = digest(self.scene_digest, file_digest(self.edited), judge, str(self[4:7]))
+        return Key(inputs, (__name__,))
 
 
 class Outcome(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,22 +123,20 @@ def pictures(
 
 def with_measurements(
     table: pd.DataFrame,
-    keys: list[tuple[str, str]],
-    measured: Mapping[str, Mapping[str, Any]],
+    measured: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
     params: EvaluateParams,
 ) -> pd.DataFrame:
     """Return the table with what the judge saw, what it should have seen, and what changed.
 
     Args:
         table: of `read_edits`.
-        keys: of each row, its edited picture's and its original's.
-        measured: {key: measurements of `pipeline.stages.evaluate.measure`}.
+        measured: of each row, its edited picture and its original, by `evaluate.measure`.
         params: section `evaluate`.
     """
-    edited = pd.DataFrame([measured[key] for key, _ in keys], index=table.index)
+    edited = pd.DataFrame([edited for edited, _ in measured], index=table.index)
     recorded = table.drop(columns=[*(set(edited) & set(table)), "mask_paths"])
     result = pd.concat([recorded, edited.astype("float64")], axis=1)
-    originals = [measured[key]["share"] for _, key in keys]
+    originals = [original["share"] for _, original in measured]
     result["original_share"] = pd.Series(originals, table.index, dtype="float64")
     factor = result["alpha"].where(result["region"] == "keyword", 1 / result["alpha"])
     result["judge_dose"] = dose(result["original_share"], factor)

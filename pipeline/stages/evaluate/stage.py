@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pipeline.diffusion.controlnet import weights_digest
@@ -17,6 +18,7 @@ from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import (
     CHANGES,
     CONTROL_LOSSES,
+    CONTROLNET,
     GATE,
     JUDGED,
     JUDGED_CURVE,
@@ -25,6 +27,7 @@ from pipeline.ground.artefacts import (
     PROOF_FIGURES,
     SCENES,
 )
+from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, write_text
 from pipeline.ground.outs import StageOuts
@@ -77,12 +80,16 @@ def main(workspace: Workspace) -> None:
     pairs = list(pictures(edits, workspace.root, params, edit, image_size))
     keys, wanted = _keyed(pairs)
     check = control_check(workspace, params)
-    plan = {f"picture {key}": key for key in wanted}
+    plan = {f"picture {key.inputs}": key for key in wanted}
     # The summary says when it was made, so it is made by every run.
-    plan |= {_CONTROL: check.key, _SUMMARY: digest(str(started_s))}
+    plan |= {_CONTROL: check.key, _SUMMARY: Key(digest(str(started_s)), (__name__,))}
     with StageOuts(workspace, "evaluate") as outs:
         todo = outs.begin(plan)
-        jobs = [(key, picture) for key, picture in wanted.items() if f"picture {key}" in todo]
+        jobs = [
+            (key.inputs, picture)
+            for key, picture in wanted.items()
+            if f"picture {key.inputs}" in todo
+        ]
         failures = []
         for outcome in each(measure, jobs, ComputeParams.load(workspace), "judge", unit="image"):
             if outcome.failure:
@@ -93,8 +100,11 @@ def main(workspace: Workspace) -> None:
         if _CONTROL in todo:
             outs.accept(_CONTROL, result=check_control(check, workspace.root))
         results = dict(outs.results())
-        measured = {key: results[f"picture {key}"] for key in wanted}
-        table = with_measurements(edits, keys, measured, params)
+        measured = [
+            (results[f"picture {edited.inputs}"], results[f"picture {original.inputs}"])
+            for edited, original in keys
+        ]
+        table = with_measurements(edits, measured, params)
         summary = _Summary(workspace, params, table, results[_CONTROL], started_s)
         outs.accept(_SUMMARY, summary.write(outs))
     LOG.info("evaluate: %d images, %d judged now. %s", len(wanted), len(jobs), summary.words)
@@ -113,15 +123,14 @@ def _refuse_guide(workspace: Workspace, params: EvaluateParams, edits: pd.DataFr
 
 def _keyed(
     pairs: list[tuple[Picture, Picture]],
-) -> tuple[list[tuple[str, str]], dict[str, Picture]]:
+) -> tuple[list[tuple[Key, Key]], dict[Key, Picture]]:
     """Return the keys of each row's two pictures, and each distinct picture by its key.
 
     Raises:
         InputError: a picture that the tables name is missing.
     """
-    distinct = {picture: "" for pair in pairs for picture in pair}
     try:
-        distinct = {picture: picture.key() for picture in distinct}
+        distinct = {picture: picture.key() for picture in dict.fromkeys(chain(*pairs))}
     except FileNotFoundError as error:
         raise InputError(
             f"{error.filename}: an edit that the tables name is missing. Run "
@@ -171,7 +180,7 @@ class _Summary:
         }
         notes = {f"{name}_tost_pass": test.verdict for name, test in self.tests.items()}
         self.gate = {
-            "model": weights_digest(workspace),
+            "model": weights_digest(workspace.path(CONTROLNET)),
             **edited_with(workspace, table.loc[table["arm"] == VARIANTS_ARM, "editor"].iloc[0]),
             "proved_on": proved_on(workspace),
             **verdict(self.figures, params.gate, notes),

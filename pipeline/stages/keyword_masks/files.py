@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.artefacts import MASKS
 from pipeline.ground.files import write_bytes
 from pipeline.pictures.reading import encode
 from pipeline.scenes.cuts import Scene
@@ -16,8 +15,10 @@ from pipeline.scenes.cuts import Scene
 Mask = NDArray[np.bool_]
 
 
-def write_masks(staging: Path, scene: Scene, masks: Mapping[int, Mask]) -> list[str]:
+def write_masks(staging: Path, out: str, scene: Scene, masks: Mapping[int, Mask]) -> list[str]:
     """Write a scene's masks {keyword index: mask} that are not empty; return their paths.
+
+    The paths are relative to `staging`, and begin with `out`.
 
     A scene without its first keyword is of no use, so it gets no mask of further ones either.
     """
@@ -26,6 +27,6 @@ def write_masks(staging: Path, scene: Scene, masks: Mapping[int, Mask]) -> list[
         return []
     files = []
     for index, mask in shown.items():
-        files.append(f"{MASKS}/{scene.name._replace(keyword_index=index).relative('png')}")
+        files.append(f"{out}/{scene.name._replace(keyword_index=index).relative('png')}")
         write_bytes(staging / files[-1], encode(mask.astype(np.uint8) * 255, "png"))
     return files

@@ -13,7 +13,8 @@ import yaml
 from pydantic import Field
 
 from pipeline.editing.params import EditParams
-from pipeline.ground.artefacts import PAGE, SCENES
+from pipeline.ground.artefacts import CUTS_TABLE, GATE, PAGE, SCENES, TRAIN_METRICS
+from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, write_text
 from pipeline.ground.outs import StageOuts
@@ -82,7 +83,7 @@ def main(workspace: Workspace) -> None:
     page = render(data, (video.block for video in videos))
     # It says when it was made, so every run makes it.
     with StageOuts(workspace, "report") as outs:
-        outs.begin({PAGE: digest(str(started_s))})
+        outs.begin({PAGE: Key(digest(str(started_s)), (__name__,))})
         write_text(outs.staging / PAGE, page)
         outs.accept(PAGE, [PAGE])
     LOG.info("report: %s, %.1f MB. Open it in a browser.", PAGE, len(page.encode()) / 1e6)
@@ -113,7 +114,7 @@ def _tasks(
 ) -> list[VideoTask]:
     root = workspace.root
     judged = inputs.read_judged(root)
-    times = inputs.read_rows(root / inputs.CUTS_TABLE)
+    times = inputs.read_rows(root / CUTS_TABLE)
     # What the edits add, if no two variants shared one, so that the budget holds.
     redrawn = 0 if edits.empty else int(edits["modified"].sum())
     paths = [workspace.path(path) for path in shown["scene_image_path"]]
@@ -156,8 +157,8 @@ def _changed(found: str) -> InputError:
 def _provenance(workspace: Workspace, started_s: float) -> dict[str, Any]:
     root = workspace.root
     params = read_params(workspace)
-    gate = inputs.read_json(root / inputs.EVALUATION / "gate.json") or {}
-    training = inputs.read_json(root / inputs.TRAIN_METRICS) or {}
+    gate = inputs.read_json(root / GATE) or {}
+    training = inputs.read_json(root / TRAIN_METRICS) or {}
     return {
         "made": datetime.fromtimestamp(started_s, UTC).isoformat(timespec="seconds"),
         "commit": commit(workspace),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.diffusion.controlnet import weights_digest
@@ -19,7 +17,8 @@ from pipeline.ground.artefacts import (
     TRAIN_METRICS,
     TRAINING,
 )
-from pipeline.ground.files import digest, file_digest, link_or_copy, write_text
+from pipeline.ground.code import Key, combined
+from pipeline.ground.files import digest, file_digest
 from pipeline.ground.outs import StageOuts, is_made
 from pipeline.ground.params import ModelParams, load_image_size
 from pipeline.ground.workspace import Workspace
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CODE_VERSION = "4"
 REGISTERED = "gazeshift-controlnet"
 _ITEM = "training"
 # What changes how fast training goes, not where it leads.
@@ -52,33 +50,33 @@ def main(workspace: Workspace) -> None:
 
     from pipeline.diffusion.backbone import load_backbone
     from pipeline.learning.shards import MANIFEST
-    from pipeline.stages.train.run import Run, encoded_scenes, raw_scenes, training_precision
+    from pipeline.stages.train import run, writing
 
     params = TrainParams.load(workspace)
     # What `auto` comes to is part of the key: a run must not be resumed in another precision.
-    precise = {"precision": training_precision(params.precision)}
+    precise = {"precision": run.training_precision(params.precision)}
     params = params.model_copy(update=precise)
     size = load_image_size(workspace)
     backbone = load_backbone(ModelParams.load(workspace).backbone, workspace.root)
     backbone.check_size(size)
     trained_on = [workspace.path(SCENES)]
     if params.use_encoded:
-        scenes = encoded_scenes(workspace.path(ENCODED), backbone, size)
+        scenes = run.encoded_scenes(workspace.path(ENCODED), backbone, size)
         trained_on.append(workspace.path(ENCODED) / MANIFEST)
     else:
-        scenes = raw_scenes(workspace.path(SCENES), workspace.root, backbone, size)
-    key = digest(
+        scenes = run.raw_scenes(workspace.path(SCENES), workspace.root, backbone, size)
+    inputs = digest(
         *map(file_digest, trained_on),
         backbone.digest,
         str(size),
         params.model_dump_json(exclude=_NO_RESULT),
-        CODE_VERSION,
     )
-    state = workspace.path("checkpoints") / key
-    run = Run(params, backbone, scenes, state)
+    key = Key(inputs, (run.__name__, writing.__name__))
+    state = workspace.path("checkpoints") / combined([key])
+    training = run.Run(params, backbone, scenes, state)
     if getattr(rank_zero_only, "rank", 0) > 0:
         if not is_made(workspace, "train", {_ITEM: key}):
-            run.fit()
+            training.fit()
         return
     with StageOuts(workspace, "train") as outs:
         if not outs.begin({_ITEM: key}):
@@ -87,32 +85,23 @@ def main(workspace: Workspace) -> None:
         begun = _described(workspace, params, time.time())
         live = LiveRun(workspace, begun, state / "mlflow_run_id")
         live.add_dataset(read_scenes(workspace.path(SCENES)), "valid_scenes", SCENES)
-        trained = run.fit(live.lightning_logger(), lambda path: live.add_picture(path, "samples"))
+        trained = training.fit(
+            live.lightning_logger(), lambda path: live.add_picture(path, "samples")
+        )
         assert trained is not None
-        outs.accept(_ITEM, _write(outs.staging, trained))
+        outs.accept(_ITEM, _write(outs, trained))
         live.finish(_finished(workspace, begun, trained), _model(workspace, trained))
     shutil.rmtree(state)
     LOG.info("train: %d steps; the ControlNet is in %s.", trained.metrics["steps"], TRAINING)
 
 
-def _write(staging: Path, trained: Trained) -> list[str]:
+def _write(outs: StageOuts, trained: Trained) -> list[str]:
     """Write the outs to the staging folder; return their paths."""
-    import pandas as pd
-    import torch
+    from pipeline.stages.train.writing import write_trained
 
-    from pipeline.ground.tables import write_table
-
-    controlnet = trained.controlnet.to(memory_format=torch.contiguous_format)
-    controlnet.save_pretrained(staging / CONTROLNET)
-    for picture in trained.samples:
-        link_or_copy(picture, staging / TRAINING / "samples" / picture.name)
-    write_text(
-        staging / TRAIN_METRICS, json.dumps(trained.metrics, indent=1, allow_nan=False) + "\n"
-    )
-    # Also without a val split: DVC draws nothing where a column is missing.
-    curve = pd.DataFrame(trained.curve, columns=["step", "train_loss", "val_loss"])
-    write_table(staging / TRAIN_CURVE, curve)
-    return [path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file()]
+    places = (CONTROLNET, f"{TRAINING}/samples", TRAIN_METRICS, TRAIN_CURVE)
+    write_trained(trained, *(outs.staging / place for place in places))
+    return outs.staged()
 
 
 def _described(workspace: Workspace, params: TrainParams, started_s: float) -> TrackedRun:
@@ -153,7 +142,7 @@ def _model(workspace: Workspace, trained: Trained) -> TrackedModel:
             "controlnet_cond": (-1, 2, -1, -1),
         },
         outputs={"mid_block_res_sample": (-1, controlnet.config.block_out_channels[-1], -1, -1)},
-        digest=weights_digest(workspace),
+        digest=weights_digest(workspace.path(CONTROLNET)),
         words=", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items()),
         description="ControlNets that read `[keyword mask, attention heatmap]`. `candidate` is the "
         "last one trained; `champion` the last one whose edits passed the proof.",

@@ -19,8 +19,6 @@ from pipeline.pictures.reading import ImageRefused, Pixels, grey_and_comment, gr
 from pipeline.pictures.resizing import resize
 from schemas.rejected_scenes import Reason
 
-CODE_VERSION = "5"
-
 T = TypeVar("T")
 Mask = NDArray[np.bool_]
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from pipeline.ground.code import code_digest
 from pipeline.ground.files import digest
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
 from pipeline.ground.workspace import Workspace
 from pipeline.stages.validate.measure import (
-    CODE_VERSION,
     Figures,
     Measured,
     Outcome,
@@ -21,6 +21,7 @@ from pipeline.stages.validate.measure import (
     Settings,
     Task,
     measure_chunk,
+    measure_scene,
 )
 from pipeline.stages.validate.trees import SceneFiles, SceneKey
 from schemas.rejected_scenes import Reason
@@ -91,7 +92,7 @@ class _Memory:
         self._store = sqlite3.connect(workspace.state / "measurements.sqlite")
         # A power cut may lose the store; then everything is measured again.
         self._store.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_TABLES}")
-        version = digest(CODE_VERSION, repr(settings[1:]))
+        version = digest(code_digest(measure_scene.__module__), repr(settings[1:]))
         if self._store.execute("SELECT version FROM version").fetchall() != [(version,)]:
             with self._store:
                 self._store.execute("DELETE FROM scenes")

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from pipeline.ground.artefacts import DATA_DOCS, KEYWORDS, REJECTED, SCENES, VALIDATION_SUMMARY
+from pipeline.ground.code import Key
 from pipeline.ground.errors import ContractError
 from pipeline.ground.files import digest, file_digest, replacing, write_text
 from pipeline.ground.outs import StageOuts
@@ -27,8 +28,6 @@ from pipeline.stages.validate.trees import TREES, scan_trees
 from pipeline.stages.validate.verdicts import IngestRefusals, Row, Rules, refusals_of
 
 LOG = logging.getLogger(__name__)
-
-CODE_VERSION = "1"
 
 
 class ValidateParams(Section):
@@ -65,7 +64,8 @@ def main(workspace: Workspace) -> None:
     with StageOuts(workspace, params.name) as outs:
         write_rows(outs.staging / SCENES, verdicts.rows)
         write_rejections(outs.staging / REJECTED, verdicts.rejections)
-        if outs.begin({"contract": _key(workspace, params, verdicts, outs.staging)}):
+        inputs = _inputs(workspace, params, verdicts, outs.staging)
+        if outs.begin({"contract": Key(inputs, (__name__,))}):
             warnings = _check_tables(workspace, params, verdicts, outs.staging)
             summary = json.dumps(summarise(verdicts, warnings), indent=2, ensure_ascii=False)
             write_text(outs.staging / VALIDATION_SUMMARY, summary + "\n")
@@ -120,11 +120,10 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
         writer.writerows(rows)
 
 
-def _key(workspace: Workspace, params: ValidateParams, verdicts: Verdicts, staging: Path) -> str:
-    """Return a digest of all that the outs depend on."""
+def _inputs(workspace: Workspace, params: ValidateParams, verdicts: Verdicts, staging: Path) -> str:
+    """Return a digest of all that the outs depend on but code."""
     profile = workspace.path(params.reference_profile)
     return digest(
-        CODE_VERSION,
         params.model_dump_json(),
         file_digest(staging / SCENES),
         file_digest(staging / REJECTED),

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.ground.artefacts import SCENES, VARIANTS
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import file_digest
-from pipeline.ground.workspace import root_above
+from pipeline.ground.places import root_above
 from pipeline.heatmaps.algebra import modify_heatmap
 from pipeline.heatmaps.manifest import write_manifest
 from pipeline.heatmaps.params import VariantParams

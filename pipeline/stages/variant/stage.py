@@ -6,8 +6,9 @@ import json
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pipeline.ground.artefacts import (
     MANIFEST,
@@ -17,6 +18,7 @@ from pipeline.ground.artefacts import (
     VARIANT_SHARES,
     VARIANTS,
 )
+from pipeline.ground.code import Key, combined
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, write_text
 from pipeline.ground.outs import StageOuts
@@ -25,16 +27,11 @@ from pipeline.ground.params import ComputeParams, load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.manifest import write_manifest
 from pipeline.heatmaps.params import VariantParams
-from pipeline.pictures.reading import ImageRefused
 from pipeline.scenes.table import read_validated_scenes
+from pipeline.stages.variant import making
+from pipeline.stages.variant.making import Job
 from pipeline.stages.variant.statistics import POSITIONS, CorpusSummary
-from pipeline.stages.variant.video import (
-    SceneFailed,
-    VideoTask,
-    make_variants,
-    summary_of_video,
-    write_statistics,
-)
+from pipeline.stages.variant.video import VideoTask
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import data_version
 
@@ -43,8 +40,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CODE_VERSION = "4"
 _SUMMARY = "summary"
+# By its name: matplotlib is imported where it is used.
+_DRAWN = "pipeline.stages.variant.pictures"
 
 
 def main(workspace: Workspace) -> None:
@@ -61,19 +59,28 @@ def main(workspace: Workspace) -> None:
     compute = ComputeParams.load(workspace)
     corpus = Corpus(read_validated_scenes(workspace.path(SCENES)))
     data_version = file_digest(workspace.path(SCENES))
-    keys = corpus.keys(params, image_size, CODE_VERSION)
-    plan = {f"video {video}": key for video, key in keys.items()}
-    plan[_SUMMARY] = digest(data_version, *keys.values())
+    sample = set(corpus.sample(params.sample_videos))
+    inputs = corpus.inputs(params.model_dump_json(exclude={"sample_videos"}), str(image_size))
+    plan = {
+        f"video {video}": Key(
+            digest(found, str(video in sample)),
+            (making.__name__, _DRAWN) if video in sample else (making.__name__,),
+        )
+        for video, found in inputs.items()
+    }
+    plan[_SUMMARY] = Key(digest(data_version, combined(plan.values())), (__name__,))
     with StageOuts(workspace, "variant") as outs:
         todo = outs.begin(plan)
-        videos = [video for video in keys if f"video {video}" in todo]
-        jobs = _Jobs(corpus, videos, workspace, outs.staging, params, image_size)
+        videos = [video for video in inputs if f"video {video}" in todo]
+        jobs = _Jobs(corpus, videos, sample, workspace, outs.staging, params, image_size)
         failures = []
-        for made in each(_make, jobs, compute, "variants", unit="video"):
+        for made in each(making.make, jobs, compute, "variants", unit="video"):
             if made.failure:
                 failures.append(made.failure)
             else:
-                outs.accept(f"video {made.video_id}", made.files, made.summary)
+                files = [f"{VARIANTS}/{name}" for name in made.files]
+                files += [f"{VARIANT_FIGURES}/{name}" for name in made.pictures]
+                outs.accept(f"video {made.video_id}", files, made.summary)
         _refuse(failures)
         summary = CorpusSummary(params.variants)
         for item, video in outs.results():
@@ -82,31 +89,18 @@ def main(workspace: Workspace) -> None:
         if _SUMMARY in todo:
             _write_summary(outs.staging, summary, params, image_size, data_version)
             outs.accept(_SUMMARY, [MANIFEST, VARIANT_SHARES, VARIANT_METRICS])
-    LOG.info("variant: %d videos, %d of them made in this run.", len(keys), len(videos))
+    LOG.info("variant: %d videos, %d of them made in this run.", len(inputs), len(videos))
     _track(workspace, params, image_size, summary, started_s)
 
 
-class _Job(NamedTuple):
-    task: VideoTask
-    staging: Path
-    """The workspace's root, as far as the job's outputs go."""
-    pictures: bool
-
-
-class _Made(NamedTuple):
-    video_id: str
-    files: list[str]
-    summary: dict[str, Any]
-    failure: str = ""
-
-
-class _Jobs(Sequence[_Job]):
+class _Jobs(Sequence[Job]):
     """The jobs of a run, each put together when it is its turn: 30,000 tables would fill memory."""
 
     def __init__(
         self,
         corpus: Corpus,
         videos: list[str],
+        sample: set[str],
         workspace: Workspace,
         staging: Path,
         params: VariantParams,
@@ -114,8 +108,8 @@ class _Jobs(Sequence[_Job]):
     ) -> None:
         self.corpus = corpus
         self.videos = videos
-        self.staging = staging
-        self.sample = set(corpus.sample(params.sample_videos))
+        self.sample = sample
+        self.figures = staging / VARIANT_FIGURES
         self.shared = (workspace.root, staging / VARIANTS, VARIANTS, params, image_size)
 
     def __len__(self) -> int:
@@ -123,25 +117,12 @@ class _Jobs(Sequence[_Job]):
 
     def __getitem__(self, index: Any) -> Any:
         video = self.videos[index]
-        task = VideoTask(self.corpus.rows(video), *self.shared)
-        return _Job(task, self.staging, video in self.sample)
-
-
-def _make(job: _Job) -> _Made:
-    """Make the variants of one video in a worker process."""
-    task = job.task
-    try:
-        made = make_variants(task, task.params.variants)
-        places = [*made.files, write_statistics(task, made)]
-        files = [f"{VARIANTS}/{place}" for place in places]
-        if job.pictures:
+        draw = None
+        if video in self.sample:
             from pipeline.stages.variant.pictures import draw_pictures
 
-            names = draw_pictures(task, made, job.staging / VARIANT_FIGURES)
-            files += [f"{VARIANT_FIGURES}/{name}" for name in names]
-    except (SceneFailed, ImageRefused, FileNotFoundError) as error:
-        return _Made(task.video_id, [], {}, str(error))
-    return _Made(task.video_id, files, summary_of_video(task, made))
+            draw = partial(draw_pictures, folder=self.figures)
+        return Job(VideoTask(self.corpus.rows(video), *self.shared), draw)
 
 
 def _refuse(failures: list[str]) -> None:

@@ -19,10 +19,10 @@ from ingest_inputs import tree, write_cuts
 from PIL import Image
 from scene_trees import SCENES as TABLE
 from scene_trees import write_scene_tree
-from test_dvc_yaml import modules_of
 
 from pipeline.attention.models import load_attention_model
 from pipeline.ground.artefacts import OUTS, PREDICTOR, PREDICTOR_METRICS
+from pipeline.ground.code import closure
 from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import write_text
 from pipeline.ground.tables import write_table
@@ -228,6 +228,6 @@ def test_a_damaged_predictor_is_named(scenes: Workspace) -> None:
 
 @pytest.mark.parametrize("stage", ["train", "edit", "attention_model"])
 def test_nothing_that_trains_or_edits_can_see_the_simulated_viewers(stage: str) -> None:
-    modules = modules_of(stage)
-    assert f"pipeline/{stage}.py" in modules
+    modules = closure(f"pipeline.stages.{stage}.stage")
+    assert f"pipeline/stages/{stage}/stage.py" in modules
     assert not [module for module in modules if module.startswith("demo")]

@@ -30,10 +30,10 @@ def edit_in_batches_of(workspace: Workspace, size: int) -> None:
 
 def test_weights_are_known_by_their_content_and_missed_with_a_remedy(workspace) -> None:
     with pytest.raises(InputError, match="dvc repro train"):
-        weights_digest(workspace)
+        weights_digest(workspace.path(CONTROLNET))
     path = workspace.path(CONTROLNET) / WEIGHTS
     write_bytes(path, b"weights")
-    assert weights_digest(workspace) == file_digest(path)
+    assert weights_digest(workspace.path(CONTROLNET)) == file_digest(path)
 
 
 def test_a_trained_controlnet_is_checked_scene_by_scene(encoded) -> None:

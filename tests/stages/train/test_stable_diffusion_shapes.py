@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from scene_trees import write_scene_tree
-from test_train import videos_of
+from stages.train.test_stage import videos_of
 
 from demo.backbone.text import make_tokenizer
 from pipeline.ground import artefacts

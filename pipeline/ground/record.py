@@ -1,0 +1,247 @@
+"""What is known of a stage's outs: the items that were made, from what, by which code; their files.
+
+The record is a database of the workspace. What it says at the end of a run is an out as well,
+`reports/records/{stage}.jsonl`: so whoever pulls a stage's outs, or checks out those of an older
+commit, gets what is known of them too, and this record takes it over.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from pipeline.ground.artefacts import record_of
+from pipeline.ground.code import Key, code_digest, versions
+from pipeline.ground.files import digest, file_digest, replacing
+from pipeline.ground.workspace import Workspace
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS items (
+    item TEXT PRIMARY KEY, inputs TEXT NOT NULL, code TEXT NOT NULL, environment TEXT NOT NULL,
+    result TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, item TEXT NOT NULL, size INTEGER, mtime_ns INTEGER, digest TEXT);
+CREATE INDEX IF NOT EXISTS files_of_item ON files (item);
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, content TEXT NOT NULL);
+"""
+_CODE = "code"
+# Notes: the digest of the out that this record wrote or took over; {environment: versions}; what
+# was vouched for, and what is to be from the next run on.
+_SHARED, _ENVIRONMENTS, _VOUCHED, _PENDING = "shared", "environments", "vouched", "pending"
+
+
+class File(NamedTuple):
+    """A file as it was written."""
+
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+class Record:
+    """The record of one stage; a context manager, which closes it.
+
+    Args:
+        workspace: the data root.
+        stage: name of the stage.
+    """
+
+    def __init__(self, workspace: Workspace, stage: str) -> None:
+        self.workspace = workspace
+        self.stage = stage
+        path = database(workspace, stage)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.db = sqlite3.connect(path)
+        # A kill loses nothing that was committed; only a power cut can, and then items are made
+        # again.
+        self.db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; {_TABLES}")
+        self._take_over()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.db.close()
+
+    def add(self, item: str, key: Key, files: Mapping[str, File], result: Any) -> None:
+        """Record an item as made.
+
+        Args:
+            item: its name.
+            key: what it was made from.
+            files: {path relative to the root: file}.
+            result: anything JSON can hold.
+        """
+        made_with = json.dumps(versions(*key.makers), sort_keys=True)
+        environment = digest(made_with)[:8]
+        environments = self._note(_ENVIRONMENTS, {})
+        with self.db:
+            if environment not in environments:
+                self._set_note(_ENVIRONMENTS, environments | {environment: json.loads(made_with)})
+            self._put(item, (key.inputs, key.code, environment, json.dumps(result)), files)
+
+    def _put(self, item: str, made: tuple[str, str, str, str], files: Mapping[str, File]) -> None:
+        self.db.execute("DELETE FROM files WHERE item = ?", (item,))
+        rows = [(path, item, *file) for path, file in files.items()]
+        self.db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
+        self.db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?)", (item, *made))
+
+    def share(self, keys: Iterable[Key]) -> None:
+        """Write what is recorded to the stage's out.
+
+        Args:
+            keys: of all items.
+        """
+        path = self.workspace.path(record_of(self.stage))
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as out:
+            used = {name for (name,) in self.db.execute("SELECT DISTINCT environment FROM items")}
+            known = self._note(_ENVIRONMENTS, {})
+            head = {name: known[name] for name in sorted(used)}
+            code = {" ".join(key.makers): key.code for key in keys}
+            head = {_CODE: code, _VOUCHED: self._note(_VOUCHED, []), _ENVIRONMENTS: head}
+            out.write(json.dumps(head) + "\n")
+            for line in self._lines():
+                out.write(json.dumps(line, ensure_ascii=False) + "\n")
+        with self.db:
+            self._set_note(_SHARED, file_digest(path))
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        of_item = "SELECT path, digest FROM files WHERE item = ? ORDER BY path"
+        for item, inputs, code, environment, result in self.db.execute(
+            "SELECT * FROM items ORDER BY item"
+        ):
+            yield {
+                "item": item,
+                "inputs": inputs,
+                "code": code,
+                "environment": environment,
+                "result": json.loads(result),
+                "files": dict(self.db.execute(of_item, (item,)).fetchall()),
+            }
+
+    def _take_over(self) -> None:
+        """Take over what the stage's out says, unless this record has written it.
+
+        An item counts if all its files are there as the out says. What lies here from an unfinished
+        run stays known, so that it may be deleted.
+        """
+        path = self.workspace.path(record_of(self.stage))
+        if not path.is_file() or (found := file_digest(path)) == self._note(_SHARED, ""):
+            return
+        try:
+            with path.open(encoding="utf-8") as lines, self.db:
+                head = json.loads(next(lines))
+                self._set_note(_ENVIRONMENTS, self._note(_ENVIRONMENTS, {}) | head[_ENVIRONMENTS])
+                self._set_note(_VOUCHED, head[_VOUCHED])
+                for line in map(json.loads, lines):
+                    files = self._as_written(line["files"])
+                    if files is not None:
+                        made = (line["inputs"], line["code"], line["environment"])
+                        self._put(line["item"], (*made, json.dumps(line["result"])), files)
+                self._set_note(_SHARED, found)
+        except (ValueError, KeyError, TypeError, StopIteration):
+            # Damaged: what it says is not known then, and is made again.
+            return
+
+    def _as_written(self, digests: Mapping[str, str]) -> dict[str, File] | None:
+        """Return files that have these contents; None where one is another or is missing."""
+        files = {}
+        for name, expected in digests.items():
+            path = self.workspace.path(name)
+            if not path.is_file() or path.is_symlink() or file_digest(path) != expected:
+                return None
+            status = path.stat()
+            files[name] = File(status.st_size, status.st_mtime_ns, expected)
+        return files
+
+    def vouch(self) -> int:
+        """Note that the present code makes what all items' files hold; return how many there are.
+
+        The note is void once any of the stage's code changes again.
+        """
+        codes = [code for (code,) in self.db.execute("SELECT DISTINCT code FROM items")]
+        with self.db:
+            self._set_note(_PENDING, {"pin": self._stage_code(), "codes": codes})
+        return int(self.db.execute("SELECT count(*) FROM items").fetchone()[0])
+
+    def heed_vouching(self, keys: Mapping[str, Key]) -> None:
+        """Re-record the present code for items of a plan that somebody has vouched for."""
+        pending = self._note(_PENDING, None)
+        if not pending:
+            return
+        changed = []
+        if pending["pin"] == self._stage_code():
+            rows = self.db.execute("SELECT item, inputs, code FROM items").fetchall()
+            changed = [
+                (key.code, item)
+                for item, inputs, code in rows
+                if (key := keys.get(item))
+                and key.inputs == inputs
+                and code in pending["codes"]
+                and code != key.code
+            ]
+        with self.db:
+            self.db.executemany("UPDATE items SET code = ? WHERE item = ?", changed)
+            self._set_note(_PENDING, None)
+            if changed:
+                told = {"on": date.today().isoformat(), "items": len(changed)}
+                told |= {"from": pending["codes"], "to": sorted({code for code, _ in changed})}
+                self._set_note(_VOUCHED, [*self._note(_VOUCHED, []), told])
+
+    def _stage_code(self) -> str:
+        """Return the digest of all of the stage's code, what only runs it included."""
+        return code_digest(f"pipeline.stages.{self.stage}.stage")
+
+    def _note(self, name: str, default: Any) -> Any:
+        row = self.db.execute("SELECT content FROM notes WHERE name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row else default
+
+    def _set_note(self, name: str, content: Any) -> None:
+        row = (name, json.dumps(content))
+        self.db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", row)
+
+
+def database(workspace: Workspace, stage: str) -> Path:
+    """Return where a stage's record lies."""
+    return workspace.state / "records" / f"{stage}.sqlite"
+
+
+def current(keys: Mapping[str, Key], db: sqlite3.Connection) -> set[str]:
+    """Return the items of a plan that were made from the same inputs, by the same code."""
+    return {
+        item
+        for item, inputs, code in db.execute("SELECT item, inputs, code FROM items")
+        if (key := keys.get(item)) and (key.inputs, key.code) == (inputs, code)
+    }
+
+
+def computed_with(workspace: Workspace, stage: str) -> Iterable[Mapping[str, str]]:
+    """Return the versions of libraries that the items of a stage's outs were computed with."""
+    return list(_head(workspace, stage).get(_ENVIRONMENTS, {}).values())
+
+
+def is_of_present_code(workspace: Workspace, stage: str) -> bool:
+    """Return whether the present code made a stage's outs; True where no record says."""
+    made_by = _head(workspace, stage).get(_CODE, {})
+    try:
+        return all(code == code_digest(*makers.split(" ")) for makers, code in made_by.items())
+    except ValueError:
+        return False
+
+
+def _head(workspace: Workspace, stage: str) -> dict[str, Any]:
+    try:
+        with workspace.path(record_of(stage)).open(encoding="utf-8") as lines:
+            return dict(json.loads(next(lines)))
+    except (OSError, ValueError, StopIteration):
+        return {}

@@ -1,0 +1,48 @@
+"""The work on one video: its shots, and an upright image of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.ground.files import write_bytes
+from pipeline.ingest.made import Item, Made
+from pipeline.pictures.reading import encode
+from pipeline.scenes.cuts import Scene
+from pipeline.scenes.names import SceneName
+from pipeline.stages.scene_cuts.decoding import VideoUnreadable, open_video
+from pipeline.stages.scene_cuts.shots import find_shots, make_detector
+from schemas.rejected_scenes import Reason, Rejection
+
+if TYPE_CHECKING:
+    from pipeline.stages.scene_cuts.params import SceneCutsParams
+
+# One family of containers, each of which states the length of every track: that is how a
+# truncated file is told from a short one.
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
+
+
+def cut_video(item: Item, staging: Path, out: str, params: SceneCutsParams) -> Made:
+    """Write the image of every shot of one video below `out`; the rows are scenes."""
+    path, file = item.task
+    files: list[str] = []
+    scenes: list[Scene] = []
+    try:
+        if path.suffix.lower() not in VIDEO_SUFFIXES:
+            raise VideoUnreadable(f"{path.suffix or 'no suffix'}, expected .mp4, .m4v or .mov")
+        with open_video(path) as video:
+            detector = make_detector(
+                params.detector, params.threshold, params.min_content, params.min_scene_s
+            )
+            shots = find_shots(video, detector, params.image_at)
+            pictures = video.pictures_at([shot.image_time for shot in shots])
+            for number, (shot, picture) in enumerate(zip(shots, pictures, strict=True), start=1):
+                files.append(f"{out}/{SceneName(item.name, number).relative('jpg')}")
+                write_bytes(staging / files[-1], encode(picture, "jpg", params.jpeg_quality))
+                height, width = picture.shape[:2]
+                times = (float(shot.start), float(shot.end), float(shot.image_time))
+                scenes.append(Scene(item.name, number, *times, width, height))
+    except VideoUnreadable as error:
+        reason = Reason.VIDEO_UNREADABLE
+        return Made(item.name, rejections=[Rejection(item.name, None, file, reason, str(error))])
+    return Made(item.name, files, rows=scenes)
