@@ -12,7 +12,7 @@ import ast
 import json
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
@@ -49,10 +49,17 @@ class Key(NamedTuple):
         """Digest of the code that makes it."""
         return code_digest(*self.makers)
 
+    @property
+    def digest(self) -> str:
+        """Digest of both."""
+        return digest(self.inputs, self.code)
 
-def combined(keys: Iterable[Key]) -> str:
-    """Return the digest of all that items depend on, code included: what a summary is made from."""
-    return digest(*(part for key in keys for part in (key.inputs, key.code)))
+
+def summary_key(keys: Collection[Key], makers: Iterable[str] = (), *inputs: str) -> Key:
+    """Return what a summary of items depends on: their inputs and makers, and its own."""
+    of_items = (maker for key in keys for maker in key.makers)
+    found = digest(*inputs, *(key.inputs for key in keys))
+    return Key(found, tuple(dict.fromkeys((*of_items, *makers))))
 
 
 @cache

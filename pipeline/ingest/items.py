@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from pipeline.ground.code import Key, combined
-from pipeline.ground.files import digest
+from pipeline.ground.code import Key, summary_key
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
@@ -73,8 +72,8 @@ def make_items(outs: StageOuts, plan: Plan, tables: Sequence[Table]) -> list[Mad
         The results of all items, kept ones too, in plan order.
     """
     keys = {item.name: Key(item.inputs, plan.makers) for item in plan.items}
-    inputs = digest(combined(keys.values()), *keys, repr(plan.rejections))
-    keys |= {table.path: Key(inputs, table.makers) for table in tables}
+    summed = (*keys, repr(plan.rejections))
+    keys |= {table.path: summary_key(keys.values(), table.makers, *summed) for table in tables}
     todo = outs.begin(keys)
     for made in plan.make([item for item in plan.items if item.name in todo], outs.staging):
         outs.accept(made.item, made.files, (made.files, made.rejections, made.rows))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.ground import code
-from pipeline.ground.code import Key, code_digest, combined, installed_version, versions
+from pipeline.ground.code import Key, code_digest, installed_version, summary_key, versions
 
 FILES = {
     "house/__init__.py": '"""A package."""\n',
@@ -105,11 +105,12 @@ def test_a_module_that_is_not_there_is_named() -> None:
         code_digest("pipeline.nowhere")
 
 
-def test_a_key_is_of_inputs_and_code() -> None:
+def test_a_summary_depends_on_what_its_items_do() -> None:
     key = Key("inputs", ("pipeline.ground.files",))
-    assert key.code == code_digest("pipeline.ground.files")
-    assert combined([key]) != combined([key._replace(inputs="others")])
-    assert combined([key]) != combined([key._replace(makers=("pipeline.ground.code",))])
+    summed = summary_key([key, key._replace(inputs="others")], ["pipeline.ground.code"], "table")
+    assert summed.makers == ("pipeline.ground.files", "pipeline.ground.code")
+    assert summary_key([key]).inputs != summary_key([key._replace(inputs="others")]).inputs
+    assert key.digest != key._replace(makers=("pipeline.ground.code",)).digest
 
 
 def test_versions_are_of_the_libraries_that_the_code_imports() -> None:

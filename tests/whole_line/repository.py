@@ -157,6 +157,8 @@ def _write_inputs(root: Path, video_id: str) -> None:
         "tracks": [{"keyword_index": 0, "keyframes": track}],
     }
     write_text(root / f"data/annotations/{video_id}.json", json.dumps(outline))
-    rows = [f"P{n},{onset},0.3,{left + 3 * n},{30 + 6 * n}" for n in range(4) for onset in (0.1, 1.2)]
+    rows = [
+        f"P{n},{onset},0.3,{left + 3 * n},{30 + 6 * n}" for n in range(4) for onset in (0.1, 1.2)
+    ]
     header = "viewer,onset_s,duration_s,x_px,y_px\n"
     write_text(root / f"data/fixations/{video_id}.csv", header + "\n".join(rows) + "\n")

@@ -20,7 +20,7 @@ from pipeline.ground.artefacts import (
     PREDICTOR_SCORES,
     SCENES,
 )
-from pipeline.ground.code import Key, combined
+from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, write_text
 from pipeline.ground.outs import StageOuts
@@ -73,7 +73,7 @@ def main(workspace: Workspace) -> None:
     )
     compared = (type(model).__module__ for model in models.values())
     key = Key(inputs, (training.__name__, writing.__name__, *compared))
-    state = workspace.path("checkpoints") / combined([key])
+    state = workspace.path("checkpoints") / key.digest
     with StageOuts(workspace, "attention_model") as outs:
         if not outs.begin({_ITEM: key}):
             LOG.info("attention_model: this predictor is trained already.")

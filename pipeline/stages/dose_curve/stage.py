@@ -23,7 +23,7 @@ from pipeline.editing.scene_edits import SceneTask, Wish
 from pipeline.editing.stage import edited, item_key, pictures, write_records
 from pipeline.editing.tasks import chosen_videos, scene_task
 from pipeline.ground.artefacts import DOSE_CURVE, DOSES, SCENES
-from pipeline.ground.code import Key, combined
+from pipeline.ground.code import summary_key
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
@@ -74,7 +74,7 @@ def main(workspace: Workspace) -> None:
             item: item_key(task, editors[item.split()[0]], image_size, dose_row.__module__)
             for item, task in tasks.items()
         }
-        plan[_SUMMARY] = Key(combined(plan.values()), (write_records.__module__,))
+        plan[_SUMMARY] = summary_key(plan.values(), (write_records.__module__,))
         todo = outs.begin(plan)
         for arm, editor in editors.items():
             items = [item for item in tasks if item in todo and item.startswith(f"{arm} ")]

@@ -17,7 +17,7 @@ from pipeline.editing.params import EditParams
 from pipeline.editing.stage import edited, item_key, pictures, write_records
 from pipeline.editing.tasks import chosen_videos, variant_tasks
 from pipeline.ground.artefacts import EDITED, EDITS, MANIFEST, SCENES
-from pipeline.ground.code import Key, combined
+from pipeline.ground.code import summary_key
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
@@ -50,7 +50,7 @@ def main(workspace: Workspace) -> None:
     models = load_models(workspace, params)
     editor = make_editor(models, params, shared_cache(workspace, params))
     plan = {item: item_key(task, editor, image_size) for item, task in tasks.items()}
-    plan[_SUMMARY] = Key(combined(plan.values()), (write_records.__module__,))
+    plan[_SUMMARY] = summary_key(plan.values(), (write_records.__module__,))
     with StageOuts(workspace, "edit") as outs:
         todo = outs.begin(plan)
         items = [item for item in tasks if item in todo]

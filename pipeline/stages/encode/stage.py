@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from pipeline.ground.artefacts import ENCODED, SCENES
-from pipeline.ground.code import Key, combined
+from pipeline.ground.code import Key, summary_key
 from pipeline.ground.files import digest, file_digest
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.params import ModelParams, load_image_size
@@ -48,7 +48,9 @@ def main(workspace: Workspace) -> None:
     scenes = read_validated_scenes(workspace.path(SCENES))
     corpus = Corpus(scenes)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    backbone = diffusion.load_backbone(ModelParams.load(workspace).backbone, workspace.root, device=device)
+    backbone = diffusion.load_backbone(
+        ModelParams.load(workspace).backbone, workspace.root, device=device
+    )
     backbone.check_size(size)
     made_with = digest(backbone.digest, str(size), str(params.batch_size))
     makers = (encoding.__name__, pixels.__name__, diffusion.__name__)
@@ -63,7 +65,7 @@ def main(workspace: Workspace) -> None:
     } | texts
     plan = {name: Key(digest(made_with, *parts), makers) for name, parts in inputs.items()}
     table = file_digest(workspace.path(SCENES))
-    plan[_SUMMARY] = Key(digest(table, combined(plan.values())), makers)
+    plan[_SUMMARY] = summary_key(plan.values(), makers, table)
     with StageOuts(workspace, "encode") as outs, torch.inference_mode():
         todo = outs.begin(plan)
         folder = outs.staging / ENCODED

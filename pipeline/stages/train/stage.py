@@ -17,7 +17,7 @@ from pipeline.ground.artefacts import (
     TRAIN_METRICS,
     TRAINING,
 )
-from pipeline.ground.code import Key, combined
+from pipeline.ground.code import Key
 from pipeline.ground.files import digest, file_digest
 from pipeline.ground.outs import StageOuts, is_made
 from pipeline.ground.params import ModelParams, load_image_size
@@ -72,7 +72,7 @@ def main(workspace: Workspace) -> None:
         params.model_dump_json(exclude=_NO_RESULT),
     )
     key = Key(inputs, (run.__name__, writing.__name__))
-    state = workspace.path("checkpoints") / combined([key])
+    state = workspace.path("checkpoints") / key.digest
     training = run.Run(params, backbone, scenes, state)
     if getattr(rank_zero_only, "rank", 0) > 0:
         if not is_made(workspace, "train", {_ITEM: key}):

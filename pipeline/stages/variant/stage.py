@@ -18,7 +18,7 @@ from pipeline.ground.artefacts import (
     VARIANT_SHARES,
     VARIANTS,
 )
-from pipeline.ground.code import Key, combined
+from pipeline.ground.code import Key, summary_key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, write_text
 from pipeline.ground.outs import StageOuts
@@ -68,7 +68,7 @@ def main(workspace: Workspace) -> None:
         )
         for video, found in inputs.items()
     }
-    plan[_SUMMARY] = Key(digest(data_version, combined(plan.values())), (__name__,))
+    plan[_SUMMARY] = summary_key(plan.values(), (__name__,), data_version)
     with StageOuts(workspace, "variant") as outs:
         todo = outs.begin(plan)
         videos = [video for video in inputs if f"video {video}" in todo]
