@@ -37,6 +37,7 @@ from pipeline.ground.params import ComputeParams
 from pipeline.ground.tables import write_table
 from pipeline.scenes.split import TEST, TRAIN, VAL, split_of
 from schemas.keywords import ID_COLUMNS, KEYWORD_COLUMNS
+from schemas.valid_scenes import Split
 
 HEIGHT, WIDTH = 480, 270
 # A frame lasts 40 ms, so that every cut falls on a whole millisecond.
@@ -145,7 +146,7 @@ class VideoPlan:
 
 
 def plan_corpus(
-    seed: int, videos_per_split: Mapping[str, int] = VIDEOS_PER_SPLIT
+    seed: int, videos_per_split: Mapping[Split, int] = VIDEOS_PER_SPLIT
 ) -> list[VideoPlan]:
     """Draw ids until every split has its videos; spread classes and lengths evenly over them.
 
@@ -156,7 +157,7 @@ def plan_corpus(
         The plans, sorted by id.
     """
     rng = np.random.default_rng(seed)
-    ids: dict[str, list[str]] = {split: [] for split in videos_per_split}
+    ids: dict[Split, list[str]] = {split: [] for split in videos_per_split}
     while any(len(ids[split]) < number for split, number in videos_per_split.items()):
         video_id = str(rng.integers(7 * 10**18, 75 * 10**17))
         split = split_of(video_id)

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, TypeAlias, get_args
 
 import griffe
-import pandera.pandas as pa
 import yaml
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
@@ -28,7 +27,8 @@ from demo import results
 from pipeline import cli
 from pipeline.ground.params import Section, SharedParams
 from pipeline.registry import COMMANDS, STAGES, module_of
-from schemas import edits, keywords
+from schemas import keywords
+from schemas.columns import Column, Table
 from schemas.rejected_scenes import REMEDIES
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +40,7 @@ DOCUMENTS = (
 Kinds: TypeAlias = Mapping[str, Callable[[str], Iterable[str]]]
 
 _PART = re.compile(r"(<!-- generated: (\w+) ?(\S*) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BOUND = ("self", "cls")
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 _TYPES = {
     "integer": "whole number",
@@ -50,6 +51,7 @@ _TYPES = {
     "object": "by name",
 }
 _DTYPES = {
+    "str": "text",
     "int64": "whole number",
     "float64": "number",
     "bool": "True or False",
@@ -88,30 +90,20 @@ def generated(text: str, measured: Kinds) -> str:
 
 
 def _columns(name: str) -> Iterator[str]:
-    """Yield the columns of a table, and the rules across them. NAME is MODULE:SCHEMA."""
+    """Yield columns, and a table's rules across them. NAME is MODULE:TABLE or MODULE:COLUMNS."""
     place, _, attribute = name.partition(":")
-    schema: pa.DataFrameSchema = getattr(importlib.import_module(place), attribute)
-    yield from _table(schema.columns.values())
-    across = [check.error for check in schema.checks]
-    if schema.unique:
-        across.append(f"no two rows may share {' and '.join(schema.unique)}")
+    found: Table | Mapping[str, Column] = getattr(importlib.import_module(place), attribute)
+    table = found if isinstance(found, Table) else Table(attribute, found)
+    yield from _head("column", "values", "meaning")
+    for column, one in table.columns.items():
+        values = one.rule.error.removeprefix("must be ") if one.rule else _DTYPES[one.dtype]
+        blank = ", or blank" if one.nullable else ""
+        yield _row(f"`{column}`", values + blank, one.meaning)
+    across = [rule.error for rule in table.rules]
+    if table.unique:
+        across.append(f"no two rows may share {' and '.join(table.unique)}")
     if across:
         yield f"\nAcross columns and rows: {'; '.join(across)}."
-
-
-def _doses(_: str) -> Iterator[str]:
-    """Yield what doses.csv has beyond edits.csv."""
-    known = edits.EDITS_TABLE.columns
-    yield from _table(c for name, c in edits.DOSES_TABLE.columns.items() if name not in known)
-
-
-def _table(columns: Iterable[Any]) -> Iterator[str]:
-    yield from _head("column", "values", "meaning")
-    for column in columns:
-        rules = "; ".join(check.error.removeprefix("must be ") for check in column.checks)
-        values = rules or _DTYPES.get(str(column.dtype), "text")
-        blank = ", or blank" if column.nullable else ""
-        yield _row(f"`{column.name}`", values + blank, column.description)
 
 
 def _record(name: str) -> Iterator[str]:
@@ -237,7 +229,7 @@ def _entry(entry: Any, level: str) -> Iterator[str]:
 
 
 def _signature(entry: Any, function: Any) -> str:
-    parameters = [_parameter(one) for one in function.parameters if one.name != "self"]
+    parameters = [_parameter(one) for one in function.parameters if one.name not in _BOUND]
     returns = f" -> {function.returns}" if function is entry else ""
     line = f"{entry.name}({', '.join(parameters)}){returns}"
     if len(line) <= 100:
@@ -313,7 +305,6 @@ def _line(text: str) -> str:
 
 _KINDS: Kinds = {
     "columns": _columns,
-    "doses": _doses,
     "record": _record,
     "keywords": _keywords,
     "reasons": _reasons,

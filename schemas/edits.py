@@ -6,35 +6,35 @@ A scene that its variant does not modify is the original: columns about the redr
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import pandera.pandas as pa
+from schemas.columns import Column, Table
 
-
-def _text(meaning: str) -> pa.Column:
-    return pa.Column("str", description=meaning)
-
-
-def _number(meaning: str) -> pa.Column:
-    return pa.Column("float64", nullable=True, coerce=True, description=meaning)
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def _flag(meaning: str) -> pa.Column:
-    return pa.Column("boolean", nullable=True, coerce=True, description=meaning)
+def _number(meaning: str, required: bool = True) -> Column:
+    return Column(meaning, dtype="float64", nullable=True, required=required)
 
 
-EDITS_TABLE = pa.DataFrameSchema(
+def _flag(meaning: str) -> Column:
+    return Column(meaning, dtype="boolean", nullable=True)
+
+
+EDITS_TABLE = Table(
+    "edits.csv",
     {
-        "video_id": _text("The video."),
-        "scene_number": pa.Column("int64", coerce=True, description="The scene."),
-        "filename": _text("The edited scene: `{variant}/{video_id}/{filename}` below the folder."),
-        "variant": _text("Which variant; in doses.csv `alpha_…`, or `sham`."),
+        "video_id": Column("The video."),
+        "scene_number": Column("The scene.", dtype="int64"),
+        "filename": Column("The edited scene: `{variant}/{video_id}/{filename}` below the folder."),
+        "variant": Column("Which variant; in doses.csv `alpha_…`, or `sham`."),
         "alpha": _number("The factor that was asked for."),
-        "region": _text("Whose attention it multiplies: `keyword` or `background`."),
-        "redrawn": _text("Where the picture may change: `keyword` or `background`."),
-        "modified": pa.Column("bool", coerce=True, description="Whether it asks for a change."),
+        "region": Column("Whose attention it multiplies: `keyword` or `background`."),
+        "redrawn": Column("Where the picture may change: `keyword` or `background`."),
+        "modified": Column("Whether it asks for a change.", dtype="bool"),
         "mean_abs_change": _number("Mean change of the picture's values, in grey levels of 255."),
-        "editor": _text("Hash of the models and params that the edit was made with."),
+        "editor": Column("Hash of the models and params that the edit was made with."),
         "strength": _number("Strength that it was redrawn with."),
         "strength_limit": _number("Strength at which calibration gives up."),
         "evaluations": _number("Redraws that calibration took."),
@@ -50,28 +50,24 @@ EDITS_TABLE = pa.DataFrameSchema(
         "guide_dose": _number("The share that alpha asks of that."),
         "guide_achieved": _number("The share that the guide sees afterwards."),
         "reached": _flag("Whether that is within 5 % of the dose."),
-        "fade": pa.Column(
-            "float64",
-            nullable=True,
-            coerce=True,
-            required=False,
-            description="Placebo: the part of its change that was kept (docs/decisions/0004).",
+        "fade": _number(
+            "Placebo: the part of its change that was kept (docs/decisions/0004).", required=False
         ),
     },
-    name="edits.csv",
 )
 """Rows are in the order of the scene table."""
 
-DOSES_TABLE = EDITS_TABLE.add_columns(
-    {
-        "arm": _text("`full`, or the arm with a part off: `control_only`, `gradient_only`."),
-        "requested_share": _number("The share that alpha asks of the heatmap file."),
-        "planned_share": _number("The share that the modified heatmap has."),
-        "reachable_share": _number("The limit of that for ever larger, or smaller, alpha."),
-        "feasible": _flag("Whether the plan came near enough to the request."),
-    }
-)
-"""`doses.csv`: in addition, which arm of the proof a row belongs to, and what was planned."""
+DOSE_COLUMNS = {
+    "arm": Column("`full`, or the arm with a part off: `control_only`, `gradient_only`."),
+    "requested_share": _number("The share that alpha asks of the heatmap file."),
+    "planned_share": _number("The share that the modified heatmap has."),
+    "reachable_share": _number("The limit of that for ever larger, or smaller, alpha."),
+    "feasible": _flag("Whether the plan came near enough to the request."),
+}
+"""Of `doses.csv`: which arm of the proof a row belongs to, and what was planned."""
+
+DOSES_TABLE = Table("doses.csv", {**EDITS_TABLE.columns, **DOSE_COLUMNS})
+"""`doses.csv`: these columns in addition."""
 
 
 def read_edits(path: Path | str) -> pd.DataFrame:
@@ -80,4 +76,4 @@ def read_edits(path: Path | str) -> pd.DataFrame:
     Raises:
         pandera.errors.SchemaErrors: it breaks `EDITS_TABLE`; the error lists all failures.
     """
-    return EDITS_TABLE.validate(pd.read_csv(path, dtype={"video_id": "str"}), lazy=True)
+    return EDITS_TABLE.read(path)

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
-import pandera.pandas as pa
 
-DTYPES = {"viewer": "str"}
-"""Dtypes to read with: viewers are named, not counted."""
+from schemas.columns import Column, Rule, Table
 
-_FINITE = pa.Check(np.isfinite, error="must be finite")
+_FINITE = Rule("must be finite", np.isfinite)
 
-FIXATIONS_TABLE = pa.DataFrameSchema(
+
+def _number(meaning: str, rule: Rule) -> Column:
+    return Column(meaning, rule, "float64")
+
+
+FIXATIONS_TABLE = Table(
+    "fixations",
     {
-        "viewer": pa.Column(
-            "str",
-            pa.Check.str_length(min_value=1, error="must name the viewer"),
-            description="Who looked.",
+        "viewer": Column("Who looked.", Rule("must name the viewer", lambda text: text != "")),
+        "onset_s": _number(
+            "When the fixation began, in seconds of the video.",
+            Rule("must be 0 or more", lambda seconds: seconds.between(0, 1e6)),
         ),
-        "onset_s": pa.Column(
-            float,
-            pa.Check.in_range(0, 1e6, error="must be 0 or more"),
-            description="When the fixation began, in seconds of the video.",
+        "duration_s": _number(
+            "How long it lasted, in seconds.",
+            Rule("must be more than 0", lambda seconds: seconds.between(0, 1e6, "right")),
         ),
-        "duration_s": pa.Column(
-            float,
-            pa.Check.in_range(0, 1e6, include_min=False, error="must be more than 0"),
-            description="How long it lasted, in seconds.",
-        ),
-        "x_px": pa.Column(
-            float,
-            _FINITE,
-            description="Where: pixels from the left edge of the frame as displayed.",
-        ),
-        "y_px": pa.Column(float, _FINITE, description="Pixels from its top edge."),
+        "x_px": _number("Where: pixels from the left edge of the frame as displayed.", _FINITE),
+        "y_px": _number("Pixels from its top edge.", _FINITE),
     },
-    coerce=True,
-    name="fixations",
 )
 """One row per fixation. Positions outside the frame are allowed, and do not count: viewers look
 away."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 class Reason(StrEnum):
@@ -81,5 +82,21 @@ class Rejection(NamedTuple):
         """What to do about it."""
         return REMEDIES[self.reason]
 
+    @classmethod
+    def of(cls, scene: tuple[str, int | None], file: str, reason: Reason, found: str) -> Self:
+        """Return the refusal of a scene, (video id, number or None), because of a file."""
+        video_id, scene_number = scene
+        return cls(
+            video_id=video_id, scene_number=scene_number, file=file, reason=reason, found=found
+        )
 
-COLUMNS = ("video_id", "scene_number", "file", "reason", "found", "remedy")
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Return the refusal that a row of the table shows, or `_asdict()` by way of JSON."""
+        number = record["scene_number"]
+        scene = record["video_id"], None if number in ("", None) else int(number)
+        return cls.of(scene, record["file"], Reason(record["reason"]), record["found"])
+
+
+COLUMNS = (*Rejection._fields, "remedy")
+"""Of the table, in order."""

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-import pandas as pd
-import pandera.pandas as pa
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-DTYPES = {"video_id": "str"}
-"""Dtypes to read with: a `video_id` of 19 digits does not survive as a number."""
+from schemas.columns import Column, Rule, Table, columns_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NAMED = Rule("must not be empty", lambda text: text != "")
+_NUMBER = Rule("must be 0 or more", lambda number: number >= 0)
+_SECONDS = Rule("must be seconds of the video, 0 or more", lambda seconds: seconds.between(0, 1e6))
+_PIXELS = Rule("must be a number of pixels", lambda pixels: pixels > 0)
+
+
+class Cut(NamedTuple):
+    """A row; times in seconds of the video, None where unknown."""
+
+    video_id: Annotated[str, Column("The video; text, whatever it looks like.", _NAMED)]
+    scene_number: Annotated[int, Column("The scene, as in its file's name.", _NUMBER)]
+    start_s: Annotated[float | None, Column("When the scene begins.", _SECONDS)]
+    end_s: Annotated[float | None, Column("When it ends.", _SECONDS)]
+    image_time_s: Annotated[float | None, Column("Which moment its image shows.", _SECONDS)]
+    width: Annotated[int, Column("Width of its image, in pixels.", _PIXELS)]
+    height: Annotated[int, Column("Height of its image, in pixels.", _PIXELS)]
 
 
 def _in_order(table: pd.DataFrame) -> pd.Series:
@@ -15,37 +33,10 @@ def _in_order(table: pd.DataFrame) -> pd.Series:
     return ~((start >= end) | (image < start) | (image > end))
 
 
-def _seconds(meaning: str) -> pa.Column:
-    not_negative = pa.Check.in_range(0, 1e6, error="must be seconds of the video, 0 or more")
-    return pa.Column(float, not_negative, nullable=True, coerce=True, description=meaning)
-
-
-def _pixels(meaning: str) -> pa.Column:
-    positive = pa.Check.gt(0, error="must be a number of pixels")
-    return pa.Column(int, positive, coerce=True, description=meaning)
-
-
-SCENES_TABLE = pa.DataFrameSchema(
-    {
-        "video_id": pa.Column(
-            "str",
-            pa.Check.str_length(min_value=1, error="must not be empty"),
-            description="The video; text, whatever it looks like.",
-        ),
-        "scene_number": pa.Column(
-            int,
-            pa.Check.ge(0, error="must be 0 or more"),
-            coerce=True,
-            description="The scene, as in its file's name.",
-        ),
-        "start_s": _seconds("When the scene begins."),
-        "end_s": _seconds("When it ends."),
-        "image_time_s": _seconds("Which moment its image shows."),
-        "width": _pixels("Width of its image, in pixels."),
-        "height": _pixels("Height of its image, in pixels."),
-    },
-    checks=pa.Check(_in_order, error="start_s < end_s with image_time_s between them is required"),
-    unique=["video_id", "scene_number"],
-    name="scenes.csv",
+CUTS_TABLE = Table(
+    "scenes.csv",
+    columns_of(Cut),
+    rules=(Rule("start_s < end_s with image_time_s between them is required", _in_order),),
+    unique=("video_id", "scene_number"),
 )
 """One row per scene; times in seconds of the video, blank where unknown; sizes in pixels."""

@@ -11,12 +11,11 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.ground.artefacts import CUTS_TABLE
+from pipeline.ground.artefacts import CUTS, CUTS_TABLE
 from pipeline.ground.files import write_bytes
 from pipeline.ground.workspace import Workspace
-from pipeline.ingest.scene_items import image_path
 from pipeline.pictures.reading import encode
-from pipeline.scenes.cuts import Scene, write_scenes
+from pipeline.scenes.cuts import CutScene, image_path, write_cuts
 
 _TICKS_PER_S = 1000
 
@@ -70,21 +69,21 @@ def write_video(
         container.mux(stream.encode())
 
 
-def write_cuts(
+def make_cuts(
     workspace: Workspace, videos: Mapping[str, int], size: tuple[int, int] = (96, 64)
-) -> list[Scene]:
+) -> list[CutScene]:
     """Write what scene_cuts makes: scenes of one second each, images at their middle."""
     scenes = [
-        Scene(video_id, number, number - 1.0, float(number), number - 0.5, size[1], size[0])
+        CutScene(video_id, number, number - 1.0, float(number), number - 0.5, size[1], size[0])
         for video_id, count in videos.items()
         for number in range(1, count + 1)
     ]
     for scene in scenes:
         write_bytes(
-            image_path(workspace, scene).with_suffix(".jpg"),
+            image_path(workspace.path(CUTS), scene).with_suffix(".jpg"),
             encode(draw_shot(scene.scene_number, size), "jpg"),
         )
-    write_scenes(workspace.path(CUTS_TABLE), scenes)
+    write_cuts(workspace.path(CUTS_TABLE), scenes)
     return scenes
 
 

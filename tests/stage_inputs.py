@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from ingest_inputs import write_cuts, write_video
+from ingest_inputs import make_cuts, write_video
 from scene_trees import write_scene_tree, write_validate_inputs
 
 from pipeline.ground.files import write_text
@@ -50,7 +50,7 @@ def write_scenes(workspace: Workspace, videos: int) -> None:
 
 def _write_large_cuts(workspace: Workspace, videos: int) -> list[str]:
     scenes = _scenes(videos)
-    write_cuts(workspace, scenes, size=(1280, 720))
+    make_cuts(workspace, scenes, size=(1280, 720))
     return list(scenes)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,8 @@ from pipeline.editing.scene_edits import SceneTask, Wish
 from pipeline.ground.artefacts import VARIANTS
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
-from pipeline.scenes.table import Keywords, chosen_masks, read_variant_table
+from pipeline.heatmaps.variant_tables import read_variant_table
+from pipeline.scenes.table import Keywords, mask_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,14 +80,12 @@ def scene_task(
         wishes: what is asked.
         heatmap: the unmodified map, in the codec of the modified ones.
     """
-    extra = json.loads(row.get("extra_mask_paths") or "[]")
-    masks = chosen_masks(row["keyword_mask_path"], extra, keywords)
     return SceneTask(
         video_id=row["video_id"],
         scene_number=int(row["scene_number"]),
         stem=Path(row["filename"]).stem,
         image=root / row["scene_image_path"],
-        masks=tuple(root / mask for mask in masks),
+        masks=tuple(root / path for path in mask_paths(row, keywords)),
         heatmap=heatmap,
         keyword=row["keyword"],
         digest=row["digest"],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import pandera.pandas as pa
-from pandera.errors import SchemaErrors
+from schemas.columns import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _RULES = {
     "not_nullable": "must not be blank",
@@ -16,53 +17,30 @@ _RULES = {
 
 
 class ContractBroken(Exception):
-    """A table breaks its schema, or is no table; the text says where."""
+    """A table breaks its contract, or is no table; the text says where."""
 
 
-def read_checked(path: Path, dtypes: Mapping[str, str], schema: pa.DataFrameSchema) -> pd.DataFrame:
-    """Read a CSV file (with or without BOM, any line ends) and validate it lazily.
-
-    Args:
-        path: the file; headers are stripped.
-        dtypes: dtypes of columns that must not be guessed, ids above all.
-        schema: what the table must be; it converts the other columns.
+def read_checked(path: Path, contract: Table) -> pd.DataFrame:
+    """Read and check a CSV file (with or without BOM, any line ends).
 
     Raises:
-        ContractBroken: no CSV, not UTF-8, or the schema's rules are broken.
+        ContractBroken: no CSV, not UTF-8, or the contract is broken; the text names every rule.
     """
+    from pandas.errors import EmptyDataError, ParserError
+    from pandera.errors import SchemaErrors
+
     try:
-        table = pd.read_csv(
-            path,
-            encoding="utf-8-sig",
-            dtype=dict(dtypes),
-            skipinitialspace=True,
-            # A viewer or a video may be called NA.
-            keep_default_na=False,
-            na_values=[""],
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        return contract.read(path)
+    except (ParserError, EmptyDataError, UnicodeDecodeError) as error:
         raise ContractBroken(f"not a readable UTF-8 CSV file: {error}") from error
-    if not isinstance(table.index, pd.RangeIndex):
-        # pandas would take the first cells for names of the rows, and shift all others.
-        raise ContractBroken("the rows have more cells than the header: is a column not named?")
-    table.columns = table.columns.str.strip()
-    return check_table(table, schema)
-
-
-def check_table(table: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:
-    """Validate a table lazily.
-
-    Raises:
-        ContractBroken: the schema's rules are broken; the text names every rule.
-    """
-    try:
-        return schema.validate(table, lazy=True)
     except SchemaErrors as error:
         raise ContractBroken(_summary(error.failure_cases)) from error
 
 
 def _summary(failures: pd.DataFrame) -> str:
     """Say what is wrong per column and rule, with the first line that it is wrong in."""
+    import pandas as pd
+
     # A column that is not of its type fails further checks with errors of Python's.
     echoes = failures["check"].str.startswith("dtype(")
     echoes |= failures["failure_case"].astype(str).str.startswith("TypeError(")

@@ -6,10 +6,9 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.ground.files import replacing
-from schemas.rejected_scenes import COLUMNS, Reason, Rejection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +18,30 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV; floats keep 9 digits, which is exact for float32."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.9g")
+
+
+def write_rows(
+    path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]], floats: str = "%.9g"
+) -> None:
+    """Write rows of plain values as CSV; None and NaN are blank.
+
+    Args:
+        path: of the table.
+        header: names of the columns.
+        rows: with a value for each.
+        floats: how they are written.
+    """
+    with (
+        replacing(path) as temporary,
+        # The name of a file may be anything, even no text.
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for row in rows:
+            # NaN alone is unlike itself.
+            shown = ("" if value is None or value != value else value for value in row)
+            writer.writerow([floats % one if isinstance(one, float) else one for one in shown])
 
 
 def read_table(
@@ -90,36 +113,3 @@ class _Unquoted(FileIO):
         if b'"' in part:
             raise _QuoteFound
         return part
-
-
-def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
-    """Write refusals in the columns of `rejected_scenes.csv`, sorted by scene."""
-    with (
-        replacing(path) as temporary,
-        # The name of a refused file may be anything, even no text.
-        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for rejection in sorted(rejections, key=by_scene):
-            writer.writerow((*rejection, rejection.remedy))
-
-
-def read_rejections(path: Path) -> list[Rejection]:
-    """Read what `write_rejections` wrote."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Rejection(
-                row["video_id"],
-                int(row["scene_number"]) if row["scene_number"] else None,
-                row["file"],
-                Reason(row["reason"]),
-                row["found"],
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
-def by_scene(rejection: Rejection) -> tuple[str, int, str, str]:
-    """Return what refusals are sorted by: video, scene as a number, file, reason."""
-    return rejection.video_id, rejection.scene_number or 0, rejection.file, rejection.reason

@@ -16,6 +16,7 @@ from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import Ask, Recipe, ask
 from pipeline.pictures.reading import Pixels, encode, read_grey, read_mask, reread
 from pipeline.pictures.resizing import resize
+from schemas.variant_scenes import Measured
 
 
 class Scene(NamedTuple):
@@ -26,33 +27,6 @@ class Scene(NamedTuple):
     heatmap: Path
     masks: tuple[Path, ...]
     """Masks of the chosen keywords; none where the scene does not show them."""
-
-
-class Measured(NamedTuple):
-    """What one variant asked of one scene, and what its file holds; NaN is undefined."""
-
-    alpha: float
-    """The factor that was asked for; 1 outside the window, and where a placebo redistributes."""
-    region: str
-    """Whose attention it multiplies: `keyword` or `background`."""
-    modified: bool
-    """Whether the map was changed at all."""
-    requested_share: float
-    """The product's share of attention that alpha asks for."""
-    planned_share: float
-    """The share that the written map has."""
-    clipped_fraction: float
-    """Part of the pixels that reached 1 and were capped."""
-    reachable_share: float
-    """The limit of the share for ever larger, or smaller, alpha."""
-    feasible: bool
-    """Whether the plan came within 10 % of the requested change."""
-    placebo_factor: float
-    """Placebo: the factor on the raised half of the background."""
-    placebo_change_ratio: float
-    """Placebo: its total change over full_boost's; under 0.8 is flagged."""
-    alignment: float
-    """The written map's alignment score; in the statistics, not in the table."""
 
 
 class _Change(NamedTuple):

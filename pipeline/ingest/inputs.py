@@ -77,8 +77,8 @@ def _link(workspace: Workspace, path: Path) -> Rejection:
     try:
         name = parse_scene_name(path.name)
     except InputError:
-        return Rejection(path.stem, None, file, Reason.OUTSIDE_DATA_FOLDER, found)
-    return Rejection(name.video_id, name.scene_number, file, Reason.OUTSIDE_DATA_FOLDER, found)
+        return Rejection.of((path.stem, None), file, Reason.OUTSIDE_DATA_FOLDER, found)
+    return Rejection.of(name.key, file, Reason.OUTSIDE_DATA_FOLDER, found)
 
 
 def by_video(
@@ -92,11 +92,11 @@ def by_video(
         try:
             first = found.setdefault(check_video_id(path.stem), path)
         except InputError as error:
-            refused.append(Rejection(path.stem, None, file, Reason.BAD_VIDEO_ID, str(error)))
+            refused.append(Rejection.of((path.stem, None), file, Reason.BAD_VIDEO_ID, str(error)))
             continue
         if first is not path:
             why = f"{workspace.relative(first)} has the same id"
-            refused.append(Rejection(path.stem, None, file, Reason.DUPLICATE_SCENE, why))
+            refused.append(Rejection.of((path.stem, None), file, Reason.DUPLICATE_SCENE, why))
     return found, refused
 
 

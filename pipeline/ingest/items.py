@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from pipeline.ground.code import Key, summary_key
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
-from pipeline.ground.tables import write_rejections
 from pipeline.ground.workspace import Workspace
 from pipeline.ingest.made import Item, Made
-from schemas.rejected_scenes import Reason, Rejection
-
-_REFUSALS = "pipeline.ground.tables"
+from pipeline.scenes.refusals import write_rejections
+from schemas.rejected_scenes import Rejection
 
 
 class Work(Protocol):
@@ -76,13 +74,14 @@ def make_items(outs: StageOuts, plan: Plan, tables: Sequence[Table]) -> list[Mad
     keys |= {table.path: summary_key(keys.values(), table.makers, *summed) for table in tables}
     todo = outs.begin(keys)
     for made in plan.make([item for item in plan.items if item.name in todo], outs.staging):
-        outs.accept(made.item, made.files, (made.files, made.rejections, made.rows))
+        rejections = [one._asdict() for one in made.rejections]
+        outs.accept(made.item, made.files, (made.files, rejections, made.rows))
     names = {item.name for item in plan.items}
     results = [
-        Made(item, files, *_from_json(*rest))
+        Made(item, files, [Rejection.from_record(one) for one in rejections], rows)
         for item, result in outs.results()
         if item in names
-        for files, *rest in [result]
+        for files, rejections, rows in [result]
     ]
     for table in tables:
         if table.path in todo:
@@ -93,17 +92,12 @@ def make_items(outs: StageOuts, plan: Plan, tables: Sequence[Table]) -> list[Mad
     return results
 
 
-def _from_json(rejections: list[list[Any]], rows: list[list[Any]]) -> tuple[Any, Any]:
-    return [
-        Rejection(video_id, number, file, Reason(reason), found)
-        for video_id, number, file, reason, found in rejections
-    ], rows
-
-
 def refusals_table(path: str, plan: Plan) -> Table:
     """Return the table of all refusals of a run, those of its plan included."""
     return Table(
-        path, lambda staged, made: write_rejections(staged, refusals(plan, made)), (_REFUSALS,)
+        path,
+        lambda staged, made: write_rejections(staged, refusals(plan, made)),
+        (write_rejections.__module__,),
     )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.ground.artefacts import CUTS, CUTS_TABLE
-from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest
 from pipeline.ground.workspace import Workspace
 from pipeline.ingest.inputs import (
@@ -19,7 +18,7 @@ from pipeline.ingest.inputs import (
     warn_of_orphans,
 )
 from pipeline.ingest.made import Item
-from pipeline.scenes.cuts import Scene, read_scenes, scenes_by_video
+from pipeline.scenes.cuts import CutScene, image_path, read_cuts, scenes_by_video
 from schemas.rejected_scenes import Reason, Rejection
 
 
@@ -28,7 +27,7 @@ class VideoFile(NamedTuple):
 
     path: Path
     file: str
-    scenes: list[Scene]
+    scenes: list[CutScene]
 
     def refuse_all(self, reason: Reason, found: str) -> list[Rejection]:
         """Return the refusals of all scenes because of this file."""
@@ -40,7 +39,7 @@ class SceneImage(NamedTuple):
 
     path: Path
     file: str
-    scene: Scene
+    scene: CutScene
 
 
 def video_items(
@@ -58,7 +57,7 @@ def video_items(
     Raises:
         InputError: there is no such folder, or scene_cuts has not run.
     """
-    videos = scenes_by_video(cut_scenes(workspace))
+    videos = scenes_by_video(read_cuts(workspace.path(CUTS_TABLE)))
     paths, refused = list_files(workspace, input_path(workspace, params))
     found, unusable = by_video(workspace, (p for p in paths if p.suffix.lower() == suffix))
     refused += unusable
@@ -79,9 +78,9 @@ def video_items(
     return items, refused
 
 
-def scene_items(workspace: Workspace, scenes: Sequence[Scene], settings: str) -> list[Item]:
+def scene_items(workspace: Workspace, scenes: Sequence[CutScene], settings: str) -> list[Item]:
     """Return an item per scene, its task a `SceneImage`; the key holds the image's content."""
-    paths = [image_path(workspace, scene) for scene in scenes]
+    paths = [image_path(workspace.path(CUTS), scene) for scene in scenes]
     return [
         Item(
             scene.name.relative(path.suffix.removeprefix(".")),
@@ -90,21 +89,3 @@ def scene_items(workspace: Workspace, scenes: Sequence[Scene], settings: str) ->
         )
         for scene, path, content in zip(scenes, paths, content_digests(paths), strict=True)
     ]
-
-
-def cut_scenes(workspace: Workspace) -> list[Scene]:
-    """Return the scenes that scene_cuts made.
-
-    Raises:
-        InputError: it has not run.
-    """
-    path = workspace.path(CUTS_TABLE)
-    if not path.is_file():
-        raise InputError(f"there is no {CUTS_TABLE}. Run `dvc repro scene_cuts` first.")
-    return read_scenes(path)
-
-
-def image_path(workspace: Workspace, scene: Scene) -> Path:
-    """Return the path of a scene's image: JPEG, or PNG where imported cuts were PNG."""
-    jpeg = workspace.path(f"{CUTS}/{scene.name.relative('jpg')}")
-    return jpeg if jpeg.is_file() else jpeg.with_suffix(".png")

@@ -88,5 +88,5 @@ def copy_items(workspace: Workspace, files: Sequence[SceneFile]) -> list[Item]:
 def _refusal(
     workspace: Workspace, path: Path, reason: Reason, found: str, name: SceneName | None = None
 ) -> Rejection:
-    video_id, number = (name.video_id, name.scene_number) if name else ("", None)
-    return Rejection(video_id, number, workspace.relative(path), reason, found)
+    scene = name.key if name else ("", None)
+    return Rejection.of(scene, workspace.relative(path), reason, found)

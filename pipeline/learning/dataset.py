@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from pipeline.ground.places import SCENES, root_above
 from pipeline.scenes.pixels import ScenePixels, read_scene
-from pipeline.scenes.table import read_scenes_and_runs
+from pipeline.scenes.table import read_scenes, video_runs
 from schemas.valid_scenes import FIRST_COLUMNS
 
 PathLike = str | os.PathLike[str]
@@ -65,7 +65,8 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
         self.transform = transform
         self.normalize_heatmap = normalize_heatmap
         self.root = Path(root) if root is not None else root_above(path)
-        self._scenes, self._runs = read_scenes_and_runs(path, [*FIRST_COLUMNS, "split"])
+        self._scenes = read_scenes(path, [*FIRST_COLUMNS, "split"], complete=False)
+        self._runs = video_runs(self._scenes)
         self._rows = np.arange(len(self._scenes))
         if video_ids is not None:
             self._rows = self._rows_of(video_ids)

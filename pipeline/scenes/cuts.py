@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
+from pipeline.ground.contract import ContractBroken, read_checked
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import replacing
+from pipeline.ground.tables import write_rows
 from pipeline.scenes.names import SceneName
 from schemas.rejected_scenes import Reason, Rejection
+from schemas.scenes import CUTS_TABLE, Cut
 
 
-class Scene(NamedTuple):
+class CutScene(Cut):
     """One shot; times in seconds of the video (None where unknown), size of its image in pixels."""
 
-    video_id: str
-    scene_number: int
-    start_s: float | None
-    end_s: float | None
-    image_time_s: float | None
-    width: int
-    height: int
+    __slots__ = ()
 
     @property
     def name(self) -> SceneName:
@@ -37,43 +31,39 @@ class Scene(NamedTuple):
 
     def refusal(self, reason: Reason, file: str, found: str) -> Rejection:
         """Return the refusal of this scene because of `file` (relative to the root)."""
-        return Rejection(self.video_id, self.scene_number, file, reason, found)
+        return Rejection.of(self.name.key, file, reason, found)
 
 
-def write_scenes(path: Path, scenes: Iterable[Scene]) -> None:
+def write_cuts(path: Path, scenes: Iterable[CutScene]) -> None:
     """Write the table, sorted by video, then by scene number as a number."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Scene._fields)
-        for scene in sorted(scenes, key=lambda scene: scene[:2]):
-            writer.writerow([_text(value) for value in scene])
+    ordered = sorted(scenes, key=lambda scene: scene[:2])
+    write_rows(path, Cut._fields, ordered, floats="%.6f")
 
 
-def _text(value: str | float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
-
-
-def read_scenes(path: Path) -> list[Scene]:
+def read_cuts(path: Path) -> list[CutScene]:
     """Read such a table, ours or one that came with imported cuts.
 
     Raises:
-        InputError: it breaks the contract in `schemas.scenes`.
+        InputError: there is none, or it breaks the contract in `schemas.scenes`.
     """
-    from pipeline.ground.contract import ContractBroken, read_checked
-    from schemas.scenes import DTYPES, SCENES_TABLE
-
+    if not path.is_file():
+        raise InputError(f"there is no {path}. Run `dvc repro scene_cuts` first.")
     try:
-        table = read_checked(path, DTYPES, SCENES_TABLE)
+        table = read_checked(path, CUTS_TABLE)
     except ContractBroken as error:
         raise InputError(
             f"{path}: {error}. Correct it, or remove it to go on without times."
         ) from error
-    rows = table[list(Scene._fields)].astype(object)
-    return [Scene(*row) for row in rows.where(rows.notna(), None).itertuples(index=False)]
+    rows = table[list(Cut._fields)].astype(object)
+    return [CutScene(*row) for row in rows.where(rows.notna(), None).itertuples(index=False)]
 
 
-def scenes_by_video(scenes: Iterable[Scene]) -> dict[str, list[Scene]]:
+def scenes_by_video(scenes: Iterable[CutScene]) -> dict[str, list[CutScene]]:
     """Group a sorted table of scenes by video."""
     return {video: list(group) for video, group in groupby(scenes, lambda scene: scene.video_id)}
+
+
+def image_path(folder: Path, scene: CutScene) -> Path:
+    """Return a scene's image in the folder of cuts: JPEG, or PNG where imported cuts were PNG."""
+    jpeg = folder / scene.name.relative("jpg")
+    return jpeg if jpeg.is_file() else jpeg.with_suffix(".png")

@@ -53,7 +53,7 @@ def read_keywords(path: Path) -> KeywordTable:
         wrong = _wrong_id(video_id)
         if wrong:
             found = f"line {line}: {wrong}"
-            rejection = Rejection(video_id, None, path.name, Reason.BAD_VIDEO_ID, found)
+            rejection = Rejection.of((video_id, None), path.name, Reason.BAD_VIDEO_ID, found)
             table.rejections.append(rejection)
         elif rows.setdefault(video_id, keywords) != keywords:
             disagree.add(video_id)
@@ -64,7 +64,7 @@ def read_keywords(path: Path) -> KeywordTable:
         else:
             reason, found = refusal(keywords[0]), repr(keywords[0])
         if reason:
-            table.rejections.append(Rejection(video_id, None, path.name, reason, found))
+            table.rejections.append(Rejection.of((video_id, None), path.name, reason, found))
         else:
             table.keywords[video_id] = _usable(video_id, keywords, path.name, table.left_out)
     return table
@@ -80,7 +80,7 @@ def _usable(
         usable.append("" if reason else keyword)
         if reason is Reason.KEYWORD_NOT_VISUAL:
             found = f"{further_column(number)}: {keyword!r}"
-            left_out.append(Rejection(video_id, None, file, reason, found))
+            left_out.append(Rejection.of((video_id, None), file, reason, found))
     while not usable[-1]:
         usable.pop()
     return tuple(usable)

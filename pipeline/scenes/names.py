@@ -30,6 +30,11 @@ class SceneName(NamedTuple):
     image_number: int = 1
     keyword_index: int = 0
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """Which scene: its video and number."""
+        return self.video_id, self.scene_number
+
     def file(self, suffix: str) -> str:
         """Return the file name with `suffix` ("jpg", "png"); numbers are padded, never cut."""
         keyword = f".k{self.keyword_index}" if self.keyword_index else ""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
-TRAIN, VAL, TEST = "train", "val", "test"
+from schemas.valid_scenes import Split
+
+TRAIN: Split = "train"
+VAL: Split = "val"
+TEST: Split = "test"
 
 
-def split_of(video_id: str) -> str:
+def split_of(video_id: str) -> Split:
     """Return "train" (70 %), "val" (10 %) or "test" (20 %).
 
     It depends on the id alone, so adding videos never moves old ones.

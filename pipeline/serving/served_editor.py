@@ -19,12 +19,13 @@ from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps import recipes as plan
 from pipeline.heatmaps.params import VariantParams
-from pipeline.heatmaps.rendering import Measured, Scene, render_scene
+from pipeline.heatmaps.rendering import Scene, render_scene
 from pipeline.pictures.reading import read_mask, read_rgb
 from pipeline.pictures.resizing import resize
 from pipeline.pictures.tensors import tensor_of
 from pipeline.serving.edit_requests import EditRequest
 from pipeline.serving.memory_cache import MemoryCache
+from schemas.variant_scenes import Measured
 
 ANSWER_FIELDS = {
     "edited_image": "string",

@@ -14,9 +14,9 @@ from scene_trees import write_scene_tree
 from pipeline import cli
 from pipeline.commands.check import check, in_words
 from pipeline.ground.files import write_bytes
-from pipeline.ground.tables import write_rejections
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode
+from pipeline.scenes.refusals import write_rejections
 from schemas.rejected_scenes import REMEDIES, Reason
 
 PARAMS = """\

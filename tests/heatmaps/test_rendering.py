@@ -16,8 +16,9 @@ from pipeline.heatmaps.algebra import (
 )
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import recipes
-from pipeline.heatmaps.rendering import Measured, Scene, render_scene
+from pipeline.heatmaps.rendering import Scene, render_scene
 from pipeline.pictures.reading import ImageRefused, encode, read_heatmap, read_mask, to_levels
+from schemas.variant_scenes import Measured
 
 SIZE = (64, 48)
 MIDDLE = 1  # of three scenes, where every variant but the early and late boosts is active

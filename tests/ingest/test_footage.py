@@ -9,14 +9,14 @@ from ingest_inputs import footage, tree
 
 from pipeline.ground import artefacts
 from pipeline.ground.files import write_bytes, write_text
-from pipeline.ground.tables import read_rejections
 from pipeline.ground.workspace import Workspace
+from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.attention_heatmap import stage as attention_heatmap
 from pipeline.stages.keyword_masks import stage as keyword_masks
 from pipeline.stages.scene_cuts import stage as scene_cuts
 from pipeline.stages.validate import stage as validate
 from schemas.rejected_scenes import Reason
-from schemas.valid_scenes import VALID_SCENES_TABLE, read_text
+from schemas.valid_scenes import VALID_SCENES_TABLE
 
 BIKES, BUNNY = "7123456789012345670", "7123456789012345671"
 FOOTAGE = {BIKES: "bikes.mp4", BUNNY: "bigbuckbunny.mp4"}
@@ -70,7 +70,7 @@ def test_real_footage_becomes_a_tree_of_scenes_that_is_valid(corpus: Workspace) 
         assert names == [f"{stem}.{suffix}" for stem in stems]
     validate.main(corpus)
     assert read_rejections(corpus.path(artefacts.REJECTED)) == []
-    table = VALID_SCENES_TABLE.validate(read_text(corpus.path(artefacts.SCENES)))
+    table = VALID_SCENES_TABLE.read(corpus.path(artefacts.SCENES))
     assert list(zip(table["video_id"], table["scene_number"], strict=True)) == SCENES
     assert table["keyword_mask_path"].tolist() == [f"keyword_masks/{stem}.png" for stem in stems]
     assert table["keyword"].tolist() == ["bicycle"] * 6 + ["rabbit"]
@@ -90,5 +90,5 @@ def test_one_broken_file_among_real_scenes_is_refused_alone(corpus: Workspace) -
     (refused,) = read_rejections(corpus.path(artefacts.REJECTED))
     assert (refused.video_id, refused.scene_number) == (BIKES, 3)
     assert (refused.file, refused.reason) == (file, Reason.UNREADABLE_IMAGE)
-    table = read_text(corpus.path(artefacts.SCENES))
-    assert table["scene_number"].tolist() == ["1", "2", "4", "5", "6", "1"]
+    table = VALID_SCENES_TABLE.read(corpus.path(artefacts.SCENES))
+    assert table["scene_number"].tolist() == [1, 2, 4, 5, 6, 1]

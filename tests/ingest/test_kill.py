@@ -18,9 +18,9 @@ from stage_inputs import INPUTS, PARAMS
 from pipeline.ground import artefacts
 from pipeline.ground.artefacts import OUTS
 from pipeline.ground.files import write_text
-from pipeline.ground.tables import write_rejections
 from pipeline.ground.workspace import Workspace
 from pipeline.registry import module_of
+from pipeline.scenes.refusals import write_rejections
 
 STAGES = ("scene_cuts", "keyword_masks", "attention_heatmap", "variant")
 """Those that put their files in place one item at a time; validate follows below."""

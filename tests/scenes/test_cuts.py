@@ -8,20 +8,20 @@ import pytest
 
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_text
-from pipeline.scenes.cuts import Scene, read_scenes, scenes_by_video, write_scenes
+from pipeline.scenes.cuts import CutScene, read_cuts, scenes_by_video, write_cuts
 
 HEADER = "video_id,scene_number,start_s,end_s,image_time_s,width,height\n"
 LONG_ID = "7123456789012345678"
 SCENES = [
-    Scene(LONG_ID, 2, 1 / 3, 2 / 3, 0.5, 270, 480),
-    Scene(LONG_ID, 1000, 5.0, 6.0, None, 270, 480),
-    Scene("a", 1, None, None, None, 1, 1),
+    CutScene(LONG_ID, 2, 1 / 3, 2 / 3, 0.5, 270, 480),
+    CutScene(LONG_ID, 1000, 5.0, 6.0, None, 270, 480),
+    CutScene("a", 1, None, None, None, 1, 1),
 ]
 
 
 def test_scenes_read_back_sorted_as_numbers(tmp_path: Path) -> None:
-    write_scenes(tmp_path / "scenes.csv", reversed(SCENES))
-    scenes = read_scenes(tmp_path / "scenes.csv")
+    write_cuts(tmp_path / "scenes.csv", reversed(SCENES))
+    scenes = read_cuts(tmp_path / "scenes.csv")
     assert scenes[1:] == SCENES[1:]
     assert scenes[0]._replace(start_s=None, end_s=None) == SCENES[0]._replace(
         start_s=None, end_s=None
@@ -31,8 +31,8 @@ def test_scenes_read_back_sorted_as_numbers(tmp_path: Path) -> None:
 
 
 def test_a_table_without_scenes_reads_back(tmp_path: Path) -> None:
-    write_scenes(tmp_path / "scenes.csv", [])
-    assert read_scenes(tmp_path / "scenes.csv") == []
+    write_cuts(tmp_path / "scenes.csv", [])
+    assert read_cuts(tmp_path / "scenes.csv") == []
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_a_table_without_scenes_reads_back(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, rows: str, text: str) -> None:
     write_text(tmp_path / "scenes.csv", HEADER + rows)
     with pytest.raises(InputError, match=text):
-        read_scenes(tmp_path / "scenes.csv")
+        read_cuts(tmp_path / "scenes.csv")

@@ -1,10 +1,14 @@
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from scene_trees import write_scene_tree
 
+from pipeline.ground.code import closure
 from pipeline.ground.errors import InputError
-from pipeline.scenes.table import chosen_masks, read_scenes, read_validated_scenes, scenes_of
+from pipeline.scenes.table import mask_paths, read_scenes
 
 FIRST = "keyword_masks/7/7-Scene-001-01.png"
 SECOND = "keyword_masks/7/7-Scene-001-01.k1.png"
@@ -26,20 +30,26 @@ HEADER = (
     ],
 )
 def test_masks_are_chosen_by_the_number_of_their_keyword(keywords, expected) -> None:
-    assert chosen_masks(FIRST, [THIRD], keywords) == expected
+    row = {"keyword_mask_path": FIRST, "extra_mask_paths": json.dumps([THIRD])}
+    assert mask_paths(row, keywords) == expected
+
+
+def test_who_reads_the_scene_table_needs_neither_pandera_nor_the_renderer_of_variants() -> None:
+    assert "pipeline/heatmaps/rendering.py" not in closure("pipeline.scenes.table")
+    look = "import sys, pipeline.scenes.table; sys.exit('pandera' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look]).returncode == 0
 
 
 def test_a_table_with_the_first_seven_columns_will_do(tmp_path: Path) -> None:
     table = write_scene_tree(tmp_path, {"20": 1, "7": 2}).iloc[:, :7]
     table.sample(frac=1, random_state=1).to_csv(tmp_path / "seven.csv", index=False)
-    read = read_scenes(tmp_path / "seven.csv")
+    read = read_scenes(tmp_path / "seven.csv", complete=False)
     assert list(zip(read["video_id"], read["scene_number"], strict=True)) == [
         ("20", 1),
         ("7", 1),
         ("7", 2),
     ]
-    scene = scenes_of(read.iloc[1:2], tmp_path, "union")[0]
-    assert scene.masks == (tmp_path / FIRST,)
+    assert mask_paths(read.iloc[1], "union") == (FIRST,)
 
 
 def test_scenes_sort_by_number_not_by_text(tmp_path: Path) -> None:
@@ -68,13 +78,13 @@ def test_a_table_that_cannot_be_used_is_named(tmp_path: Path, text, found) -> No
     if text is not None:
         path.write_bytes(text.encode(errors="surrogatepass"))
     with pytest.raises(InputError, match=found):
-        read_scenes(path)
+        read_scenes(path, complete=False)
 
 
 def test_the_stages_want_all_columns_that_validate_writes(tmp_path: Path) -> None:
     path = tmp_path / "data/valid_scenes.csv"
     table = write_scene_tree(tmp_path, {"7": 2})
-    assert len(read_validated_scenes(path)) == 2
+    assert len(read_scenes(path)) == 2
     table.drop(columns="digest").to_csv(path, index=False)
     with pytest.raises(InputError, match=r"'digest' is missing.*gazeshift validate"):
-        read_validated_scenes(path)
+        read_scenes(path)

@@ -12,7 +12,7 @@ from pipeline.ground.files import write_bytes
 from pipeline.heatmaps.fixations import fixation_map, time_within
 from pipeline.heatmaps.provenance import heatmap_file
 from pipeline.ingest.made import Item, Made
-from schemas.fixations import DTYPES, FIXATIONS_TABLE
+from schemas.fixations import FIXATIONS_TABLE
 from schemas.rejected_scenes import Reason
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def map_fixations(item: Item, staging: Path, out: str, sigma: float, jpeg_qualit
     """Write the heatmaps of one video's scenes from its fixations, below `out`."""
     recorded: VideoFile = item.task
     try:
-        fixations = read_checked(recorded.path, DTYPES, FIXATIONS_TABLE)
+        fixations = read_checked(recorded.path, FIXATIONS_TABLE)
     except ContractBroken as error:
         refused = recorded.refuse_all(Reason.FIXATIONS_UNREADABLE, str(error))
         return Made(item.name, (), refused)

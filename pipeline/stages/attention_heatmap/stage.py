@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from pathlib import PurePosixPath
 
-from pipeline.ground.artefacts import HEATMAPS, refused_by
+from pipeline.ground.artefacts import CUTS_TABLE, HEATMAPS, refused_by
 from pipeline.ground.errors import ParamsError
 from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
@@ -14,8 +14,9 @@ from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.ingest.inputs import input_path
 from pipeline.ingest.items import Plan, in_parallel, make_items, refusals, refusals_table
-from pipeline.ingest.scene_items import cut_scenes, scene_items, video_items
+from pipeline.ingest.scene_items import scene_items, video_items
 from pipeline.ingest.take_over import plan_copies
+from pipeline.scenes.cuts import read_cuts
 from pipeline.stages.attention_heatmap.params import AttentionHeatmapParams
 from schemas.rejected_scenes import Reason
 
@@ -102,7 +103,7 @@ def _plan_model(workspace: Workspace, params: AttentionHeatmapParams, location: 
     model = load_model()
     size = load_image_size(workspace) if params.source == "predictor" else None
     settings = digest(model.digest, repr(params.jpeg_quality), repr(size))
-    items = scene_items(workspace, cut_scenes(workspace), settings)
+    items = scene_items(workspace, read_cuts(workspace.path(CUTS_TABLE)), settings)
     work = partial(
         predict_heatmap,
         out=HEATMAPS,

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from pipeline.attention import metrics
 from pipeline.attention.models import AttentionModel
 from pipeline.ground.contract import ContractBroken, read_checked
-from pipeline.scenes.cuts import read_scenes
+from pipeline.scenes.cuts import read_cuts
 from pipeline.stages.attention_model.training import RecordedScenes
-from schemas.fixations import DTYPES, FIXATIONS_TABLE
+from schemas.fixations import FIXATIONS_TABLE
 
 LOG = logging.getLogger(__name__)
 
@@ -55,14 +55,14 @@ def read_fixations(table: pd.DataFrame, folder: Path, cuts: Path) -> dict[int, F
     """
     if not (folder.is_dir() and cuts.is_file()):
         return {}
-    spans = {scene[:2]: (scene.start_s, scene.end_s) for scene in read_scenes(cuts)}
+    spans = {scene[:2]: (scene.start_s, scene.end_s) for scene in read_cuts(cuts)}
     found: dict[int, Fixations] = {}
     for video, rows in table.groupby("video_id"):
         file = folder / f"{video}.csv"
         if not file.is_file():
             continue
         try:
-            gaze = read_checked(file, DTYPES, FIXATIONS_TABLE)
+            gaze = read_checked(file, FIXATIONS_TABLE)
         except ContractBroken as error:
             LOG.warning("not scored by fixations, as %s is unreadable: %s", file, error)
             continue

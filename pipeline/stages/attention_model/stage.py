@@ -27,7 +27,7 @@ from pipeline.ground.outs import StageOuts
 from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.split import TEST, TRAIN, VAL
-from pipeline.scenes.table import read_validated_scenes
+from pipeline.scenes.table import read_scenes
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import data_version
 
@@ -78,14 +78,16 @@ def main(workspace: Workspace) -> None:
         if not outs.begin({_ITEM: key}):
             LOG.info("attention_model: this predictor is trained already.")
             return
-        parts = {
+        parts: dict[str, training.RecordedScenes] = {
             part: training.RecordedScenes(rows.reset_index(drop=True), workspace.root, size)
             for part in (TRAIN, VAL, TEST)
             for rows in [table[table["split"] == part]]
         }
         network, curve = training.train(params, parts[TRAIN], parts[VAL], state)
         gaze = workspace.path(FIXATIONS), workspace.path(CUTS_TABLE)
-        fixations = {part: scoring.read_fixations(parts[part].table, *gaze) for part in (VAL, TEST)}
+        fixations: dict[str, dict[int, scoring.Fixations]] = {
+            part: scoring.read_fixations(parts[part].table, *gaze) for part in (VAL, TEST)
+        }
         places = (PREDICTOR, PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE)
         staged = (outs.staging / place for place in places)
         writing.write_predictor(network, curve, parts, models, fixations, *staged)
@@ -123,7 +125,7 @@ def baselines_unbeaten(figures: dict[str, Any]) -> list[str]:
 
 def recorded_scenes(workspace: Workspace) -> pd.DataFrame:
     """Return the scenes whose heatmaps were recorded: predicted ones teach a model nothing."""
-    table = read_validated_scenes(workspace.path(SCENES))
+    table = read_scenes(workspace.path(SCENES))
     return table[table["heatmap_source"] == "recorded"]
 
 

@@ -30,7 +30,8 @@ from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import Recipe
 from pipeline.heatmaps.rendering import Measured, render_scene
-from pipeline.scenes.table import read_validated_scenes, scenes_of
+from pipeline.heatmaps.variant_tables import scenes_of
+from pipeline.scenes.table import read_scenes
 from pipeline.stages.dose_curve.params import DoseCurveParams
 from pipeline.stages.dose_curve.rows import dose_row
 
@@ -101,7 +102,7 @@ def _tasks(
 ) -> Iterator[tuple[str, SceneTask, dict[str, Measured]]]:
     """Write the maps of every dose below `maps`; yield each arm's scenes and what was planned."""
     variants = VariantParams.load(workspace).model_copy(update={"target_share": None})
-    scenes = read_validated_scenes(workspace.path(SCENES))
+    scenes = read_scenes(workspace.path(SCENES))
     videos = chosen_videos(scenes, edit)
     table = scenes[scenes["video_id"].isin(videos)]
     alphas = sorted({alpha for grid in grids.values() for alpha in grid})

@@ -23,7 +23,7 @@ from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.manifest import read_variants
 from pipeline.heatmaps.params import VariantParams
-from pipeline.scenes.table import read_validated_scenes
+from pipeline.scenes.table import read_scenes
 
 LOG = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def main(workspace: Workspace) -> None:
     variants = read_variants(workspace.path(MANIFEST))
     keywords = VariantParams.load(workspace).keywords
     image_size = load_image_size(workspace)
-    videos = chosen_videos(read_validated_scenes(workspace.path(SCENES)), params)
+    videos = chosen_videos(read_scenes(workspace.path(SCENES)), params)
     tasks = {
         f"scene {task.stem}": task
         for video in videos

@@ -40,12 +40,12 @@ def main(workspace: Workspace) -> None:
     from pipeline.learning.shards import NO_KEYWORD, shard_name, text_buckets, texts_name
     from pipeline.scenes import pixels
     from pipeline.scenes.corpus import Corpus
-    from pipeline.scenes.table import read_validated_scenes
+    from pipeline.scenes.table import read_scenes
     from pipeline.stages.encode import encoding
 
     params = EncodeParams.load(workspace)
     size = load_image_size(workspace)
-    scenes = read_validated_scenes(workspace.path(SCENES))
+    scenes = read_scenes(workspace.path(SCENES))
     corpus = Corpus(scenes)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone = diffusion.load_backbone(

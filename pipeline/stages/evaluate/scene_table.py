@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,21 +15,18 @@ from pipeline.ground.tables import read_table
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.params import EvaluateParams
 from pipeline.proof.statistics import dose, relative_error
-from pipeline.scenes.table import Keywords, chosen_masks, read_validated_scenes
+from pipeline.scenes.table import Keywords, mask_paths, read_scenes
 from pipeline.stages.evaluate.measure import Picture
 from pipeline.stages.evaluate.proofs import SCENE, VARIANTS_ARM
-from schemas.edits import DOSES_TABLE, EDITS_TABLE
+from schemas.edits import DOSE_COLUMNS, DOSES_TABLE
 
-_DTYPES = {
-    name: str(column.dtype)
-    for name, column in DOSES_TABLE.columns.items()
-    if not str(column.dtype).startswith("str")
-}
 # What one of the two tables may lack: what was planned for a dose, and what became of a placebo.
-_OF_ONE = [*(name for name in _DTYPES if name not in EDITS_TABLE.columns), "fade"]
+_OF_ONE = [*(name for name in DOSE_COLUMNS if name in DOSES_TABLE.dtypes), "fade"]
 
 
-def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords) -> pd.DataFrame:
+def edits_to_judge(
+    workspace: Workspace, params: EvaluateParams, keywords: Keywords
+) -> pd.DataFrame:
     """Return the edits of the scenes that prove them, one per row, with the paths of their files.
 
     Besides what the stages edit and dose_curve recorded, a row has `arm`, `edited_path`,
@@ -50,11 +46,7 @@ def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords)
             "these videos; without any, make edits alone: `dvc repro edit`."
         )
     scenes = scenes[~predicted]
-    extra = scenes.get("extra_mask_paths", pd.Series("[]", scenes.index))
-    masks = [
-        list(chosen_masks(first, json.loads(more), keywords))
-        for first, more in zip(scenes["keyword_mask_path"], extra, strict=True)
-    ]
+    masks = [list(mask_paths(row, keywords)) for row in scenes.to_dict("records")]
     places = scenes[[*SCENE, "digest"]].assign(
         original_path=scenes["scene_image_path"], mask_paths=pd.Series(masks, scenes.index)
     )
@@ -80,17 +72,17 @@ def read_edits(workspace: Workspace, params: EvaluateParams, keywords: Keywords)
 
 def chosen_scenes(workspace: Workspace, params: EvaluateParams) -> pd.DataFrame:
     """Return the scene table of the part of the split that is to prove the edits."""
-    scenes = read_validated_scenes(workspace.path(SCENES))
+    scenes = read_scenes(workspace.path(SCENES))
     return scenes if params.videos == "all" else scenes[scenes["split"] == params.videos]
 
 
 def _read(workspace: Workspace, stage: str, path: str) -> pd.DataFrame:
     if not workspace.path(path).is_file():
         raise InputError(f"{workspace.path(path)}: there are no edits. Run `dvc repro {stage}`.")
-    table = read_table(workspace.path(path), _DTYPES)
+    table = read_table(workspace.path(path), DOSES_TABLE.dtypes)
     for name in _OF_ONE:
         if name not in table:
-            table[name] = pd.Series(None, table.index, dtype=_DTYPES[name])
+            table[name] = pd.Series(None, table.index, dtype=DOSES_TABLE.dtypes[name])
     return table.astype({"reached": "boolean", "feasible": "boolean"})
 
 

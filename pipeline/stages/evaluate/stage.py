@@ -44,8 +44,8 @@ from pipeline.stages.evaluate.measure import Picture, measure
 from pipeline.stages.evaluate.proofs import VARIANTS_ARM
 from pipeline.stages.evaluate.scene_table import (
     chosen_scenes,
+    edits_to_judge,
     pictures,
-    read_edits,
     with_measurements,
 )
 from pipeline.tracking.runs import TrackedRun, log_run
@@ -74,7 +74,7 @@ def main(workspace: Workspace) -> None:
     """
     started_s = time.time()
     params = EvaluateParams.load(workspace)
-    edits = read_edits(workspace, params, VariantParams.load(workspace).keywords)
+    edits = edits_to_judge(workspace, params, VariantParams.load(workspace).keywords)
     _refuse_guide(workspace, params, edits)
     edit, image_size = EditParams.load(workspace), load_image_size(workspace)
     pairs = list(pictures(edits, workspace.root, params, edit, image_size))

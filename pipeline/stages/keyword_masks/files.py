@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from pipeline.ground.files import write_bytes
 from pipeline.pictures.reading import encode
-from pipeline.scenes.cuts import Scene
+from pipeline.scenes.cuts import CutScene
 
 Mask = NDArray[np.bool_]
 
 
-def write_masks(staging: Path, out: str, scene: Scene, masks: Mapping[int, Mask]) -> list[str]:
+def write_masks(staging: Path, out: str, scene: CutScene, masks: Mapping[int, Mask]) -> list[str]:
     """Write a scene's masks {keyword index: mask} that are not empty; return their paths.
 
     The paths are relative to `staging`, and begin with `out`.

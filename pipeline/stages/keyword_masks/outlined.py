@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.ingest.made import Item, Made
-from pipeline.scenes.cuts import Scene
+from pipeline.scenes.cuts import CutScene
 from pipeline.stages.keyword_masks.files import Mask, write_masks
 from pipeline.stages.keyword_masks.outlines import (
     AnnotationUnreadable,
@@ -56,7 +56,7 @@ def _at(image_time_s: float | None) -> str:
     return ": the image's time is unknown" if image_time_s is None else f" at {image_time_s:.3f} s"
 
 
-def _outlined(annotation: Annotation, scene: Scene) -> dict[int, Mask]:
+def _outlined(annotation: Annotation, scene: CutScene) -> dict[int, Mask]:
     """Return {keyword index: mask} of a scene, scaled to its image."""
     if scene.image_time_s is None:
         return {}

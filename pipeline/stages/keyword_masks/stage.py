@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline.ground.artefacts import MASKS, refused_by
+from pipeline.ground.artefacts import CUTS_TABLE, MASKS, refused_by
 from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.parallel import each
@@ -16,8 +16,9 @@ from pipeline.ground.workspace import Workspace
 from pipeline.ingest.inputs import input_path
 from pipeline.ingest.items import Plan, in_parallel, make_items, refusals, refusals_table
 from pipeline.ingest.made import Item, Made
-from pipeline.ingest.scene_items import cut_scenes, scene_items, video_items
+from pipeline.ingest.scene_items import scene_items, video_items
 from pipeline.ingest.take_over import plan_copies
+from pipeline.scenes.cuts import read_cuts
 from pipeline.scenes.keywords import KeywordTable, read_keywords
 from pipeline.stages.keyword_masks.model_folder import fetch_model, model_digest
 from pipeline.stages.keyword_masks.outlined import mask_outlines
@@ -65,7 +66,7 @@ def plan_clipseg(workspace: Workspace, params: KeywordMasksParams) -> Plan:
         InputError: the model or the keywords are not there, or scene_cuts has not run.
     """
     table = read_keywords(input_path(workspace, params))
-    cuts = cut_scenes(workspace)
+    cuts = read_cuts(workspace.path(CUTS_TABLE))
     scenes = [scene for scene in cuts if scene.video_id in table.keywords]
     folder = fetch_model(params.model, workspace.root)
     settings = digest(model_digest(folder), repr(params.threshold))
@@ -85,7 +86,7 @@ def _without_keyword(videos: set[str], table: KeywordTable, file: str) -> list[R
     missing = videos - set(table.keywords) - {one.video_id for one in refused}
     found = "no row for this video"
     return refused + [
-        Rejection(video_id, None, file, Reason.KEYWORD_MISSING, found)
+        Rejection.of((video_id, None), file, Reason.KEYWORD_MISSING, found)
         for video_id in sorted(missing)
     ]
 

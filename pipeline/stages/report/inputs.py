@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.figures.style import style_of
-from pipeline.ground.artefacts import (
-    EDITS,
-    EVALUATION,
-    MANIFEST,
-    REJECTED,
-)
-from pipeline.ground.tables import read_rejections, read_table
+from pipeline.ground.artefacts import EVALUATION, MANIFEST, REJECTED
+from pipeline.ground.tables import read_table
+from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.report.proof import proof_section
+from schemas.edits import EDITS_TABLE
 from schemas.rejected_scenes import REMEDIES
+from schemas.scenes import CUTS_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,19 +22,14 @@ if TYPE_CHECKING:
 MAX_REFUSED = 400
 """Refusals on the page; the table on disk has them all."""
 
-_NUMBERS = {
-    "scene_number": "int64",
-    "modified": "bool",
-    "reached": "boolean",
-    **dict.fromkeys(
-        (
-            "strength", "guide_dose", "guide_achieved", "share", "original_share", "judge_dose",
-            "ssim", "alpha", "dose", "low", "high", "scenes", "change", "true", "shuffled", "zero",
-            "start_s", "end_s", "step", "train_loss", "val_loss",
-        ),
-        "float64",
+_DTYPES = EDITS_TABLE.dtypes | CUTS_TABLE.dtypes
+_DTYPES |= dict.fromkeys(
+    (
+        "share", "original_share", "judge_dose", "ssim", "dose", "low", "high", "scenes", "change",
+        "true", "shuffled", "zero", "step", "train_loss", "val_loss",
     ),
-}  # fmt: skip
+    "float64",
+)  # fmt: skip
 _MEANINGS = {
     "baseline": "the scene as it is",
     "early_boost": "more attention on the product in the first third",
@@ -64,7 +57,7 @@ def read_rows(path: Path) -> pd.DataFrame:
     """Return a table, an empty one where there is none."""
     import pandas as pd
 
-    return read_table(path, _NUMBERS) if path.is_file() else pd.DataFrame()
+    return read_table(path, _DTYPES) if path.is_file() else pd.DataFrame()
 
 
 def read_variants(root: Path) -> list[dict[str, Any]]:
@@ -82,11 +75,6 @@ def read_variants(root: Path) -> list[dict[str, Any]]:
         }
         for name, recipe in manifest["variants"].items()
     ]
-
-
-def read_edits(root: Path) -> pd.DataFrame:
-    """Return `edits.csv`."""
-    return read_rows(root / EDITS)
 
 
 def read_judged(root: Path) -> pd.DataFrame:
@@ -138,17 +126,7 @@ def read_refused(root: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     refusals = read_rejections(path)
-    reasons: dict[str, list[dict[str, Any]]] = {}
-    for refusal in refusals[:MAX_REFUSED]:
-        reasons.setdefault(refusal.reason, []).append(
-            {
-                "video": refusal.video_id,
-                "scene": refusal.scene_number,
-                "file": refusal.file,
-                "found": refusal.found,
-            }
-        )
-    counts = Counter(refusal.reason for refusal in refusals)
+    counts = Counter(one.reason for one in refusals)
     return {
         "total": len(refusals),
         "table": REJECTED,
@@ -157,7 +135,16 @@ def read_refused(root: Path) -> dict[str, Any] | None:
                 "reason": reason,
                 "remedy": REMEDIES[reason],
                 "count": count,
-                "shown": reasons.get(reason, []),
+                "shown": [
+                    {
+                        "video": one.video_id,
+                        "scene": one.scene_number,
+                        "file": one.file,
+                        "found": one.found,
+                    }
+                    for one in refusals[:MAX_REFUSED]
+                    if one.reason is reason
+                ],
             }
             for reason, count in counts.most_common()
         ],

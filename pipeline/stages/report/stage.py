@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field
 
 from pipeline.editing.params import EditParams
-from pipeline.ground.artefacts import CUTS_TABLE, GATE, PAGE, SCENES, TRAIN_METRICS
+from pipeline.ground.artefacts import CUTS_TABLE, EDITS, GATE, PAGE, SCENES, TRAIN_METRICS
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, write_text
@@ -61,7 +61,7 @@ def main(workspace: Workspace) -> None:
     scenes = read_scenes(workspace.path(SCENES))
     if scenes.empty:
         raise InputError(f"{SCENES} has no scenes. Run `dvc repro validate`; it says why.")
-    edits = inputs.read_edits(workspace.root)
+    edits = inputs.read_rows(workspace.path(EDITS))
     variants = inputs.read_variants(workspace.root)
     shown = choose_videos(scenes, edits, ReportParams.load(workspace).max_scenes)
     tasks = _tasks(workspace, shown, edits, tuple(variant["name"] for variant in variants))

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.ground.artefacts import EDITED, VARIANTS
 from pipeline.heatmaps.rendering import keyword_mask
+from pipeline.heatmaps.variant_tables import read_variant_table, scenes_of
 from pipeline.pictures.reading import ImageRefused
-from pipeline.scenes.table import Keywords, read_variant_table, scenes_of
+from pipeline.scenes.table import Keywords
 from pipeline.stages.report.pictures import (
     THUMBNAIL_WIDTH,
     Gallery,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.ground.files import write_bytes
 from pipeline.ingest.made import Item, Made
 from pipeline.pictures.reading import encode
-from pipeline.scenes.cuts import Scene
+from pipeline.scenes.cuts import CutScene
 from pipeline.scenes.names import SceneName
 from pipeline.stages.scene_cuts.decoding import VideoUnreadable, open_video
 from pipeline.stages.scene_cuts.shots import find_shots, make_detector
@@ -26,7 +26,7 @@ def cut_video(item: Item, staging: Path, out: str, params: SceneCutsParams) -> M
     """Write the image of every shot of one video below `out`; the rows are scenes."""
     path, file = item.task
     files: list[str] = []
-    scenes: list[Scene] = []
+    scenes: list[CutScene] = []
     try:
         if path.suffix.lower() not in VIDEO_SUFFIXES:
             raise VideoUnreadable(f"{path.suffix or 'no suffix'}, expected .mp4, .m4v or .mov")
@@ -41,7 +41,7 @@ def cut_video(item: Item, staging: Path, out: str, params: SceneCutsParams) -> M
                 write_bytes(staging / files[-1], encode(picture, "jpg", params.jpeg_quality))
                 height, width = picture.shape[:2]
                 times = (float(shot.start), float(shot.end), float(shot.image_time))
-                scenes.append(Scene(item.name, number, *times, width, height))
+                scenes.append(CutScene(item.name, number, *times, width, height))
     except VideoUnreadable as error:
         reason = Reason.VIDEO_UNREADABLE
         return Made(item.name, rejections=[Rejection(item.name, None, file, reason, str(error))])

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.ingest.copying import copy_scene_file
 from pipeline.ingest.made import Item, Made
 from pipeline.pictures.reading import ImageRefused, read_size
-from pipeline.scenes.cuts import Scene
+from pipeline.scenes.cuts import CutScene
 from schemas.rejected_scenes import Rejection
 
 
@@ -21,7 +21,7 @@ def take_over_cut(item: Item, staging: Path) -> Made:
         return Made(item.name, rejections=[Rejection(*scene, file, error.reason, error.found)])
     copied = copy_scene_file(item._replace(task=cut), staging)
     start_s, end_s, image_time_s = span
-    row = Scene(
+    row = CutScene(
         cut.name.video_id, cut.name.scene_number, start_s, end_s, image_time_s, width, height
     )
     return copied._replace(rows=[row])

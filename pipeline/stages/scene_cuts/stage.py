@@ -16,7 +16,7 @@ from pipeline.ingest.inputs import by_video, content_digests, input_path, list_f
 from pipeline.ingest.items import Plan, Table, in_parallel, make_items, refusals, refusals_table
 from pipeline.ingest.made import Item, Made
 from pipeline.ingest.take_over import copy_items, find_scene_files
-from pipeline.scenes.cuts import Scene, read_scenes, write_scenes
+from pipeline.scenes.cuts import CutScene, read_cuts, write_cuts
 from pipeline.stages.scene_cuts.params import SceneCutsParams
 from schemas.rejected_scenes import Reason, Rejection
 
@@ -29,7 +29,7 @@ def main(workspace: Workspace) -> None:
     """Cut what is new or changed; write the scene images, scenes.csv and what was refused."""
     params = SceneCutsParams.load(workspace)
     plan = {"videos": plan_videos, "folder": plan_folder}[params.source](workspace, params)
-    table = Table(CUTS_TABLE, _write_table, (write_scenes.__module__,))
+    table = Table(CUTS_TABLE, _write_table, (write_cuts.__module__,))
     with StageOuts(workspace, params.name) as outs:
         made = make_items(outs, plan, [table, refusals_table(REFUSED, plan)])
     scenes = _scenes(made)
@@ -43,11 +43,11 @@ def main(workspace: Workspace) -> None:
 
 
 def _write_table(path: Path, made: Sequence[Made]) -> None:
-    write_scenes(path, _scenes(made))
+    write_cuts(path, _scenes(made))
 
 
-def _scenes(made: Sequence[Made]) -> list[Scene]:
-    return [Scene(*row) for result in made for row in result.rows]
+def _scenes(made: Sequence[Made]) -> list[CutScene]:
+    return [CutScene(*row) for result in made for row in result.rows]
 
 
 def plan_videos(workspace: Workspace, params: SceneCutsParams) -> Plan:
@@ -82,7 +82,7 @@ def plan_folder(workspace: Workspace, params: SceneCutsParams) -> Plan:
     """
     table = workspace.path(params.input) / Path(CUTS_TABLE).name
     files, refused = find_scene_files(workspace, params, CUTS, aside=table.name)
-    times = {scene.name: scene for scene in read_scenes(table)} if table.is_file() else {}
+    times = {scene.name: scene for scene in read_cuts(table)} if table.is_file() else {}
     items = []
     for item in copy_items(workspace, files):
         known = times.pop(item.task.name, None)

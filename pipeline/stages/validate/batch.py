@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.ground.contract import ContractBroken, read_checked
 from pipeline.ground.errors import ContractError, ParamsError
 from schemas.rejected_scenes import Rejection
+from schemas.valid_scenes import VALID_SCENES_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,11 +24,8 @@ def check_rows(path: Path) -> pd.DataFrame:
     Raises:
         ContractError: it breaks the schema.
     """
-    from pipeline.ground.contract import ContractBroken, check_table
-    from schemas.valid_scenes import VALID_SCENES_TABLE, read_text
-
     try:
-        return check_table(read_text(path), VALID_SCENES_TABLE)
+        return read_checked(path, VALID_SCENES_TABLE)
     except ContractBroken as error:
         raise ContractError(
             f"the table of valid scenes breaks its own schema: {error}. Please report this with "

@@ -43,7 +43,7 @@ class Settings(NamedTuple):
     aspect_tolerance: float
 
 
-class Figures(NamedTuple):
+class SceneFigures(NamedTuple):
     """A sound scene: size of its image in pixels, the rest at `image_size`."""
 
     width: int
@@ -66,7 +66,7 @@ class Refused(NamedTuple):
     found: str
 
 
-Outcome = Figures | list[Refused]
+Outcome = SceneFigures | list[Refused]
 """A scene's figures, or all the rules that its files break: none where one is missing only."""
 
 
@@ -140,7 +140,7 @@ class _Judge:
         if self.refused or size is None or mask is None or heatmap is None or source is None:
             return self.refused
         alignment, share = measure_levels(heatmap, mask)
-        return Figures(
+        return SceneFigures(
             width=size[1],
             height=size[0],
             mask_coverage=np.count_nonzero(mask) / mask.size,

@@ -14,10 +14,10 @@ from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
 from pipeline.ground.workspace import Workspace
 from pipeline.stages.validate.measure import (
-    Figures,
     Measured,
     Outcome,
     Refused,
+    SceneFigures,
     Settings,
     Task,
     measure_chunk,
@@ -136,7 +136,7 @@ class _Memory:
 
 
 def _to_json(outcome: Outcome) -> str:
-    kind = "figures" if isinstance(outcome, Figures) else "refused"
+    kind = "figures" if isinstance(outcome, SceneFigures) else "refused"
     return json.dumps({kind: outcome})
 
 
@@ -144,4 +144,4 @@ def _from_json(text: str) -> Outcome:
     ((kind, values),) = json.loads(text).items()
     if kind == "refused":
         return [Refused(file, Reason(reason), found) for file, reason, found in values]
-    return Figures._make([*values[:-1], tuple(values[-1])])
+    return SceneFigures._make([*values[:-1], tuple(values[-1])])

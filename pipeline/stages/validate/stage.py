@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections.abc import Sequence
@@ -14,18 +13,21 @@ from pydantic import Field
 from pipeline.ground.artefacts import DATA_DOCS, KEYWORDS, REJECTED, SCENES, VALIDATION_SUMMARY
 from pipeline.ground.code import Key
 from pipeline.ground.errors import ContractError
-from pipeline.ground.files import digest, file_digest, replacing, write_text
+from pipeline.ground.files import digest, file_digest, write_text
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.params import Section, load_image_size
-from pipeline.ground.tables import by_scene, write_rejections
+from pipeline.ground.tables import write_rows
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.keywords import read_keywords
+from pipeline.scenes.refusals import by_scene, write_rejections
 from pipeline.stages.validate.batch import check_rows, check_scenes, read_profile
-from pipeline.stages.validate.measure import Figures, Settings
+from pipeline.stages.validate.measure import SceneFigures, Settings
 from pipeline.stages.validate.measurements import measure_scenes
 from pipeline.stages.validate.summary import Verdicts, main_reasons, summarise, valid_fraction
 from pipeline.stages.validate.trees import TREES, scan_trees
-from pipeline.stages.validate.verdicts import IngestRefusals, Row, Rules, refusals_of
+from pipeline.stages.validate.verdicts import IngestRefusals, Rules
+from schemas.rejected_scenes import Rejection
+from schemas.valid_scenes import COLUMNS
 
 LOG = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ def main(workspace: Workspace) -> None:
     params = ValidateParams.load(workspace)
     verdicts = judge(workspace, params)
     with StageOuts(workspace, params.name) as outs:
-        write_rows(outs.staging / SCENES, verdicts.rows)
+        write_rows(outs.staging / SCENES, COLUMNS, verdicts.rows)
         write_rejections(outs.staging / REJECTED, verdicts.rejections)
         inputs = _inputs(workspace, params, verdicts, outs.staging)
         if outs.begin({"contract": Key(inputs, (__name__,))}):
@@ -99,8 +101,8 @@ def judge(workspace: Workspace, params: ValidateParams) -> Verdicts:
     for key, result in measure_scenes(workspace, settings, trees.scenes):
         files = trees.scenes[key]
         broken = rules.refusals(key, files, trees)
-        if not isinstance(result.outcome, Figures):
-            broken += refusals_of(key, result.outcome)
+        if not isinstance(result.outcome, SceneFigures):
+            broken += [Rejection.of(key, one.file, one.reason, one.found) for one in result.outcome]
         elif not broken:
             rows.append(rules.row(key, files, result))
             resized += result.outcome.resized
@@ -110,14 +112,6 @@ def judge(workspace: Workspace, params: ValidateParams) -> Verdicts:
     rows.sort(key=lambda row: row[:2])
     refused.sort(key=lambda broken: by_scene(broken[0]))
     return Verdicts(rows, refused, resized, len(keywords.left_out))
-
-
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write the scene table."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Row._fields)
-        writer.writerows(rows)
 
 
 def _inputs(workspace: Workspace, params: ValidateParams, verdicts: Verdicts, staging: Path) -> str:

@@ -8,14 +8,14 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from pipeline.scenes.split import TEST, TRAIN, VAL
-from pipeline.stages.validate.verdicts import Row
 from schemas.rejected_scenes import REMEDIES, Reason, Rejection
+from schemas.valid_scenes import ValidScene
 
 
 class Verdicts(NamedTuple):
     """What became of every scene, and what was left aside without refusing one."""
 
-    rows: Sequence[Row]
+    rows: Sequence[ValidScene]
     """Of the valid scenes, sorted by video and scene number."""
     refused: Sequence[Sequence[Rejection]]
     """Of each refused scene, or file or video that no scene was found of: all the rules that it

@@ -124,7 +124,7 @@ def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry
     printable = os.fsencode(file).decode("utf-8", "backslashreplace")
     if printable != file:
         found = "the path is not UTF-8, so that no table can hold it"
-        trees.strays.append(Rejection("", None, printable, Reason.NAME_DOES_NOT_PARSE, found))
+        trees.strays.append(Rejection.of(("", None), printable, Reason.NAME_DOES_NOT_PARSE, found))
         return
     try:
         name = _name(entry.name, role)
@@ -134,27 +134,27 @@ def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry
             reason = Reason.BAD_VIDEO_ID
         if linked and leaves(Path(entry.path), workspace.root):
             reason = Reason.OUTSIDE_DATA_FOLDER
-        trees.strays.append(Rejection("", None, file, reason, str(error)))
+        trees.strays.append(Rejection.of(("", None), file, reason, str(error)))
         return
-    key = (name.video_id, name.scene_number)
+    key = name.key
     scene = trees.scenes.setdefault(key, SceneFiles())
     # Links within the data root are fine: DVC itself can be told to make them.
     if linked and leaves(Path(entry.path), workspace.root):
         found = f"a link to {os.readlink(entry.path)}"
-        scene.leave_out(role, name, Rejection(*key, file, Reason.OUTSIDE_DATA_FOLDER, found))
+        scene.leave_out(role, name, Rejection.of(key, file, Reason.OUTSIDE_DATA_FOLDER, found))
         return
     try:
         status = entry.stat()
     except OSError as error:
         where = f", a link to {os.readlink(entry.path)}" if linked else ""
         found = f"{error.strerror}{where}"
-        scene.leave_out(role, name, Rejection(*key, file, Reason.UNREADABLE_IMAGE, found))
+        scene.leave_out(role, name, Rejection.of(key, file, Reason.UNREADABLE_IMAGE, found))
         return
     stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}"
     first = scene.add(role, name.keyword_index, SceneFile(file, stamp))
     if first.path != file:
         found = f"{first.path} is the same scene"
-        scene.refusals.append(Rejection(*key, file, Reason.DUPLICATE_SCENE, found))
+        scene.refusals.append(Rejection.of(key, file, Reason.DUPLICATE_SCENE, found))
 
 
 def _name(file_name: str, role: Role) -> SceneName:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from pipeline.ground.artefacts import refused_by
 from pipeline.ground.errors import InputError
-from pipeline.ground.tables import read_rejections
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.keywords import KeywordTable
 from pipeline.scenes.names import SceneName, parse_scene_name
+from pipeline.scenes.refusals import read_rejections
 from pipeline.scenes.split import split_of
-from pipeline.stages.validate.measure import Figures, Refused
+from pipeline.stages.validate.measure import SceneFigures
 from pipeline.stages.validate.measurements import Result
 from pipeline.stages.validate.trees import Role, SceneFiles, SceneKey, SceneTrees
 from schemas.rejected_scenes import Reason, Rejection
+from schemas.valid_scenes import ValidScene
 
 INGEST_REPORTS: Mapping[Role, str] = {
     "image": refused_by("scene_cuts"),
@@ -31,28 +31,6 @@ _MISSING: Mapping[Role, Reason] = {
     "heatmap": Reason.MISSING_HEATMAP,
 }
 _SUFFIXES: Mapping[Role, str] = {"image": "jpg", "mask": "png", "heatmap": "jpg"}
-
-
-class Row(NamedTuple):
-    """A sound scene, in the columns of `schemas.valid_scenes` (a test holds them together)."""
-
-    video_id: str
-    scene_number: int
-    keyword: str
-    scene_image_path: str
-    keyword_mask_path: str
-    attention_heatmap_path: str
-    filename: str
-    width: int
-    height: int
-    mask_coverage: str
-    alignment_score: str
-    attention_share: str
-    split: str
-    heatmap_source: str
-    extra_keywords: str
-    extra_mask_paths: str
-    digest: str
 
 
 class IngestRefusals:
@@ -162,16 +140,16 @@ class Rules:
         if refusal := self._ingest.why_missing(role, key):
             return refusal
         expected = SceneName(*key).relative(_SUFFIXES[role])
-        return Rejection(*key, f"{trees.folders[role]}/{expected}", _MISSING[role], "no such file")
+        file = f"{trees.folders[role]}/{expected}"
+        return Rejection.of(key, file, _MISSING[role], "no such file")
 
     def _keyword(self, key: SceneKey) -> Rejection | None:
-        video_id, scene_number = key
-        if refused := self._refused.get(video_id):
-            return Rejection(*key, self._file, refused.reason, refused.found)
-        if video_id in self._keywords:
+        if refused := self._refused.get(key[0]):
+            return Rejection.of(key, self._file, refused.reason, refused.found)
+        if key[0] in self._keywords:
             return None
         found = f"no row for this video{self._hint}"
-        return Rejection(video_id, scene_number, self._file, Reason.KEYWORD_MISSING, found)
+        return Rejection.of(key, self._file, Reason.KEYWORD_MISSING, found)
 
     def leave_aside_unused(self, key: SceneKey, files: SceneFiles) -> None:
         """Leave aside masks of further keywords that the video does not have (any more)."""
@@ -180,15 +158,15 @@ class Rules:
             if index >= len(keywords) or not keywords[index]:
                 del files.further_masks[index]
 
-    def row(self, key: SceneKey, files: SceneFiles, result: Result) -> Row:
+    def row(self, key: SceneKey, files: SceneFiles, result: Result) -> ValidScene:
         """Return a sound scene's row."""
         figures = result.outcome
-        assert isinstance(figures, Figures)
+        assert isinstance(figures, SceneFigures)
         keywords = self._keywords[key[0]]
         image, mask, heatmap, *_ = paths = files.paths
         shown = [paths[position] for position in figures.shown]
         indices = [parse_scene_name(path.rpartition("/")[2]).keyword_index for path in shown]
-        return Row(
+        return ValidScene(
             *key,
             keyword=keywords[0],
             scene_image_path=image,
@@ -197,21 +175,12 @@ class Rules:
             filename=image.rpartition("/")[2],
             width=figures.width,
             height=figures.height,
-            mask_coverage=_number(figures.mask_coverage),
-            alignment_score=_number(figures.alignment_score),
-            attention_share=_number(figures.attention_share),
+            mask_coverage=figures.mask_coverage,
+            alignment_score=figures.alignment_score,
+            attention_share=figures.attention_share,
             split=split_of(key[0]),
             heatmap_source=figures.heatmap_source,
             extra_keywords=json.dumps([keywords[index] for index in indices], ensure_ascii=False),
             extra_mask_paths=json.dumps(shown),
             digest=result.digest,
         )
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.9g}"
-
-
-def refusals_of(key: SceneKey, broken: Iterable[Refused]) -> list[Rejection]:
-    """Return the refusals of a scene whose files break rules."""
-    return [Rejection(*key, refused.file, refused.reason, refused.found) for refused in broken]

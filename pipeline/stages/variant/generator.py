@@ -19,8 +19,9 @@ from pipeline.heatmaps.algebra import modify_heatmap
 from pipeline.heatmaps.manifest import write_manifest
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.placebo import scale_background
+from pipeline.heatmaps.variant_tables import measured_files, read_variant_table
 from pipeline.scenes.corpus import Corpus
-from pipeline.scenes.table import measured_files, read_scenes, read_variant_table
+from pipeline.scenes.table import read_scenes
 from pipeline.stages.variant.statistics import describe
 from pipeline.stages.variant.video import VideoTask, make_variants, write_statistics
 
@@ -57,7 +58,7 @@ class VideoVariantGeneratorV3:
         self.image_size = image_size
         self.params = VariantParams(alpha=boost_alpha, reduction_alpha=reduction_alpha)
         self.root = Path(root) if root is not None else root_above(self.valid_scenes_file)
-        self._corpus = Corpus(read_scenes(self.valid_scenes_file))
+        self._corpus = Corpus(read_scenes(self.valid_scenes_file, complete=False))
 
     def modify_attention_heatmap(
         self,

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pipeline.figures.contact_sheet import Strip, Tile, draw_contact_sheet
 from pipeline.figures.share_plot import draw_shares
-from pipeline.heatmaps.rendering import Measured, Scene, keyword_mask
+from pipeline.heatmaps.rendering import Scene, keyword_mask
+from pipeline.heatmaps.variant_tables import scenes_of
 from pipeline.pictures.reading import read_grey, read_rgb
-from pipeline.scenes.table import scenes_of
 from pipeline.stages.variant.video import VariantsOfVideo, VideoTask
+from schemas.variant_scenes import Measured
 
 MAX_STRIPS = 12
 """Scenes on a sheet; of longer videos, as many at even distances."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.ground.files import write_text
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import recipes
-from pipeline.heatmaps.rendering import Measured, Scene, render_scene
+from pipeline.heatmaps.rendering import Scene, render_scene
+from pipeline.heatmaps.variant_tables import SourceRows, scenes_of
 from pipeline.pictures.reading import ImageRefused
-from pipeline.scenes.table import SourceRows, map_names, scenes_of
 from pipeline.stages.variant.statistics import describe, known
+from schemas.variant_scenes import Measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ def make_variants(task: VideoTask, variants: Sequence[str]) -> VariantsOfVideo:
     """
     video = task.video_id
     scenes = scenes_of(task.table, task.root, task.params.keywords)
-    names = map_names(task.table, task.params.format)
+    names = [f"{Path(name).stem}.{task.params.format}" for name in task.table["filename"]]
     maps = {
         variant: [f"{video}/{variant}/attention_heatmap/{name}" for name in names]
         for variant in variants

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ingest_inputs import footage, tree, write_cuts
+from ingest_inputs import footage, make_cuts, tree
 from PIL import Image
 
 from pipeline.ground.artefacts import CUTS, CUTS_TABLE, HEATMAPS
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_bytes, write_text
-from pipeline.ground.tables import read_rejections
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode, read_grey
-from pipeline.scenes.cuts import write_scenes
+from pipeline.scenes.cuts import write_cuts
+from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.attention_heatmap import stage as attention_heatmap
 from pipeline.stages.attention_heatmap.stage import REFUSED
 from pipeline.stages.scene_cuts import stage as scene_cuts
@@ -57,7 +57,7 @@ def peak(levels: np.ndarray) -> tuple[int, ...]:
 
 
 def test_each_scene_has_the_fixations_of_its_time(workspace: Workspace) -> None:
-    write_cuts(workspace, {"v": 3}, SIZE)
+    make_cuts(workspace, {"v": 3}, SIZE)
     fixate(workspace, "v", (0.1, 0.3, 20.5, 30.5), (0.9, 0.4, 50.5, 70.5), (2.5, 0.2, -3, 5))
     attention_heatmap.main(workspace)
     first = heatmap(workspace, "v-Scene-001-01.jpg")
@@ -71,7 +71,7 @@ def test_each_scene_has_the_fixations_of_its_time(workspace: Workspace) -> None:
 
 
 def test_sigma_is_one_degree_of_visual_angle(workspace: Workspace) -> None:
-    write_cuts(workspace, {"v": 1}, SIZE)
+    make_cuts(workspace, {"v": 1}, SIZE)
     fixate(workspace, "v", (0.1, 0.3, 20.5, 30.5))
     attention_heatmap.main(workspace)
     assert heatmap(workspace, "v-Scene-001-01.jpg")[30, 26] == pytest.approx(
@@ -85,7 +85,7 @@ def test_sigma_is_one_degree_of_visual_angle(workspace: Workspace) -> None:
 
 
 def test_recorded_maps_say_so(workspace: Workspace) -> None:
-    write_cuts(workspace, {"v": 1}, SIZE)
+    make_cuts(workspace, {"v": 1}, SIZE)
     fixate(workspace, "v", (0.1, 0.3, 20.5, 30.5))
     attention_heatmap.main(workspace)
     with Image.open(workspace.path(f"{HEATMAPS}/v/v-Scene-001-01.jpg")) as image:
@@ -109,7 +109,7 @@ def test_recorded_maps_say_so(workspace: Workspace) -> None:
 def test_a_bad_file_refuses_its_scenes_and_the_rest_go_on(
     workspace: Workspace, content: bytes, found: str
 ) -> None:
-    write_cuts(workspace, {"bad": 2, "good": 1}, SIZE)
+    make_cuts(workspace, {"bad": 2, "good": 1}, SIZE)
     write_bytes(workspace.path("data/fixations/bad.csv"), content)
     fixate(workspace, "good", (0.1, 0.3, 20, 30))
     attention_heatmap.main(workspace)
@@ -124,7 +124,7 @@ def test_a_bad_file_refuses_its_scenes_and_the_rest_go_on(
 
 
 def test_files_from_a_spreadsheet_are_read(workspace: Workspace) -> None:
-    write_cuts(workspace, {"v": 1}, SIZE)
+    make_cuts(workspace, {"v": 1}, SIZE)
     text = '\ufeffviewer, onset_s,duration_s,x_px,y_px,note\r\nNA,0.1,0.3,20.5,30.5,"a\r\nb"\r\n'
     write_bytes(workspace.path("data/fixations/v.csv"), text.encode())
     attention_heatmap.main(workspace)
@@ -134,9 +134,9 @@ def test_files_from_a_spreadsheet_are_read(workspace: Workspace) -> None:
 def test_scenes_without_a_file_without_fixations_or_without_times_are_refused(
     workspace: Workspace,
 ) -> None:
-    scenes = write_cuts(workspace, {"early": 2, "header": 1, "missing": 1, "timeless": 1}, SIZE)
+    scenes = make_cuts(workspace, {"early": 2, "header": 1, "missing": 1, "timeless": 1}, SIZE)
     timeless = scenes[-1]._replace(start_s=None, end_s=None)
-    write_scenes(workspace.path(CUTS_TABLE), [*scenes[:-1], timeless])
+    write_cuts(workspace.path(CUTS_TABLE), [*scenes[:-1], timeless])
     for video_id in ("early", "timeless"):
         fixate(workspace, video_id, (0.1, 0.3, 20, 30))
     fixate(workspace, "header")
@@ -169,7 +169,7 @@ def refused(workspace: Workspace) -> list:
 def test_an_edited_viewer_file_remakes_its_video_alone(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write_cuts(workspace, {"a": 1, "b": 1}, SIZE)
+    make_cuts(workspace, {"a": 1, "b": 1}, SIZE)
     for video_id in ("a", "b", "orphan"):
         fixate(workspace, video_id, (0.1, 0.3, 20, 30))
     attention_heatmap.main(workspace)
@@ -210,7 +210,7 @@ def test_a_predictor_that_sees_another_image_size_maps_anew(workspace: Workspace
         attention_heatmap.main(workspace)
         return tree(workspace.path(HEATMAPS))
 
-    write_cuts(workspace, {"v": 2}, SIZE)
+    make_cuts(workspace, {"v": 2}, SIZE)
     torch.manual_seed(0)
     save_predictor(AttentionNetwork(NetworkConfig()), workspace.path("models/untrained"))
     first, second = maps(64), maps(32)
@@ -220,7 +220,7 @@ def test_a_predictor_that_sees_another_image_size_maps_anew(workspace: Workspace
 
 
 def test_a_damaged_scene_image_is_refused(workspace: Workspace) -> None:
-    write_cuts(workspace, {"v": 2}, SIZE)
+    make_cuts(workspace, {"v": 2}, SIZE)
     write_bytes(workspace.path(f"{CUTS}/v/v-Scene-001-01.jpg"), b"no image")
     set_params(workspace, "{source: saliency}")
     attention_heatmap.main(workspace)
@@ -237,7 +237,7 @@ def test_existing_heatmaps_are_taken_over_byte_for_byte(workspace: Workspace) ->
 
 
 def test_a_change_of_source_leaves_nothing_behind(workspace: Workspace) -> None:
-    write_cuts(workspace, {"v": 2}, SIZE)
+    make_cuts(workspace, {"v": 2}, SIZE)
     fixate(workspace, "v", (0.1, 0.3, 20, 30))
     attention_heatmap.main(workspace)
     recorded = tree(workspace.root / HEATMAPS)
@@ -250,6 +250,6 @@ def test_a_change_of_source_leaves_nothing_behind(workspace: Workspace) -> None:
 
 
 def test_a_missing_input_is_named(workspace: Workspace) -> None:
-    write_cuts(workspace, {"v": 1}, SIZE)
+    make_cuts(workspace, {"v": 1}, SIZE)
     with pytest.raises(InputError, match=r"attention_heatmap\.input: there is no data/fixations"):
         attention_heatmap.main(workspace)

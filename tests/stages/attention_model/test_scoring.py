@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from ingest_inputs import write_cuts
+from ingest_inputs import make_cuts
 from scene_trees import write_scene_tree
 
 from pipeline.ground.artefacts import CUTS_TABLE
@@ -19,7 +19,7 @@ HEADER = "viewer,onset_s,duration_s,x_px,y_px\n"
 def read(workspace: Workspace, text: str) -> dict[int, int]:
     """Return {row: number of fixations} of two scenes of one second, 54x96 pixels each."""
     table = write_scene_tree(workspace.root, {"7": 2})
-    write_cuts(workspace, {"7": 2}, size=(96, 54))
+    make_cuts(workspace, {"7": 2}, size=(96, 54))
     write_text(workspace.path("data/fixations/7.csv"), text)
     found = read_fixations(table, workspace.path("data/fixations"), workspace.path(CUTS_TABLE))
     return {row: len(fixations.x) for row, fixations in found.items()}

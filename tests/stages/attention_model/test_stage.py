@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ingest_inputs import tree, write_cuts
+from ingest_inputs import make_cuts, tree
 from PIL import Image
 from scene_trees import SCENES as TABLE
 from scene_trees import write_scene_tree
@@ -83,7 +83,7 @@ def test_a_predictor_is_trained_and_compared_on_held_out_videos(scenes: Workspac
 
 
 def test_fixations_add_the_metrics_that_need_them(scenes: Workspace) -> None:
-    write_cuts(scenes, VIDEOS)
+    make_cuts(scenes, VIDEOS)
     for video in VIDEOS:
         rows = "".join(f"P{n},{n % 3}.2,0.3,{20 + n},{30 + 5 * n}\n" for n in range(9))
         header = "viewer,onset_s,duration_s,x_px,y_px\n"
@@ -163,7 +163,7 @@ def test_a_promoted_predictor_maps_videos_that_nobody_watched(scenes: Workspace)
     shutil.copytree(scenes.path(PREDICTOR), scenes.path(promoted))
     for folder in ("data/video_scene_cuts", "attention_heatmap"):
         shutil.rmtree(scenes.path(folder))
-    write_cuts(scenes, {"new": 2})
+    make_cuts(scenes, {"new": 2})
     set_params(scenes, STARVED, f"attention_heatmap: {{source: predictor, input: {promoted}}}\n")
     attention_heatmap.main(scenes)
     path = scenes.path("attention_heatmap/new/new-Scene-001-01.jpg")
@@ -180,7 +180,7 @@ def test_what_it_maps_is_validated_as_predicted_and_varied(scenes: Workspace) ->
     scenes.path(TABLE).unlink()
     for folder in ("data/video_scene_cuts", "attention_heatmap", "keyword_masks"):
         shutil.rmtree(scenes.path(folder))
-    write_cuts(scenes, {"new": 2})
+    make_cuts(scenes, {"new": 2})
     mask = np.zeros((96, 64), np.uint8)
     mask[20:50, 10:40] = 255
     for number in (1, 2):
@@ -211,7 +211,7 @@ def test_a_predictor_that_beats_nothing_is_said_to() -> None:
 
 
 def test_the_stages_own_out_cannot_make_its_input(scenes: Workspace) -> None:
-    write_cuts(scenes, {"new": 1})
+    make_cuts(scenes, {"new": 1})
     more = f"attention_heatmap: {{source: predictor, input: {PREDICTOR}}}\n"
     set_params(scenes, STARVED, more)
     with pytest.raises(ParamsError, match="Copy it to models/attention_predictor"):

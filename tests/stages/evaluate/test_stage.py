@@ -18,7 +18,7 @@ from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.manifest import recorded_params
 from pipeline.heatmaps.params import VariantParams
 from pipeline.scenes.split import split_of
-from pipeline.scenes.table import read_validated_scenes
+from pipeline.scenes.table import read_scenes
 from pipeline.stages.evaluate import stage as evaluate
 from pipeline.stages.evaluate.control import ControlCheck
 
@@ -88,7 +88,7 @@ def test_the_outs_hold_what_was_pretended(edited) -> None:
 
 
 def test_a_variant_without_any_attention_on_the_product_has_no_relative_error(edited) -> None:
-    write_edits(edited.root, read_validated_scenes(edited.path(SCENES)), (48, 32), boost=0.0)
+    write_edits(edited.root, read_scenes(edited.path(SCENES)), (48, 32), boost=0.0)
     figures = run(edited)["variants"]["full_boost"]
     assert figures["n_edited"] == 8
     assert (figures["median_rel_error"], figures["within_15pct"]) == (None, None)

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ingest_inputs import tree, write_cuts
+from ingest_inputs import make_cuts, tree
 
 from pipeline.ground.artefacts import CUTS, CUTS_TABLE, MASKS
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_bytes, write_text
-from pipeline.ground.tables import read_rejections
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode, read_grey
-from pipeline.scenes.cuts import write_scenes
+from pipeline.scenes.cuts import write_cuts
+from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.keyword_masks import stage as keyword_masks
 from pipeline.stages.keyword_masks.stage import REFUSED
 from schemas.rejected_scenes import Reason
@@ -59,7 +59,7 @@ def outline(workspace: Workspace, video_id: str, *tracks: tuple[int, float, floa
 
 
 def test_outlines_become_masks_of_the_scenes_that_show_them(workspace: Workspace) -> None:
-    write_cuts(workspace, {"v": 3}, SIZE)
+    make_cuts(workspace, {"v": 3}, SIZE)
     outline(workspace, "v", (0, 0, 0.999, square(4, 8)), (0, 1, 1.2, square(0, 0)))
     keyword_masks.main(workspace)
     assert masks(workspace) == ["v-Scene-001-01.png"]
@@ -74,7 +74,7 @@ def test_outlines_become_masks_of_the_scenes_that_show_them(workspace: Workspace
 
 
 def test_outlines_are_scaled_to_the_scenes_image(workspace: Workspace) -> None:
-    write_cuts(workspace, {"v": 1}, (2 * SIZE[0], 2 * SIZE[1]))
+    make_cuts(workspace, {"v": 1}, (2 * SIZE[0], 2 * SIZE[1]))
     outline(workspace, "v", (0, 0, 1, square(4, 8)))
     keyword_masks.main(workspace)
     mask = read_grey(workspace.path(f"{MASKS}/v/v-Scene-001-01.png"))
@@ -83,7 +83,7 @@ def test_outlines_are_scaled_to_the_scenes_image(workspace: Workspace) -> None:
 
 
 def test_further_keywords_get_masks_beside_the_first(workspace: Workspace) -> None:
-    write_cuts(workspace, {"v": 2}, SIZE)
+    make_cuts(workspace, {"v": 2}, SIZE)
     outline(workspace, "v", (0, 0, 0.9, square(0, 0)), (1, 0, 2, square(30, 30)))
     keyword_masks.main(workspace)
     assert masks(workspace) == ["v-Scene-001-01.k1.png", "v-Scene-001-01.png"]
@@ -91,7 +91,7 @@ def test_further_keywords_get_masks_beside_the_first(workspace: Workspace) -> No
 
 
 def test_bad_outline_files_refuse_their_scenes_and_the_rest_go_on(workspace: Workspace) -> None:
-    write_cuts(workspace, {"broken": 2, "good": 1, "missing": 1, "turned": 1}, SIZE)
+    make_cuts(workspace, {"broken": 2, "good": 1, "missing": 1, "turned": 1}, SIZE)
     outline(workspace, "good", (0, 0, 1, square(0, 0)))
     write_text(workspace.path("data/annotations/broken.json"), "{")
     turned = {"video_id": "turned", "frame_width": 96, "frame_height": 64, "tracks": []}
@@ -107,8 +107,8 @@ def test_bad_outline_files_refuse_their_scenes_and_the_rest_go_on(workspace: Wor
 
 
 def test_a_scene_at_an_unknown_time_has_no_outline(workspace: Workspace) -> None:
-    scenes = write_cuts(workspace, {"v": 1}, SIZE)
-    write_scenes(workspace.path(CUTS_TABLE), [scenes[0]._replace(image_time_s=None)])
+    scenes = make_cuts(workspace, {"v": 1}, SIZE)
+    write_cuts(workspace.path(CUTS_TABLE), [scenes[0]._replace(image_time_s=None)])
     outline(workspace, "v", (0, 0, 1, square(0, 0)))
     keyword_masks.main(workspace)
     (refusal,) = read_rejections(workspace.path(REFUSED))
@@ -116,7 +116,7 @@ def test_a_scene_at_an_unknown_time_has_no_outline(workspace: Workspace) -> None
 
 
 def test_a_changed_outline_file_remakes_its_video_alone(workspace: Workspace) -> None:
-    write_cuts(workspace, {"a": 1, "b": 1}, SIZE)
+    make_cuts(workspace, {"a": 1, "b": 1}, SIZE)
     for video_id in ("a", "b"):
         outline(workspace, video_id, (0, 0, 1, square(0, 0)))
     keyword_masks.main(workspace)
@@ -197,7 +197,7 @@ def clipseg(workspace: Workspace, tiny_clipseg: Path) -> Workspace:
     """A data root with cuts of four videos, three of them with something to look for or not."""
     workspace.path("models").mkdir()
     workspace.path("models/clipseg").symlink_to(tiny_clipseg)
-    write_cuts(workspace, {"a": 2, "b": 1, "blank": 1, "shop": 1, "unlisted": 1}, SIZE)
+    make_cuts(workspace, {"a": 2, "b": 1, "blank": 1, "shop": 1, "unlisted": 1}, SIZE)
     rows = "_id,keyword_list[0],keyword_list[1]\na,shoe,lamp\nb,cup,\nblank,,\nshop,shop now,\n"
     write_text(workspace.path("data/keywords.csv"), rows)
     return workspace

@@ -15,8 +15,9 @@ from pipeline.diffusion.controlnet import WEIGHTS
 from pipeline.ground import artefacts
 from pipeline.ground.artefacts import CONTROLNET
 from pipeline.ground.files import write_bytes, write_text
-from pipeline.ground.tables import write_rejections, write_table
+from pipeline.ground.tables import write_table
 from pipeline.ground.workspace import Workspace
+from pipeline.scenes.refusals import write_rejections
 from pipeline.scenes.split import split_of
 from pipeline.stages.evaluate import stage as evaluate
 from pipeline.stages.evaluate.control import ControlCheck
@@ -75,9 +76,11 @@ def write_all(root: Path) -> Workspace:
     write_text(root / "judge.py", JUDGE)
     (root / "reports/validation").mkdir(parents=True)
     refused = [
-        Rejection("7001", 2, "keyword_masks/7001/<b>.png", Reason.MASK_EMPTY, "0 of 100 pixels"),
-        Rejection("7002", None, "data/videos/7002.mp4", Reason.VIDEO_UNREADABLE, "no frames"),
-        Rejection("7001", 3, "keyword_masks/7001/x.png", Reason.MASK_EMPTY, "0 of 100 pixels"),
+        Rejection.of(
+            ("7001", 2), "keyword_masks/7001/<b>.png", Reason.MASK_EMPTY, "0 of 100 pixels"
+        ),
+        Rejection.of(("7002", None), "data/videos/7002.mp4", Reason.VIDEO_UNREADABLE, "no frames"),
+        Rejection.of(("7001", 3), "keyword_masks/7001/x.png", Reason.MASK_EMPTY, "0 of 100 pixels"),
     ]
     write_rejections(root / "reports/validation/rejected_scenes.csv", refused)
     write_text(root / "reports/train/metrics.json", json.dumps({"steps": 560}))

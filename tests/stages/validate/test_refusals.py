@@ -18,10 +18,10 @@ from PIL import Image
 from scene_trees import write_validate_inputs
 
 from pipeline.ground import artefacts
-from pipeline.ground.tables import read_rejections
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode
 from pipeline.scenes.names import SceneName
+from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.validate import stage as validate
 from schemas.rejected_scenes import Reason, Rejection
 

@@ -13,14 +13,14 @@ from scene_trees import write_scene_tree, write_validate_inputs
 from pipeline.ground import artefacts
 from pipeline.ground.errors import ContractError, InputError
 from pipeline.ground.files import write_bytes, write_text
-from pipeline.ground.tables import read_rejections, write_rejections
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.names import SceneName
+from pipeline.scenes.refusals import read_rejections, write_rejections
 from pipeline.scenes.split import split_of
 from pipeline.stages.validate import stage as validate
 from schemas.rejected_scenes import Reason, Rejection
 from schemas.scene_batch import make_profile
-from schemas.valid_scenes import COLUMNS, VALID_SCENES_TABLE, read_text
+from schemas.valid_scenes import COLUMNS, VALID_SCENES_TABLE
 
 FIRST, SECOND, THIRD = (f"712345678901234567{number}" for number in range(3))
 
@@ -43,7 +43,7 @@ def test_sound_scenes_become_rows_in_order(workspace: Workspace) -> None:
     drawn = write_scene_tree(workspace.root, {FIRST: 11, SECOND: 2})
     write_validate_inputs(workspace.root, {SECOND: 2, FIRST: 11})
     validate.main(workspace)
-    table = VALID_SCENES_TABLE.validate(read_text(workspace.path(artefacts.SCENES)))
+    table = VALID_SCENES_TABLE.read(workspace.path(artefacts.SCENES))
     assert tuple(table.columns) == COLUMNS
     assert table["scene_number"].tolist() == [*range(1, 12), 1, 2]
     for column in ("mask_coverage", "alignment_score", "attention_share"):
@@ -127,8 +127,10 @@ def test_what_an_ingest_stage_refused_is_the_reason_and_not_the_missing_file(
 ) -> None:
     write_validate_inputs(workspace.root, {FIRST: 3})
     file_of(workspace, "attention_heatmap", FIRST, 2).unlink()
-    early = Rejection(FIRST, 2, f"data/fixations/{FIRST}.csv", Reason.NO_FIXATIONS, "0 in 1 s")
-    unreadable = Rejection(SECOND, None, "data/videos/x.mp4", Reason.VIDEO_UNREADABLE, "no frames")
+    early = Rejection.of((FIRST, 2), f"data/fixations/{FIRST}.csv", Reason.NO_FIXATIONS, "0 in 1 s")
+    unreadable = Rejection.of(
+        (SECOND, None), "data/videos/x.mp4", Reason.VIDEO_UNREADABLE, "no frames"
+    )
     write_rejections(workspace.path("reports/ingest/attention_heatmap.csv"), [early])
     write_rejections(workspace.path("reports/ingest/scene_cuts.csv"), [unreadable])
     validate.main(workspace)

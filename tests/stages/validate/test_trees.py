@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.ground.files import write_bytes
-from pipeline.ground.tables import read_rejections, write_rejections
 from pipeline.ground.workspace import Workspace
+from pipeline.scenes.refusals import read_rejections, write_rejections
 from pipeline.stages.validate.trees import scan_trees
 from schemas.rejected_scenes import Reason, Rejection
 
@@ -67,7 +67,7 @@ def test_a_path_that_is_not_utf_8_is_reported(workspace: Workspace, name: bytes)
 
 def test_a_report_can_hold_any_name(tmp_path: Path) -> None:
     found = 'a "quoted",\nbroken line'
-    rejection = Rejection("", None, os.fsdecode(b"caf\xe9.jpg"), Reason.BAD_VIDEO_ID, found)
+    rejection = Rejection.of(("", None), os.fsdecode(b"caf\xe9.jpg"), Reason.BAD_VIDEO_ID, found)
     write_rejections(tmp_path / "rejected.csv", [rejection])
     (read,) = read_rejections(tmp_path / "rejected.csv")
     assert read == rejection._replace(file="caf\\udce9.jpg")

@@ -1,0 +1,27 @@
+"""Reports of refusals, in the columns of `schemas.rejected_scenes`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.ground.tables import write_rows
+from schemas.rejected_scenes import COLUMNS, Rejection
+
+
+def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
+    """Write refusals, sorted by scene."""
+    ordered = sorted(rejections, key=by_scene)
+    write_rows(path, COLUMNS, ([getattr(one, name) for name in COLUMNS] for one in ordered))
+
+
+def read_rejections(path: Path) -> list[Rejection]:
+    """Read what `write_rejections` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [Rejection.from_record(row) for row in csv.DictReader(file)]
+
+
+def by_scene(rejection: Rejection) -> tuple[str, int, str, str]:
+    """Return what refusals are sorted by: video, scene as a number, file, reason."""
+    return rejection.video_id, rejection.scene_number or 0, rejection.file, rejection.reason
