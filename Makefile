@@ -40,7 +40,7 @@ bench: $(VENV)/installed-dev  ## the benchmarks, as ratios against a straightfor
 	for benchmark in benchmarks/*.py; do python $$benchmark || exit 1; done
 
 ui: $(VENV)/installed  ## browse runs, models and pictures in MLflow on localhost
-	mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db --host 127.0.0.1 --port 5000
+	gazeshift ui
 
 lab: $(VENV)/installed-dev  ## install Jupyter Lab and open the notebooks in it
 	$(PIP) install --constraint requirements.lock --constraint requirements-dev.lock "jupyterlab>=4.3"

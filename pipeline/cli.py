@@ -42,6 +42,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "adopt": lambda: [arguments.stage],
         "vouch": lambda: [arguments.stage],
         "migrate": lambda: [arguments.old, arguments.apply],
+        "ui": lambda: [arguments.host, arguments.port],
     }.get(arguments.command, list)()
     try:
         return module.main(workspace, *options) or 0
@@ -81,4 +82,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--from", dest="old", metavar="OLD", required=True, help="root of the V2 project"
             )
             sub.add_argument("--apply", action="store_true", help="copy; without it, only list")
+        if name == "ui":
+            sub.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
+            sub.add_argument("--port", default="5000", help="port (default: %(default)s)")
     return parser

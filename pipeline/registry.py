@@ -30,6 +30,7 @@ COMMANDS = {
     "profile": "take the valid scenes as new reference",
     "vouch": "say that a change of code changes no result of a stage",
     "summary": "what came in, what was refused, what is next",
+    "ui": "browse runs, models and pictures in MLflow",
 }
 """What else the command line does; each is a module of `pipeline/commands/`."""
 

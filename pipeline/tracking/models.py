@@ -135,7 +135,8 @@ def register_served(workspace: Workspace, model: ServedModel) -> None:
             name=model.registered_name,
             registered_model_name=model.registered_name,
             python_model=str(model.script),
-            artifacts={name: str(folder) for name, folder in model.artifacts.items()},
+            # MLflow unquotes plain paths as if they were URIs.
+            artifacts={name: folder.as_uri() for name, folder in model.artifacts.items()},
             code_paths=[str(folder) for folder in model.code],
             pip_requirements=list(model.requirements),
             signature=ModelSignature(inputs, outputs),

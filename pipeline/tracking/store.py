@@ -1,6 +1,7 @@
 """The store: that of the main workspace, also for experiments that DVC runs in a copy of it.
 
-`MLFLOW_TRACKING_URI` wins where it is set.
+`MLFLOW_TRACKING_URI` wins where it is set. MLflow knows the place of every file by its absolute
+location; so where the workspace's own store has been moved or copied, what opens it says so first.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from pipeline.ground.files import file_digest
 from pipeline.ground.workspace import TRACKED, Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+LOG = logging.getLogger(__name__)
 
 STORE = "mlruns"
 EXPERIMENT = "gazeshift"
@@ -27,14 +32,21 @@ _ABOUT = (
     "`train` has loss curves and samples, `variant` contact sheets of the heatmaps, `evaluate` the "
     "proof of the edits, `report` the page to begin with. The tag `dvc.exp` names the experiment."
 )
-_SQLITE = "sqlite:///"
 _LOCK_WAIT_S = 120
+_LOCATIONS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+    ("trace_tags", "value"),
+)
+"""Where MLflow's database holds locations of files: table and column."""
 
 
 def tracking_uri(workspace: Workspace) -> str:
     """Return `MLFLOW_TRACKING_URI`, or the SQLite store of the main workspace."""
-    given = os.environ.get("MLFLOW_TRACKING_URI")
-    return given or f"{_SQLITE}{workspace.shared_root / STORE / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or _sqlite_uri(_own_database(workspace))
 
 
 def data_version(workspace: Workspace, scenes: Path) -> dict[str, str]:
@@ -73,25 +85,54 @@ def keep_quiet() -> None:
 
 
 def open_store(workspace: Workspace) -> tuple[MlflowClient, str]:
-    """Return a client and the id of our experiment."""
+    """Return a client and the id of our experiment; a moved store of our own is put right."""
     from mlflow import MlflowClient
 
     uri = tracking_uri(workspace)
-    with _locked(uri):
+    database = _database(uri)
+    with _locked(database):
         client = MlflowClient(uri)
-        return client, _experiment(client, uri)
+        return client, _experiment(client, database, own=database == _own_database(workspace))
+
+
+def put_right(workspace: Workspace) -> None:
+    """Make the store, or put a moved one right; where that cannot be done, warn."""
+    keep_quiet()
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        open_store(workspace)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        LOG.warning(
+            "%s cannot be written: %s. If it was moved, its pictures are not found.",
+            tracking_uri(workspace),
+            error,
+        )
+
+
+def _own_database(workspace: Workspace) -> Path:
+    return workspace.shared_root / STORE / "mlflow.db"
+
+
+def _sqlite_uri(database: Path) -> str:
+    quoted = str(database).replace("%", "%25").replace("?", "%3F")
+    # After a plain "sqlite:", MLflow takes what is quoted for the name of a folder, and makes it.
+    return f"sqlite{'' if quoted == str(database) else '+pysqlite'}:///{quoted}"
 
 
 def _database(uri: str) -> Path | None:
-    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+    from sqlalchemy.engine import make_url
+
+    name = make_url(uri).database if uri.startswith("sqlite") else None
+    return Path(name) if name else None
 
 
 @contextmanager
-def _locked(uri: str) -> Iterator[None]:
+def _locked(database: Path | None) -> Iterator[None]:
     """Hold a local store's lock: queued experiments may find no store at once and all make it."""
     from filelock import FileLock
 
-    database = _database(uri)
     if database is None:
         yield
         return
@@ -100,13 +141,42 @@ def _locked(uri: str) -> Iterator[None]:
         yield
 
 
-def _experiment(client: MlflowClient, uri: str) -> str:
+def _experiment(client: MlflowClient, database: Path | None, own: bool) -> str:
     """Return the experiment's id; a local store's artifacts lie beside its database."""
     known = client.get_experiment_by_name(EXPERIMENT)
+    location = (database.parent.resolve() / "artifacts").as_uri() if database else None
     if known is not None:
+        before = str(known.artifact_location)
+        if own and location and before != location and _is_local_store(before):
+            _relocate(client.tracking_uri, before, location)
         return str(known.experiment_id)
-    database = _database(uri)
-    location = (database.parent / "artifacts").resolve().as_uri() if database else None
     # MLflow's pages for prompts and traces, which it shows otherwise, are not for this.
     tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": _ABOUT}
     return str(client.create_experiment(EXPERIMENT, artifact_location=location, tags=tags))
+
+
+def _is_local_store(location: str) -> bool:
+    return location.startswith("file:///") and location.endswith("/artifacts")
+
+
+def _relocate(uri: str, before: str, now: str) -> None:
+    """Let all that lay in the store's folder, our experiment's or not, be found where it is now.
+
+    Args:
+        uri: the store's.
+        before: where the experiment's artifacts lay, as the database has it.
+        now: where they lie.
+    """
+    from sqlalchemy import NullPool, create_engine, text
+
+    old, new = (location.removesuffix("artifacts") for location in (before, now))
+    # MLflow's own default for an experiment is a plain path.
+    starts = (old, unquote(old.removeprefix("file://")))
+    with create_engine(uri, poolclass=NullPool).begin() as connection:
+        for start, (table, column) in product(starts, _LOCATIONS):
+            change = text(
+                f"UPDATE {table} SET {column} = :new || substr({column}, :length + 1) "
+                f"WHERE substr({column}, 1, :length) = :start"
+            )
+            connection.execute(change, {"new": new, "start": start, "length": len(start)})
+    LOG.info("MLflow's store was moved or copied: from %s to %s", old, new)
