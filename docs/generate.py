@@ -25,6 +25,7 @@ from pydantic_core import to_jsonable_python
 
 from demo import results
 from pipeline import cli
+from pipeline.attention.models import MODELS
 from pipeline.ground.params import Section, SharedParams
 from pipeline.registry import COMMANDS, STAGES, module_of
 from schemas import keywords
@@ -34,7 +35,7 @@ from schemas.rejected_scenes import REMEDIES
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
     ROOT / "README.md",
-    *(ROOT / "docs" / name for name in ("data_format.md", "params.md", "api.md", "method.md")),
+    *(ROOT / f"docs/{name}.md" for name in ("data_format", "own_data", "params", "api", "method")),
 )
 
 Kinds: TypeAlias = Mapping[str, Callable[[str], Iterable[str]]]
@@ -130,6 +131,16 @@ def _reasons(_: str) -> Iterator[str]:
     yield from _head("reason", "what to do")
     for reason, remedy in REMEDIES.items():
         yield _row(f"`{reason}`", remedy)
+
+
+def _models(_: str) -> Iterator[str]:
+    """Yield the attention models that need no training here."""
+    yield from _head("name", "what", "gradient")
+    for name, place in MODELS.items():
+        module, _, attribute = place.partition(":")
+        model = getattr(importlib.import_module(module), attribute)
+        what = str(model.__doc__).partition("\n\n")[0]
+        yield _row(f"`{name}`", what, "yes" if model.differentiable else "no")
 
 
 def _sections(_: str) -> Iterator[str]:
@@ -308,6 +319,7 @@ _KINDS: Kinds = {
     "record": _record,
     "keywords": _keywords,
     "reasons": _reasons,
+    "models": _models,
     "sections": _sections,
     "api": _api,
     "module": _module,

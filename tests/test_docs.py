@@ -16,12 +16,13 @@ from dvc.cli import parse_args
 from scene_trees import write_scene_tree
 
 from pipeline import cli
+from pipeline.attention.models import load_attention_model
 from pipeline.commands.check_setup import load_params
 from pipeline.ground import params
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import SEVEN
+from pipeline.pictures.tensors import tensor_of
 from pipeline.registry import COMMANDS, STAGES, module_of
-from pipeline.stages.evaluate.judge import judged_map, load_judge
 from schemas.annotations import Annotation
 
 ROOT = Path(__file__).parents[1]
@@ -166,14 +167,13 @@ def test_the_python_that_the_api_reference_shows_runs(workspace, monkeypatch) ->
     assert set(shown["tables"]) == set(SEVEN)
 
 
-def test_the_judge_that_is_shown_judges(workspace, monkeypatch) -> None:
+def test_the_attention_model_that_is_shown_is_one(workspace) -> None:
     (shown,) = re.findall(
         r"```python\n(.*?)```", (ROOT / "docs/own_data.md").read_text(), re.DOTALL
     )
-    workspace.path("judge.py").write_text(shown)
-    monkeypatch.chdir(workspace.root)
+    workspace.path("own.py").write_text(shown)
     image = np.random.default_rng(0).integers(0, 255, (90, 60, 3), np.uint8)
-    assert judged_map(load_judge(workspace.path("judge.py")), image).std() > 0
+    assert load_attention_model("own.py", workspace.root).maps(tensor_of(image[None])).std() > 0
 
 
 def test_troubleshooting_quotes_messages_that_exist():

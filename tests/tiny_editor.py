@@ -11,7 +11,7 @@ from tiny_backbone import save_tiny_backbone
 
 from pipeline.attention.models import load_attention_model
 from pipeline.attention.network import AttentionNetwork
-from pipeline.attention.params import NetworkConfig
+from pipeline.attention.network_config import NetworkConfig
 from pipeline.attention.predictor import save_predictor
 from pipeline.diffusion.controlnet import WEIGHTS, weights_digest
 from pipeline.editing.loading import current_editor_key

@@ -64,8 +64,9 @@ class NoiseOfVelocity(nn.Module):
 class BrightnessGuide:
     """Attention goes where it is bright."""
 
+    name = digest = "bright"
     differentiable = True
-    digest = "bright"
+    makers = ()
 
     def maps(self, images: Tensor) -> Tensor:
         return torch.sigmoid(4 * images.mean(1))

@@ -12,7 +12,6 @@ from torch import Tensor
 from pipeline.attention.blur import at_area, blur, resized
 from pipeline.ground.files import digest
 
-_VERSION = "1"
 _AREA_PX = 64 * 64
 # Standard deviations in pixels of the small copy: each pair is a centre and its surround.
 _SCALES = ((1.0, 4.0), (2.0, 8.0), (4.0, 16.0))
@@ -21,11 +20,13 @@ _FLOOR = 0.01
 
 
 class CentreSurround:
-    """Mean absolute centre-surround difference of intensity and two opponent colours."""
+    """Centre-surround contrast of intensity and two opponent colours (Itti et al. 1998)."""
 
-    name = "centre_surround"
     differentiable = True
-    digest = digest("centre_surround", _VERSION)
+    makers = (__name__,)
+
+    def __init__(self, name: str) -> None:
+        self.name, self.digest = name, digest(name)
 
     def maps(self, images: Tensor) -> Tensor:
         """Return attention, N×H×W, > 0, of N×3×H×W images in [-1, 1]."""

@@ -15,7 +15,7 @@ from pipeline.pictures.tensors import pixels_of
 
 
 class MediaAttention:
-    """One of the package's models, by its name here ("mediaattention:ads").
+    """A model of the package mediaattention, which is not required; some fetch their weights.
 
     Raises:
         ParamsError: the package is not installed.
@@ -23,6 +23,7 @@ class MediaAttention:
     """
 
     differentiable = False
+    makers = (__name__,)
 
     def __init__(self, name: str) -> None:
         try:

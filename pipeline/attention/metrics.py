@@ -32,24 +32,24 @@ def density(attention: ArrayLike, floor: float = 0.0) -> Map:
     return (1 - floor) * scaled + floor / values.size
 
 
-def correlation(predicted: ArrayLike, recorded: ArrayLike) -> float:
+def cc(predicted: ArrayLike, recorded: ArrayLike) -> float:
     """CC: Pearson's correlation of two maps, in [-1, 1]; 0 where either is constant."""
     first, second = (_standardised(values) for values in (predicted, recorded))
     return float((first * second).mean())
 
 
-def similarity(predicted: ArrayLike, recorded: ArrayLike) -> float:
+def sim(predicted: ArrayLike, recorded: ArrayLike) -> float:
     """SIM: what two densities have in common, in [0, 1]."""
     return float(np.minimum(density(predicted), density(recorded)).sum())
 
 
-def divergence(predicted: ArrayLike, recorded: ArrayLike) -> float:
+def kld(predicted: ArrayLike, recorded: ArrayLike) -> float:
     """KLD of the prediction from the recorded density, in nats, >= 0 up to 1e-15."""
     p, q = density(predicted), density(recorded)
     return float((q * np.log(_EPSILON + q / (p + _EPSILON))).sum())
 
 
-def scanpath_saliency(predicted: ArrayLike, rows: Pixels, columns: Pixels) -> float:
+def nss(predicted: ArrayLike, rows: Pixels, columns: Pixels) -> float:
     """NSS: the standardised map's mean at the fixations; 0 for a constant map."""
     return _mean(_standardised(predicted)[rows, columns])
 
@@ -72,7 +72,7 @@ def auc_judd(predicted: ArrayLike, rows: Pixels, columns: Pixels) -> float:
     return float(np.trapezoid(hits, false_alarms))
 
 
-def auc_shuffled(
+def sauc(
     predicted: ArrayLike, rows: Pixels, columns: Pixels, other_rows: Pixels, other_columns: Pixels
 ) -> float:
     """SAUC: as AUC, against the fixations that belong to other scenes; so a centre bias is 0.5."""
@@ -89,9 +89,7 @@ def area_under_curve(positives: ArrayLike, negatives: ArrayLike) -> float:
     return float(below.mean() / 2 / low.size)
 
 
-def information_gain(
-    predicted: ArrayLike, prior: ArrayLike, rows: Pixels, columns: Pixels
-) -> float:
+def ig(predicted: ArrayLike, prior: ArrayLike, rows: Pixels, columns: Pixels) -> float:
     """IG: how much better the density tells the fixations than the prior, in bits per fixation.
 
     Args:

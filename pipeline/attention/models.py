@@ -1,25 +1,37 @@
-"""The door to attention models: what all of them can do, and how a name becomes one."""
+"""Attention models: what each of them can do, and how a name, a folder or a file becomes one.
+
+A new model is a class in a module of its own and a line in `MODELS`. Modules are imported when a
+model is asked for, by that name alone, so that what a model made depends on its own code
+(`AttentionModel.makers`) and not on that of the others.
+"""
 
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.ground.errors import ParamsError
 
-CENTRE_SURROUND = "centre_surround"
-SPECTRAL_RESIDUAL = "spectral_residual"
-MEDIAATTENTION = ("mediaattention:ads", "mediaattention:unisal", "mediaattention:spectral")
-NAMES = (CENTRE_SURROUND, SPECTRAL_RESIDUAL, *MEDIAATTENTION)
-"""The models that need no training here. `mediaattention` is a package of its own, which fetches
-the weights of `ads` and `unisal` when first used."""
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MODELS = {
+    "centre_surround": "pipeline.attention.centre_surround:CentreSurround",
+    "spectral_residual": "pipeline.attention.spectral_residual:SpectralResidual",
+    "fine_grained": "pipeline.attention.fine_grained:FineGrained",
+    "mediaattention:ads": "pipeline.attention.media:MediaAttention",
+    "mediaattention:unisal": "pipeline.attention.media:MediaAttention",
+    "mediaattention:spectral": "pipeline.attention.media:MediaAttention",
+}
+"""The models that need no training here: their names, and the classes that take the name."""
+_FOLDER = "pipeline.attention.predictor:Predictor"
+_FILE = "pipeline.attention.python_file:PythonFile"
 
 
 class AttentionModel(Protocol):
-    """Says where people would look in a picture."""
+    """Says where people would look in a picture: to guide an edit, to judge it, to map a scene."""
 
     @property
     def name(self) -> str:
@@ -33,44 +45,52 @@ class AttentionModel(Protocol):
 
     @property
     def digest(self) -> str:
-        """A hash of all that its maps depend on besides the images."""
+        """A hash of all that its maps depend on besides the images and our code."""
+        ...
+
+    @property
+    def makers(self) -> tuple[str, ...]:
+        """The modules whose code makes the maps: dotted names, or paths of Python files."""
         ...
 
     def maps(self, images: Tensor) -> Tensor:
-        """Return attention, N×H×W, finite and >= 0, of N×3×H×W images in [-1, 1]."""
+        """Return attention, N×H×W float32, finite and >= 0, of N×3×H×W images in [-1, 1]."""
         ...
 
 
 @cache
-def load_attention_model(location: str, root: Path, device: str = "cpu") -> AttentionModel:
-    """Return a model of `NAMES`, or the predictor in a folder; loaded once per process.
+def load_attention_model(
+    location: str, root: Path, device: str = "cpu", parameter: str = "attention_model"
+) -> AttentionModel:
+    """Return a model by its name, folder or Python file; loaded once per process.
 
     Args:
-        location: a name, or a folder that the stage attention_model wrote, below `root`.
+        location: one of `MODELS`; or, below `root`, a folder that the stage attention_model wrote,
+            or a Python file (`pipeline.attention.python_file`).
         root: the data root.
         device: of torch.
+        parameter: that says so, for messages.
 
     Raises:
         ParamsError: there is no such model, or its package is not installed.
         InputError: its weights cannot be had or read.
     """
-    if location == CENTRE_SURROUND:
-        from pipeline.attention.centre_surround import CentreSurround
+    path = root / location
+    if location in MODELS:
+        model: AttentionModel = _class(MODELS[location])(location)
+    elif location and path.is_dir():
+        model = _class(_FOLDER)(path, device)
+    elif path.suffix == ".py" and path.is_file():
+        model = _class(_FILE)(path, parameter)
+    else:
+        raise ParamsError(
+            f"{parameter}: {location!r} is no attention model: name one of {', '.join(MODELS)}; or "
+            f"a folder that the stage attention_model has written, or a Python file with a "
+            f"function `attention_map(image)`, below {root}."
+        )
+    return model
 
-        return CentreSurround()
-    if location == SPECTRAL_RESIDUAL:
-        from pipeline.attention.spectral_residual import SpectralResidual
 
-        return SpectralResidual()
-    if location in MEDIAATTENTION:
-        from pipeline.attention.media import MediaAttention
-
-        return MediaAttention(location)
-    if (root / location).is_dir():
-        from pipeline.attention.predictor import Predictor
-
-        return Predictor(root / location, device)
-    raise ParamsError(
-        f"{location!r} is no attention model: name one of {', '.join(NAMES)}, or a folder below "
-        f"{root} that the stage attention_model has written."
-    )
+def _class(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.attention.blur import at_area, blur, resized
-from pipeline.attention.params import NetworkConfig
+from pipeline.attention.network_config import NetworkConfig
 
 # Energy that noise of the camera and of the codec has, in units of squared contrast.
 _NOISE = 1e-4

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from pipeline.attention.network_config import NetworkConfig
 from pipeline.ground.params import Section
-
-
-class NetworkConfig(BaseModel):
-    """What makes the network, besides its weights."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    area_px: int = Field(64 * 64, ge=256, le=512 * 512)
-    """Pictures are shrunk to this many pixels, their aspect kept."""
-    colours: int = Field(6, ge=3, le=64)
-    """Learned mixtures of red, green and blue."""
-    scales: int = Field(4, ge=1, le=8)
-    """Pairs of centre and surround."""
-    width: int = Field(24, ge=4, le=256)
-    """Channels of the convolutions."""
 
 
 class AttentionModelParams(Section):

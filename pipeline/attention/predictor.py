@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipeline.attention.network import AttentionNetwork
-from pipeline.attention.params import NetworkConfig
+from pipeline.attention.network_config import NetworkConfig
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, make_folder, write_text
 
@@ -32,6 +32,7 @@ class Predictor:
 
     name = "predictor"
     differentiable = True
+    makers = (__name__,)
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -12,15 +14,18 @@ from pipeline.pictures.tensors import pixels_of
 
 
 class SpectralResidual:
-    """What stands out of the image's spectrum; not differentiable."""
+    """What stands out of the image's spectrum (Hou & Zhang 2007), by OpenCV."""
 
-    name = "spectral_residual"
     differentiable = False
-    digest = digest("spectral_residual", cv2.__version__)
+    makers = (__name__,)
+    algorithm: Any = cv2.saliency.StaticSaliencySpectralResidual
+
+    def __init__(self, name: str) -> None:
+        self.name, self.digest = name, digest(name, cv2.__version__)
 
     def maps(self, images: Tensor) -> Tensor:
         """Return attention, N×H×W in [0, 1], of N×3×H×W images in [-1, 1]."""
-        model = cv2.saliency.StaticSaliencySpectralResidual.create()
+        model = self.algorithm.create()
         found = [
             model.computeSaliency(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
             for image in pixels_of(images)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.attention.models import MODELS
 from pipeline.commands.findings import Finding
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import KEYWORDS, OUTS, PREDICTOR
@@ -155,9 +156,9 @@ def _guide(workspace: Workspace) -> Finding:
 
 
 def _judge(workspace: Workspace) -> Finding:
-    title = "evaluate.judge is a Python file that is there"
+    title = "evaluate.judge is a model that is there"
     judge = EvaluateParams.load(workspace).judge
-    if judge.endswith(".py") and workspace.path(judge).is_file():
+    if judge in MODELS or (judge and workspace.path(judge).exists()):
         return Finding(title)
-    remedy = "Name a file with a function `attention_map(image)`: docs/own_data.md has one."
+    remedy = "Name a model, a predictor's folder, or a Python file: docs/own_data.md#a-judge."
     return Finding(title, [f"evaluate.judge: found {judge!r}"], remedy)

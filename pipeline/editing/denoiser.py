@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.ddim import Level, velocity_of_output
 from pipeline.diffusion.precision import autocast
-from pipeline.editing.models import LatentModel
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
@@ -29,7 +29,7 @@ class Denoiser:
         uses_control: without, the ControlNet does not run.
     """
 
-    backbone: LatentModel
+    backbone: Backbone
     controlnet: ControlNetModel
     half: bool = True
     uses_control: bool = True

@@ -16,7 +16,6 @@ from pipeline.editing.cache import Cache
 from pipeline.editing.calibration import StrengthSearch
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.guidance import Canvas, GradientGuidance, log_odds
-from pipeline.editing.models import Guide
 from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, Scene, chunks
 from pipeline.editing.redraw import Request, redraw
 from pipeline.ground.code import code_digest
@@ -25,6 +24,7 @@ from pipeline.pictures.likeness import structure_similarity
 from pipeline.pictures.tensors import pixels_of
 
 if TYPE_CHECKING:
+    from pipeline.attention.models import AttentionModel
     from pipeline.editing.params import EditParams
 
 
@@ -101,7 +101,7 @@ class SceneEditor:
     def __init__(
         self,
         denoiser: Denoiser,
-        guide: Guide,
+        guide: AttentionModel,
         params: EditParams,
         models: str,
         cache: Cache,
@@ -111,7 +111,7 @@ class SceneEditor:
         self.params = params
         self.cache = cache
         self._preparation = Preparation(denoiser, params, models, cache)
-        self.makers = (__name__, *self._preparation.makers, type(guide).__module__)
+        self.makers = (__name__, *self._preparation.makers, *guide.makers)
         self._code = code_digest(*self.makers)
         self._gradient = (
             GradientGuidance(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import autocast
 from pipeline.editing.linear_decoder import LinearDecoder
-from pipeline.editing.models import Guide, LatentModel
+
+if TYPE_CHECKING:
+    from pipeline.attention.models import AttentionModel
 
 _NO_ATTENTION = 1e-9
 
@@ -53,7 +57,7 @@ class Canvas:
         return (self.image + self.weight * (decoded - self.unedited)).clamp(-1, 1)
 
 
-def log_odds(guide: Guide, pictures: Tensor, canvas: Canvas) -> Tensor:
+def log_odds(guide: AttentionModel, pictures: Tensor, canvas: Canvas) -> Tensor:
     """Return the log of attention on `raised` over attention on `lowered`, N values.
 
     With the keyword's region against all the rest, this is the logit of its attention share.
@@ -86,8 +90,8 @@ class GradientGuidance:
         half: decode in 16 bits where the device is faster in them.
     """
 
-    guide: Guide
-    backbone: LatentModel
+    guide: AttentionModel
+    backbone: Backbone
     gain: float
     steps: int
     least_fit: float

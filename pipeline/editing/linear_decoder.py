@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.editing.models import LatentModel
+from pipeline.diffusion.backbone import Backbone
 
 # Latents along each side of the square around a place that its pixels depend on.
 _SIDE = 3
@@ -54,7 +54,7 @@ class LinearDecoder:
 
 
 @torch.no_grad()
-def fit_decoder(backbone: LatentModel, latents: Tensor, decoded: Tensor) -> LinearDecoder:
+def fit_decoder(backbone: Backbone, latents: Tensor, decoded: Tensor) -> LinearDecoder:
     """Fit a map for each of N scenes.
 
     Args:

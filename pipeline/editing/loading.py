@@ -8,7 +8,6 @@ from pipeline.diffusion.controlnet import load_controlnet, weights_digest
 from pipeline.editing.cache import Cache, TensorCache
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import SceneEditor, editor_key
-from pipeline.editing.models import Guide, LatentModel
 from pipeline.editing.params import EditParams
 from pipeline.editing.prepare import preparation_key
 from pipeline.ground.artefacts import CONTROLNET
@@ -20,13 +19,16 @@ from pipeline.ground.workspace import Workspace
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
 
+    from pipeline.attention.models import AttentionModel
+    from pipeline.diffusion.backbone import Backbone
+
 
 class EditModels(NamedTuple):
     """Frozen models on their device, and a digest of them all."""
 
-    backbone: LatentModel
+    backbone: Backbone
     controlnet: ControlNetModel
-    guide: Guide
+    guide: AttentionModel
     digest: str
 
 
@@ -49,7 +51,7 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
     backbone = load_backbone(location, workspace.root, device=device)
     backbone.check_size(load_image_size(workspace))
     controlnet = load_controlnet(workspace.path(CONTROLNET), device)
-    guide = load_attention_model(params.guide, workspace.root, device=device)
+    guide = load_attention_model(params.guide, workspace.root, device, "edit.guide")
     if params.gradient_strength and not guide.differentiable:
         raise ParamsError(
             f"edit.guide: {params.guide} has no gradient, but edit.gradient_strength is "

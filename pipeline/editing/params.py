@@ -40,7 +40,8 @@ class EditParams(Section):
     """The decoder's gradient comes from a linear map where that explains at least so much (R²) of
     what the decoder does to a scene, else from the decoder itself, which takes longer; 1 always."""
     guide: str = PREDICTOR
-    """Attention model of gradient guidance and calibration: a folder or a model's name."""
+    """Attention model of gradient guidance and calibration: a model's name, a predictor's folder or
+    a Python file; see docs/own_data.md#attention-models."""
     calibrate: bool = True
     """Search, per scene, the strength at which the guide sees the dose; else use `strength`."""
     strength: Strength = 1.0

@@ -129,12 +129,17 @@ def closure(*modules: str) -> dict[str, _Source]:
         waiting.append(first)
     while waiting:
         path = ROOT / waiting.pop()
-        name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+        name = maker_of(path) if path.is_relative_to(ROOT) else path.name
         if name not in found:
             found[name] = _sources().read(path)
             waiting += [file for one in found[name].imports if (file := file_of(one))]
     _sources().keep()
     return found
+
+
+def maker_of(path: Path) -> str:
+    """Return what a Python file is called among makers: its path below `ROOT`, if it is there."""
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
 
 
 @cache

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pipeline.ground.artefacts import MANIFEST, SCENES
-from pipeline.ground.files import digest, file_digest
+from pipeline.ground.files import digest, file_digest, tree_digest
 from pipeline.ground.params import load_image_size, read_params
 from pipeline.ground.record import is_of_present_code
 from pipeline.ground.workspace import Workspace
@@ -29,14 +30,17 @@ def edited_with(workspace: Workspace, editor: str) -> dict[str, Any]:
 
 
 def proved_on(workspace: Workspace) -> dict[str, str]:
-    """Return digests of what a proof is about: files ("" where missing) and sections of params."""
+    """Return digests of what a proof is about: files ("" for none) and sections of params."""
     params = read_params(workspace)
     sections = {name: digest(json.dumps(params.get(name))) for name in ("evaluate", "dose_curve")}
     files = {"scenes": SCENES, "variants": MANIFEST, "judge": EvaluateParams.load(workspace).judge}
-    paths = {name: workspace.path(path) for name, path in files.items()}
-    return {
-        name: file_digest(path) if path.is_file() else "" for name, path in paths.items()
-    } | sections
+    return {name: _digest(workspace.path(path)) for name, path in files.items()} | sections
+
+
+def _digest(path: Path) -> str:
+    if path.is_dir():
+        return tree_digest(path, filter(Path.is_file, path.iterdir()))
+    return file_digest(path) if path.is_file() else ""
 
 
 def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:

@@ -75,8 +75,8 @@ class EvaluateParams(Section):
     name: ClassVar[str] = "evaluate"
 
     judge: str = ""
-    """A Python file, relative to the root, with a function `attention_map(image)`: where people
-    look in a scene (H×W×3 uint8 RGB), H×W, >= 0. Never what the guide sees. There is no default."""
+    """Attention model that says where people look in a scene: as `edit.guide`, and never what that
+    one sees. There is no default."""
     videos: Part = "test"
     """Whose scenes prove it; `val` while params are tuned."""
     least_share: Share = 0.02

@@ -69,6 +69,9 @@ def pack_editor(workspace: Workspace, folder: Path) -> str:
     if guide.is_dir():
         files |= {guide / name: f"{_GUIDE}/{name}" for name in (CONFIG, WEIGHTS)}
         edit = edit.model_copy(update={"guide": _GUIDE})
+    elif guide.is_file():
+        files[guide] = f"{_GUIDE}.py"
+        edit = edit.model_copy(update={"guide": f"{_GUIDE}.py"})
     for path, place in files.items():
         # The hub's files are symbolic links, which a hard link would not follow.
         link_or_copy(path.resolve(), folder / place)

@@ -23,6 +23,7 @@ from schemas.rejected_scenes import Reason
 LOG = logging.getLogger(__name__)
 
 REFUSED = refused_by("attention_heatmap")
+INPUT = "attention_heatmap.input"
 
 
 def main(workspace: Workspace) -> None:
@@ -69,18 +70,18 @@ def plan_saliency(workspace: Workspace, params: AttentionHeatmapParams) -> Plan:
         InputError: the model's weights are not there, or scene_cuts has not run.
         ParamsError: there is no such model, or its package is not installed.
     """
-    from pipeline.attention.models import NAMES
+    from pipeline.attention.models import MODELS
 
-    if params.model not in NAMES:
+    if params.model not in MODELS:
         raise ParamsError(
-            f"attention_heatmap.model must be one of {', '.join(NAMES)}, found {params.model!r}. "
-            "For a trained predictor set source: predictor, and input: its folder."
+            f"attention_heatmap.model must be one of {', '.join(MODELS)}, found {params.model!r}. "
+            "For a trained predictor, or a Python file, set source: predictor, and input to it."
         )
     return _plan_model(workspace, params, params.model)
 
 
 def plan_predictor(workspace: Workspace, params: AttentionHeatmapParams) -> Plan:
-    """Plan one item per scene, for the predictor in the folder `input`.
+    """Plan one item per scene, for the predictor in the folder or Python file `input`.
 
     Raises:
         InputError: there is no predictor, or scene_cuts has not run.
@@ -112,4 +113,4 @@ def _plan_model(workspace: Workspace, params: AttentionHeatmapParams, location: 
         jpeg_quality=params.jpeg_quality,
     )
     make = in_parallel(work, workspace, params.name, "scene")
-    return Plan(items, make, (predict_heatmap.__module__, type(model).__module__))
+    return Plan(items, make, (predict_heatmap.__module__, *model.makers))

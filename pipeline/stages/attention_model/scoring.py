@@ -121,9 +121,9 @@ def score_scenes(
         ]
         for name, attention in found.items():
             scores = {
-                "CC": metrics.correlation(attention, recorded),
-                "SIM": metrics.similarity(attention, recorded),
-                "KLD": metrics.divergence(metrics.density(attention, _FLOOR), recorded),
+                "CC": metrics.cc(attention, recorded),
+                "SIM": metrics.sim(attention, recorded),
+                "KLD": metrics.kld(metrics.density(attention, _FLOOR), recorded),
                 "share": float(metrics.density(attention)[mask].sum()),
                 "recorded_share": float(recorded[mask].sum()),
             }
@@ -143,15 +143,15 @@ def _fixation_scores(
     size = (attention.shape[0], attention.shape[1])
     places = fixations.at(size)
     scores = {
-        "NSS": metrics.scanpath_saliency(attention, *places),
-        "IG": metrics.information_gain(
+        "NSS": metrics.nss(attention, *places),
+        "IG": metrics.ig(
             metrics.density(attention, _FLOOR), metrics.density(prior, _FLOOR), *places
         ),
         "AUC_Judd": metrics.auc_judd(attention, *places),
     }
     if others:
         elsewhere = Fixations(*(np.concatenate(part) for part in zip(*others, strict=True)))
-        scores["sAUC"] = metrics.auc_shuffled(attention, *places, *elsewhere.at(size))
+        scores["sAUC"] = metrics.sauc(attention, *places, *elsewhere.at(size))
     return scores
 
 

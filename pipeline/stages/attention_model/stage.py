@@ -8,7 +8,6 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from pipeline.attention.models import CENTRE_SURROUND, SPECTRAL_RESIDUAL
 from pipeline.attention.params import AttentionModelParams
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import (
@@ -39,9 +38,9 @@ LOG = logging.getLogger(__name__)
 
 _ITEM = "predictor"
 _UNTRAINED = f"{PREDICTOR}/UNTRAINED.txt"
-_COMPARED = (CENTRE_SURROUND, SPECTRAL_RESIDUAL)
+_COMPARED = ("centre_surround", "spectral_residual")
 # What a predictor must beat to be worth its training, and in which figures.
-_BASELINES = ("centre_bias", SPECTRAL_RESIDUAL)
+_BASELINES = ("centre_bias", "spectral_residual")
 _MERITS = ("CC", "NSS", "IG")
 
 
@@ -71,7 +70,7 @@ def main(workspace: Workspace) -> None:
         repr(size),
         params.model_dump_json(),
     )
-    compared = (type(model).__module__ for model in models.values())
+    compared = (maker for model in models.values() for maker in model.makers)
     key = Key(inputs, (training.__name__, writing.__name__, *compared))
     state = workspace.path("checkpoints") / key.digest
     with StageOuts(workspace, "attention_model") as outs:
@@ -139,7 +138,7 @@ def _leave_untrained(workspace: Workspace) -> None:
     if EditParams.load(workspace).guide == PREDICTOR:
         raise InputError(
             f"{why}, so there is nothing to learn from. Add recorded gaze, or set edit.guide to "
-            f"{CENTRE_SURROUND}, which needs no training, or to a folder with a predictor learned "
+            "centre_surround, which needs no training, or to a folder with a predictor learned "
             "elsewhere."
         )
     with StageOuts(workspace, "attention_model") as outs:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline.ground.code import Key, code_digest
+from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
 from pipeline.pictures.likeness import structure_similarity, texture_ratio
 from pipeline.pictures.reading import ImageRefused, Pixels, read_mask, read_rgb
 from pipeline.scenes.regions import Region, feathered_region
-from pipeline.stages.evaluate.judge import attention_share, judged_map, load_judge
+from pipeline.stages.evaluate.judge import judged_share
+
+if TYPE_CHECKING:
+    from pipeline.attention.models import AttentionModel
 
 
 class Picture(NamedTuple):
@@ -28,13 +32,21 @@ class Picture(NamedTuple):
     """Where the picture was allowed to change."""
     feather_px: float
     image_size: tuple[int, int]
-    judge: Path
 
-    def key(self) -> Key:
+    def key(self, judge: AttentionModel) -> Key:
         """Return what the measurement depends on."""
-        judge = code_digest(str(self.judge))
-        inputs = digest(self.scene_digest, file_digest(self.edited), judge, str(self[4:7]))
-        return Key(inputs, (__name__,))
+        allowed = str((self.redrawn, self.feather_px, self.image_size))
+        inputs = digest(self.scene_digest, file_digest(self.edited), allowed, judge.digest)
+        return Key(inputs, (__name__, *judge.makers))
+
+
+class Job(NamedTuple):
+    """A picture to be measured."""
+
+    key: str
+    picture: Picture
+    load_judge: Callable[[], AttentionModel]
+    """Returns the judge, in the process that asks."""
 
 
 class Outcome(NamedTuple):
@@ -45,16 +57,15 @@ class Outcome(NamedTuple):
     failure: str = ""
 
 
-def measure(job: tuple[str, Picture]) -> Outcome:
-    """Measure one picture in a worker process; the job is its key and the picture."""
-    key, picture = job
+def measure(job: Job) -> Outcome:
+    """Measure one picture in a worker process."""
     try:
-        return Outcome(key, _measure(picture))
+        return Outcome(job.key, _measure(job.picture, job.load_judge()))
     except (ImageRefused, FileNotFoundError, InputError) as error:
-        return Outcome(key, {}, f"{picture.edited}: {error}")
+        return Outcome(job.key, {}, f"{job.picture.edited}: {error}")
 
 
-def _measure(picture: Picture) -> dict[str, Any]:
+def _measure(picture: Picture, judge: AttentionModel) -> dict[str, Any]:
     original, edited = read_rgb(picture.original), read_rgb(picture.edited)
     if original.shape != edited.shape:
         raise InputError(
@@ -65,10 +76,9 @@ def _measure(picture: Picture) -> dict[str, Any]:
     mask = np.logical_or.reduce([read_mask(path, size) for path in picture.masks])
     weight = feathered_region(mask, picture.redrawn, picture.feather_px, picture.image_size)
     change = np.abs(edited.astype(np.int16) - original)
-    share = attention_share(judged_map(load_judge(picture.judge), edited), mask)
     similarity = structure_similarity(original, edited)
     return {
-        "share": share,
+        "share": judged_share(judge, edited, mask),
         "mean_abs_change": float(change.mean()),
         "outside_max_abs_diff": int(change[weight == 0].max(initial=0)),
         "psnr_db": _psnr_db(change),

@@ -94,7 +94,6 @@ def _place(row: Mapping[Any, Any]) -> str:
 def pictures(
     table: pd.DataFrame,
     root: Path,
-    params: EvaluateParams,
     edit: EditParams,
     image_size: tuple[int, int],
 ) -> Iterator[tuple[Picture, Picture]]:
@@ -108,7 +107,6 @@ def pictures(
             redrawn=row["redrawn"],
             feather_px=edit.feather_px,
             image_size=image_size,
-            judge=root / params.judge,
         )
         yield edited, edited._replace(edited=edited.original)
 

@@ -10,9 +10,11 @@ import json
 import logging
 import time
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from pipeline.attention.models import load_attention_model
 from pipeline.diffusion.controlnet import weights_digest
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import (
@@ -39,8 +41,8 @@ from pipeline.pictures.reading import read_rgb
 from pipeline.proof.gate import edited_with, proved_on, verdict
 from pipeline.proof.params import EvaluateParams
 from pipeline.stages.evaluate.control import check_control, control_check
-from pipeline.stages.evaluate.judge import load_judge, refuse_guide
-from pipeline.stages.evaluate.measure import Picture, measure
+from pipeline.stages.evaluate.judge import refuse_guide
+from pipeline.stages.evaluate.measure import Job, Picture, measure
 from pipeline.stages.evaluate.proofs import VARIANTS_ARM
 from pipeline.stages.evaluate.scene_table import (
     chosen_scenes,
@@ -54,6 +56,7 @@ from pipeline.tracking.store import commit, data_version
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.attention.models import AttentionModel
     from pipeline.proof.statistics import Equivalence
 
 LOG = logging.getLogger(__name__)
@@ -75,10 +78,14 @@ def main(workspace: Workspace) -> None:
     started_s = time.time()
     params = EvaluateParams.load(workspace)
     edits = edits_to_judge(workspace, params, VariantParams.load(workspace).keywords)
-    _refuse_guide(workspace, params, edits)
+    load_judge = partial(
+        load_attention_model, params.judge, workspace.root, parameter="evaluate.judge"
+    )
+    judge = load_judge()
+    _refuse_guide(workspace, judge, edits)
     edit, image_size = EditParams.load(workspace), load_image_size(workspace)
-    pairs = list(pictures(edits, workspace.root, params, edit, image_size))
-    keys, wanted = _keyed(pairs)
+    pairs = list(pictures(edits, workspace.root, edit, image_size))
+    keys, wanted = _keyed(pairs, judge)
     check = control_check(workspace, params)
     plan = {f"picture {key.inputs}": key for key in wanted}
     # The summary says when it was made, so it is made by every run.
@@ -86,7 +93,7 @@ def main(workspace: Workspace) -> None:
     with StageOuts(workspace, "evaluate") as outs:
         todo = outs.begin(plan)
         jobs = [
-            (key.inputs, picture)
+            Job(key.inputs, picture, load_judge)
             for key, picture in wanted.items()
             if f"picture {key.inputs}" in todo
         ]
@@ -111,18 +118,16 @@ def main(workspace: Workspace) -> None:
     _track(workspace, params, summary, started_s)
 
 
-def _refuse_guide(workspace: Workspace, params: EvaluateParams, edits: pd.DataFrame) -> None:
-    from pipeline.attention.models import load_attention_model
-
-    guide = load_attention_model(EditParams.load(workspace).guide, workspace.root)
+def _refuse_guide(workspace: Workspace, judge: AttentionModel, edits: pd.DataFrame) -> None:
+    location = EditParams.load(workspace).guide
+    guide = load_attention_model(location, workspace.root, parameter="edit.guide")
     scenes = edits["original_path"].unique()[:_COMPARED]
     images = [read_rgb(workspace.path(path)) for path in scenes]
-    judge = load_judge(workspace.path(params.judge))
     refuse_guide(judge, guide, images, load_image_size(workspace))
 
 
 def _keyed(
-    pairs: list[tuple[Picture, Picture]],
+    pairs: list[tuple[Picture, Picture]], judge: AttentionModel
 ) -> tuple[list[tuple[Key, Key]], dict[Key, Picture]]:
     """Return the keys of each row's two pictures, and each distinct picture by its key.
 
@@ -130,7 +135,7 @@ def _keyed(
         InputError: a picture that the tables name is missing.
     """
     try:
-        distinct = {picture: picture.key() for picture in dict.fromkeys(chain(*pairs))}
+        distinct = {picture: picture.key(judge) for picture in dict.fromkeys(chain(*pairs))}
     except FileNotFoundError as error:
         raise InputError(
             f"{error.filename}: an edit that the tables name is missing. Run "

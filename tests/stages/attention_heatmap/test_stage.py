@@ -200,7 +200,7 @@ def test_a_predictor_that_sees_another_image_size_maps_anew(workspace: Workspace
     import torch
 
     from pipeline.attention.network import AttentionNetwork
-    from pipeline.attention.params import NetworkConfig
+    from pipeline.attention.network_config import NetworkConfig
     from pipeline.attention.predictor import save_predictor
 
     def maps(image_size: int) -> dict[str, bytes]:
@@ -217,6 +217,18 @@ def test_a_predictor_that_sees_another_image_size_maps_anew(workspace: Workspace
     assert first.keys() == second.keys()
     assert all(first[name] != second[name] for name in first)
     assert maps(64) == first
+
+
+def test_a_python_file_of_ones_own_maps_scenes(workspace: Workspace) -> None:
+    write_cuts(workspace, {"v": 1}, SIZE)
+    source = "import numpy as np\ndef attention_map(image): return np.eye(len(image))"
+    write_bytes(workspace.path("models/own.py"), source.encode())
+    set_params(workspace, "{source: predictor, input: models/own.py}")
+    with workspace.path("params.yaml").open("a") as params:
+        params.write("image_size: 64\n")
+    attention_heatmap.main(workspace)
+    found = heatmap(workspace, "v-Scene-001-01.jpg")
+    assert min(found[0, 0], found[-1, -1]) > 200 > found[0, -1]
 
 
 def test_a_damaged_scene_image_is_refused(workspace: Workspace) -> None:
