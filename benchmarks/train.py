@@ -33,12 +33,12 @@ from pipeline.ground.artefacts import SCENES
 from pipeline.ground.memory import keep_freed_memory
 from pipeline.ground.params import ModelParams, load_image_size
 from pipeline.ground.workspace import Workspace
+from pipeline.learning.training_scenes import encoded_scenes, raw_scenes
 from pipeline.scenes.split import TRAIN
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.train import controlnet_module
 from pipeline.stages.train.controlnet_module import ControlNetModule
 from pipeline.stages.train.params import TrainParams
-from pipeline.stages.train.run import encoded_scenes, raw_scenes
 
 ROOT = Path(__file__).parents[1]
 

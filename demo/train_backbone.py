@@ -27,7 +27,6 @@ from demo.backbone.autoencoder import (
     make_autoencoder,
     set_closed_form,
     set_scaling_factor,
-    to_tensor,
 )
 from demo.backbone.diffusion import (
     KEYWORD_DROPOUT,
@@ -50,6 +49,7 @@ from demo.products import PRODUCT_CLASSES
 from pipeline.ground.errors import GazeshiftError, ParamsError
 from pipeline.ground.files import write_text
 from pipeline.ground.params import ComputeParams
+from pipeline.pictures.tensors import tensor_of
 
 PURPOSE = "Train the demo's backbone on freshly drawn scenes, on a CPU."
 # Images that fix the autoencoder's closed form and the latents' scale.
@@ -166,7 +166,7 @@ def train_autoencoder(
     autoencoder = make_autoencoder(recipe.autoencoder_channels, recipe.latent_channels)
     checkpoint = work / "autoencoder.pt"
     if not checkpoint.exists():
-        set_closed_form(autoencoder, to_tensor(training.images[:FIT_IMAGES]))
+        set_closed_form(autoencoder, tensor_of(training.images[:FIT_IMAGES]))
     trained = fit(
         autoencoder,
         AutoencoderLoss(autoencoder, training.images, AUTOENCODER_BATCH, seed),

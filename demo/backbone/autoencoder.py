@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from demo.backbone.training import step_generator
 from pipeline.diffusion.precision import autocast
+from pipeline.pictures.tensors import images_psnr_db, tensor_of
 
 CROP = 64
 KL_WEIGHT = 2e-5
@@ -217,13 +218,8 @@ class AutoencoderLoss:
                 for most in (count, height - side + 1, width - side + 1)
             )
             pixels = self.images[number, top : top + side, left : left + side]
-            crop.copy_(to_tensor(pixels[None])[0])
+            crop.copy_(tensor_of(pixels[None])[0])
         return crops
-
-
-def to_tensor(images: NDArray) -> Tensor:
-    """N×H×W×3 uint8 to N×3×H×W float32 in [-1, 1]."""
-    return torch.tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 @torch.no_grad()
@@ -231,15 +227,14 @@ def round_trip_psnr(autoencoder: AutoencoderKL, images: NDArray, batch_size: int
     """Return the mean PSNR in dB of images decoded from their latents' mode, N×H×W×3 uint8."""
     values = []
     for start in range(0, len(images), batch_size):
-        batch = to_tensor(images[start : start + batch_size])
+        batch = tensor_of(images[start : start + batch_size])
         decoded = autoencoder.decode(autoencoder.encode(batch).latent_dist.mode()).sample
-        error = (decoded.clamp(-1, 1) - batch).square().mean(dim=(1, 2, 3))
-        values.append(10 * torch.log10(4 / error))
+        values.append(images_psnr_db(decoded.clamp(-1, 1) - batch))
     return float(torch.cat(values).mean())
 
 
 @torch.no_grad()
 def set_scaling_factor(autoencoder: AutoencoderKL, images: NDArray) -> None:
     """Make latents times `scaling_factor` of unit variance."""
-    latents = autoencoder.encode(to_tensor(images)).latent_dist.mode()
+    latents = autoencoder.encode(tensor_of(images)).latent_dist.mode()
     autoencoder.register_to_config(scaling_factor=round(1 / float(latents.std()), 4))

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from tqdm import trange
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from demo.backbone.autoencoder import to_tensor
 from demo.backbone.drawn_scenes import NO_KEYWORD, DrawnScenes
 from demo.backbone.text import tokenize
 from demo.backbone.training import step_generator
 from pipeline.diffusion.precision import autocast
 from pipeline.ground.files import replacing
 from pipeline.pictures.resizing import resize
+from pipeline.pictures.tensors import tensor_of
 
 KEYWORD_DROPOUT = 0.1
 # The product covers a twentieth of the frame, and it is what edits are about.
@@ -113,7 +113,7 @@ def load_or_encode(
             for start in trange(0, count, _ENCODED_AT_ONCE, desc="encoding scenes"):
                 batch = slice(start, start + _ENCODED_AT_ONCE)
                 with torch.no_grad(), autocast(torch.device("cpu")):
-                    posterior = autoencoder.encode(to_tensor(scenes.images[batch])).latent_dist
+                    posterior = autoencoder.encode(tensor_of(scenes.images[batch])).latent_dist
                 scaled = posterior.mode().float() * autoencoder.config.scaling_factor
                 latents[batch] = scaled.numpy()
     masks = np.stack([resize(mask, size) for mask in scenes.masks])

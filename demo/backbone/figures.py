@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
-from demo.backbone.autoencoder import round_trip_psnr, to_tensor
+from demo.backbone.autoencoder import round_trip_psnr
 from demo.backbone.diffusion import (
     KeywordUNet,
     LatentScenes,
@@ -21,6 +21,7 @@ from demo.backbone.diffusion import (
 )
 from demo.backbone.drawn_scenes import DrawnScenes
 from pipeline.ground.files import replacing
+from pipeline.pictures.tensors import images_psnr_db, pixels_of, tensor_of
 
 STEPS = 25
 FIGURE_SCENES = 32
@@ -54,12 +55,12 @@ def inversion_psnr(
 
     N×H×W×3 uint8 images go to timestep `INVERSION_DEPTH` in `STEPS` steps and back.
     """
-    posterior = autoencoder.encode(to_tensor(images)).latent_dist
+    posterior = autoencoder.encode(tensor_of(images)).latent_dist
     latents = posterior.mode() * autoencoder.config.scaling_factor
     up = np.linspace(0, INVERSION_DEPTH, STEPS + 1).astype(int).tolist()
     redrawn = walk(model, walk(model, latents, tokens, up), tokens, up[::-1])
     error = decode(autoencoder, redrawn) - decode(autoencoder, latents)
-    return float((10 * torch.log10(4 / error.square().mean(dim=(1, 2, 3)))).mean())
+    return float(images_psnr_db(error).mean())
 
 
 @torch.no_grad()
@@ -72,10 +73,10 @@ def write_samples(
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     down = np.linspace(999, 0, STEPS + 1).astype(int).tolist()
     pictures = decode(autoencoder, walk(model, noise, tokens.repeat(rows, 1), down))
-    pixels = ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
-    sheet = torch.cat([torch.cat(list(row), dim=1) for row in pixels.split(len(tokens))])
+    pixels = np.split(pixels_of(pictures), rows)
+    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in pixels])
     with replacing(path) as temporary:
-        Image.fromarray(sheet.numpy()).save(temporary, "png")
+        Image.fromarray(sheet).save(temporary, "png")
 
 
 def measure(

@@ -73,17 +73,3 @@ def velocity_of_noise(noise: Tensor, latents: Tensor, level: Level) -> Tensor:
 def velocity_of_output(output: Tensor, latents: Tensor, level: Level, prediction: str) -> Tensor:
     """Turn a model's output into a velocity; `prediction` is its scheduler's prediction type."""
     return velocity_of_noise(output, latents, level) if prediction == "epsilon" else output
-
-
-def psnr_db(difference: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Return the PSNR in dB of N pictures in [-1, 1] whose difference is given.
-
-    Args:
-        difference: N×3×H×W.
-        weight: N×1×H×W, which pixels count, not all 0; all where it is not given.
-    """
-    squared = difference.square().mean(1, keepdim=True)
-    if weight is None:
-        weight = torch.ones_like(squared)
-    error = (squared * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3))
-    return 10 * torch.log10(4 / error.clamp(min=1e-12))

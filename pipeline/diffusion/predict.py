@@ -1,4 +1,4 @@
-"""The UNet with a ControlNet beside it, as one function."""
+"""The UNet, with a ControlNet beside it or without, as one function."""
 
 from __future__ import annotations
 
@@ -12,32 +12,30 @@ if TYPE_CHECKING:
 
 def controlled(
     unet: UNet2DConditionModel,
-    controlnet: ControlNetModel,
+    controlnet: ControlNetModel | None,
     latents: Tensor,
     timesteps: Tensor,
     text: Tensor,
     control: Tensor,
-    scale: float = 1.0,
 ) -> Tensor:
     """Return what the UNet predicts, N×C×h×w.
 
     Args:
         unet: of the backbone.
-        controlnet: its residuals are added to the UNet's.
+        controlnet: its residuals are added to the UNet's; None leaves the UNet alone.
         latents: N×C×h×w, noisy.
         timesteps: N.
         text: N×T×D, the keywords' embeddings.
-        control: N×2×H×W in [0, 1], mask and heatmap.
-        scale: of the residuals; with 0 the ControlNet does not run.
+        control: N×2×H×W in [0, 1], mask and heatmap; embedded already for a ControlNet that does
+            not embed.
     """
-    if scale == 0:
+    if controlnet is None:
         return unet(latents, timesteps, encoder_hidden_states=text).sample
     down, middle = controlnet(
         latents,
         timesteps,
         encoder_hidden_states=text,
         controlnet_cond=control,
-        conditioning_scale=scale,
         return_dict=False,
     )
     return unet(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.ddim import Level, velocity_of_output
 from pipeline.diffusion.precision import autocast
+from pipeline.diffusion.predict import controlled
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
@@ -60,23 +61,8 @@ class Denoiser:
         device = latents.device
         timestep = torch.full((len(latents),), level.timestep, device=device)
         with autocast(device, self.half):
-            residuals: list[Tensor] = []
-            if self.uses_control:
-                down, middle = self._beyond_embedding(
-                    latents,
-                    timestep,
-                    encoder_hidden_states=text,
-                    controlnet_cond=control,
-                    return_dict=False,
-                )
-                residuals = [*down, middle]
-            output = self.backbone.unet(
-                latents,
-                timestep,
-                encoder_hidden_states=text,
-                down_block_additional_residuals=residuals[:-1] or None,
-                mid_block_additional_residual=residuals[-1] if residuals else None,
-            ).sample
+            controlnet = self._beyond_embedding if self.uses_control else None
+            output = controlled(self.backbone.unet, controlnet, latents, timestep, text, control)
         prediction = self.backbone.prediction_type
         return velocity_of_output(output.float(), latents, level, prediction)
 

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.diffusion.ddim import psnr_db
 from pipeline.editing.cache import Cache
 from pipeline.editing.calibration import StrengthSearch
 from pipeline.editing.denoiser import Denoiser
@@ -21,7 +20,7 @@ from pipeline.editing.redraw import Request, redraw
 from pipeline.ground.code import code_digest
 from pipeline.ground.files import digest
 from pipeline.pictures.likeness import structure_similarity
-from pipeline.pictures.tensors import pixels_of
+from pipeline.pictures.tensors import GREY_LEVELS, images_psnr_db, pixels_of
 
 if TYPE_CHECKING:
     from pipeline.attention.models import AttentionModel
@@ -232,10 +231,10 @@ class SceneEditor:
         odds = log_odds(self.guide, canvas.composite(decoded), canvas)
         round_trip = prepared.round_trip[scenes]
         error = decoded - round_trip
-        outside = psnr_db(error, (canvas.weight == 0).float())
-        whole = psnr_db(error)
+        outside = images_psnr_db(error, (canvas.weight == 0).float())
+        whole = images_psnr_db(error)
         change = decoded - canvas.unedited
-        differences = (change * 127.5).permute(0, 2, 3, 1).float().cpu().numpy()
+        differences = (change * GREY_LEVELS).permute(0, 2, 3, 1).float().cpu().numpy()
         before, after = pixels_of(round_trip), pixels_of(decoded)
         for row, difference in enumerate(differences):
             yield Edited(

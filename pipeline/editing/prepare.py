@@ -19,6 +19,7 @@ from pipeline.editing.inversion import Inversion, invert
 from pipeline.editing.linear_decoder import LinearDecoder, fit_decoder
 from pipeline.ground.code import code_digest
 from pipeline.ground.files import digest
+from pipeline.pictures.tensors import tensor_of
 
 if TYPE_CHECKING:
     from pipeline.editing.params import EditParams
@@ -97,8 +98,7 @@ class Preparation:
     @torch.no_grad()
     def prepare(self, scenes: Sequence[Scene]) -> Prepared:
         """Return the scenes, ready to be edited."""
-        pixels = np.stack([scene.image for scene in scenes]).transpose(0, 3, 1, 2)
-        image = self.tensor(pixels) / 127.5 - 1
+        image = tensor_of(np.stack([scene.image for scene in scenes]), self.device)
         own = self.controls([(scene.mask, scene.heatmap) for scene in scenes])
         text = self.denoiser.backbone.encode_texts([scene.keyword for scene in scenes])
         pictures = [self._picture_key(scene) for scene in scenes]

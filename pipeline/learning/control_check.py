@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline.diffusion.backbone import Backbone
+from pipeline.diffusion.noise import add_noise, at_latents, squared_error
 from pipeline.diffusion.precision import autocast
 from pipeline.diffusion.predict import controlled
-from pipeline.stages.train.batches import generator_for
-from pipeline.stages.train.objective import add_noise, at_latents, squared_error
+from pipeline.learning.generators import generator_for
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from pipeline.ground.places import SCENES, root_above
+from pipeline.pictures.tensors import GREY_LEVELS
 from pipeline.scenes.pixels import ScenePixels, read_scene
 from pipeline.scenes.table import read_scenes, video_runs
 from schemas.valid_scenes import FIRST_COLUMNS
@@ -23,7 +24,7 @@ from schemas.valid_scenes import FIRST_COLUMNS
 PathLike = str | os.PathLike[str]
 
 # What each of the 256 levels of a file becomes.
-_IMAGE_VALUES = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
+_IMAGE_VALUES = np.arange(256, dtype=np.float32) / np.float32(GREY_LEVELS) - np.float32(1)
 _MASK_VALUES = (np.arange(256) > 0).astype(np.float32)
 
 

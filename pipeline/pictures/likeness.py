@@ -1,6 +1,6 @@
-"""Whether the product is still itself: the structure of its luminance, and how much texture it has.
+"""How alike two pictures are: PSNR, and of their luminance the structure and the texture.
 
-Both look at luminance (ITU-R BT.601, as OpenCV's RGB2GRAY) inside the keyword's mask.
+Luminance is ITU-R BT.601's, as OpenCV's RGB2GRAY has it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ Mask = NDArray[np.bool_]
 _TEXTURE_SIGMA_PX = 2.0
 # Energy of rounding to grey levels, the variance of a uniform error: less is no texture.
 _ROUNDING = 1 / 12
+
+
+def psnr_db(change: NDArray[np.integer[Any]]) -> float | None:
+    """Return the PSNR in dB of a difference in grey levels; None where nothing changed."""
+    error = float(np.square(change, dtype=np.float64).mean())
+    return float(10 * np.log10(255**2 / error)) if error else None
 
 
 def structure_similarity(original: Pixels, edited: Pixels) -> NDArray[np.float64]:

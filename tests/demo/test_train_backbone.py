@@ -13,7 +13,7 @@ from diffusers import ControlNetModel, StableDiffusionPipeline
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from demo.backbone.autoencoder import make_autoencoder, round_trip_psnr, set_closed_form, to_tensor
+from demo.backbone.autoencoder import make_autoencoder, round_trip_psnr, set_closed_form
 from demo.backbone.diffusion import DiffusionLoss, KeywordUNet, LatentScenes, make_noise_scheduler
 from demo.backbone.drawn_scenes import (
     STREAM,
@@ -27,6 +27,7 @@ from demo.backbone.training import Schedule, fit
 from demo.products import PRODUCT_CLASSES
 from demo.train_backbone import Recipe, train_backbone
 from pipeline.ground.errors import ParamsError, UserFilesError
+from pipeline.pictures.tensors import tensor_of
 
 SIZE = (64, 32)
 TINY = Recipe(
@@ -172,8 +173,8 @@ def test_closed_form_is_linear_and_close() -> None:
     torch.manual_seed(0)
     images = drawn(16)
     autoencoder = make_autoencoder((16, 48, 64), 12)
-    set_closed_form(autoencoder, to_tensor(images))
-    pair = to_tensor(images[:2])
+    set_closed_form(autoencoder(images))
+    pair = tensor_of(images[:2])
     with torch.no_grad():
         latents = autoencoder.encode(torch.cat([pair, pair.mean(0, keepdim=True)])).latent_dist
     mode = latents.mode()

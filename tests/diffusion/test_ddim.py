@@ -7,7 +7,6 @@ import torch
 from pipeline.diffusion.ddim import (
     clean_prediction,
     noise_levels,
-    psnr_db,
     step,
     step_back,
     velocity_change,
@@ -44,11 +43,3 @@ def test_a_step_with_the_true_velocity_keeps_clean_picture_and_noise() -> None:
     towards_noise = velocity + velocity_change(noise - clean, start)
     torch.testing.assert_close(clean_prediction(noisy, towards_noise, start), noise)
     torch.testing.assert_close(velocity_of_output(noise, noisy, start, "epsilon"), velocity)
-
-
-def test_psnr_counts_the_weighted_pixels_alone() -> None:
-    difference = torch.zeros(1, 3, 2, 2)
-    difference[..., 0] = 0.2
-    half = torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]])
-    assert psnr_db(difference).item() == pytest.approx(10 * math.log10(4 / 0.02), abs=1e-4)
-    assert psnr_db(difference, half).item() == pytest.approx(20, abs=1e-4)

@@ -10,9 +10,10 @@ from tiny_models import TinyBackbone, tiny_controlnet
 from tiny_scenes import TinyScenes
 from torch.utils.data import Dataset, default_collate
 
+from pipeline.diffusion.noise import squared_error
 from pipeline.diffusion.predict import controlled
 from pipeline.learning.control_check import control_losses
-from pipeline.stages.train.objective import Objective, squared_error
+from pipeline.stages.train.objective import Objective
 from pipeline.stages.train.params import TrainParams
 
 

@@ -1,8 +1,12 @@
+import math
+
 import cv2
 import numpy as np
 import pytest
+import torch
 
-from pipeline.pictures.likeness import structure_similarity, texture_ratio
+from pipeline.pictures.likeness import psnr_db, structure_similarity, texture_ratio
+from pipeline.pictures.tensors import images_psnr_db
 
 RNG = np.random.default_rng(0)
 SCENE = cv2.GaussianBlur(RNG.integers(0, 256, (64, 48, 3), dtype=np.uint8), (0, 0), 1.0)
@@ -55,3 +59,16 @@ def test_halved_contrast_has_a_quarter_of_the_texture_and_none_has_no_ratio() ->
     halved = np.clip(128 + (SCENE.astype(float) - 128) / 2, 0, 255).round().astype(np.uint8)
     assert texture_ratio(SCENE, halved, MASK) == pytest.approx(0.25, rel=0.03)
     assert texture_ratio(grey(90), SCENE, MASK) is None
+
+
+def test_psnr_counts_the_weighted_pixels_alone() -> None:
+    difference = torch.zeros(1, 3, 2, 2)
+    difference[..., 0] = 0.2
+    half = torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]])
+    assert images_psnr_db(difference).item() == pytest.approx(10 * math.log10(4 / 0.02), abs=1e-4)
+    assert images_psnr_db(difference, half).item() == pytest.approx(20, abs=1e-4)
+
+
+def test_psnr_of_pictures_by_hand() -> None:
+    assert psnr_db(np.array([0, 255, 255, 0])) == pytest.approx(10 * math.log10(2))
+    assert psnr_db(np.zeros(4, np.int16)) is None

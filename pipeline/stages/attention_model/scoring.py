@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.attention import metrics
 from pipeline.attention.models import AttentionModel
 from pipeline.ground.contract import ContractBroken, read_checked
+from pipeline.proof.statistics import clustered_interval
 from pipeline.scenes.cuts import read_cuts
 from pipeline.stages.attention_model.training import RecordedScenes
 from schemas.fixations import FIXATIONS_TABLE
@@ -27,7 +28,6 @@ SHARE_METRICS = ("share", "recorded_share")
 # Where a model says nothing about chance, this share of fixations falls anywhere: without it, one
 # fixation on a pixel of value 0 would cost infinitely many bits.
 _FLOOR = 0.01
-_DRAWS = 2000
 
 
 class Fixations(NamedTuple):
@@ -82,14 +82,9 @@ def read_fixations(table: pd.DataFrame, folder: Path, cuts: Path) -> dict[int, F
 def mean_heatmap(scenes: RecordedScenes) -> NDArray[np.float64]:
     """Return the centre prior, H×W with sum 1: where people look, whatever the scene."""
     total = np.zeros(scenes.size)
-    for sample in iterate(scenes):
-        total += sample["heatmap"].numpy()
+    for position in range(len(scenes)):
+        total += scenes[position]["heatmap"].numpy()
     return metrics.density(total)
-
-
-def iterate(scenes: RecordedScenes) -> Iterable[dict[str, torch.Tensor]]:
-    """Yield the samples one by one."""
-    return (scenes[position] for position in range(len(scenes)))
 
 
 def score_scenes(
@@ -107,8 +102,8 @@ def score_scenes(
         fixations: by position in `scenes`.
     """
     rows = []
-    for position, sample in enumerate(iterate(scenes)):
-        row = scenes.rows[position]
+    for position, row in enumerate(scenes.rows):
+        sample = scenes[position]
         recorded, mask = sample["heatmap"].double().numpy(), sample["mask"].numpy() > 0
         found = {CENTRE_BIAS: prior}
         with torch.no_grad():
@@ -177,20 +172,10 @@ def summarise(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def _interval(rows: pd.DataFrame, metric: str) -> list[float] | None:
-    from scipy.stats import bootstrap
-
-    videos = rows.dropna(subset=metric).groupby("video_id")[metric].agg(["sum", "count"])
-    if len(videos) < 2:
-        return None
-    drawn = bootstrap(
-        (videos["sum"].to_numpy(), videos["count"].to_numpy()),
-        lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
-        n_resamples=_DRAWS,
-        paired=True,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    )
-    return [float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)]
+    known = rows.dropna(subset=metric)
+    values = known[metric].to_numpy(np.float64)
+    interval = clustered_interval(known["video_id"].tolist(), lambda at: float(values[at].mean()))
+    return list(interval) if interval else None
 
 
 def _finite(value: float) -> float | None:

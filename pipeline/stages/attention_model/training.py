@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-import warnings
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from pipeline.attention.network import AttentionNetwork
 from pipeline.attention.params import AttentionModelParams
-from pipeline.learning.checkpoints import open_checkpoint
+from pipeline.learning.fitting import Curve, fit, load_best
 from pipeline.pictures.tensors import tensor_of
 from pipeline.scenes.pixels import read_scene
 
@@ -26,7 +24,6 @@ LOG = logging.getLogger(__name__)
 Batch = dict[str, Tensor]
 _WARMUP_STEPS = 20
 _CLIP_NORM = 1.0
-_LAST, _BEST = "last.ckpt", "best.ckpt"
 
 
 class RecordedScenes(Dataset[dict[str, Tensor]]):
@@ -117,11 +114,8 @@ class PredictorModule(pl.LightningModule):
         return min(1.0, (step + 1) / _WARMUP_STEPS) * falling
 
 
-class Curve(pl.Callback):
-    """The losses of each epoch; part of the checkpoint, so that a resumed run keeps them."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
+class EpochCurve(Curve):
+    """Collects the losses of each epoch."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the epoch's losses."""
@@ -129,14 +123,6 @@ class Curve(pl.Callback):
         self.rows.append({"epoch": float(trainer.current_epoch), **losses})
         shown = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
         LOG.info("attention_model: epoch %d of %d: %s", len(self.rows), trainer.max_epochs, shown)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
-        return {"rows": self.rows}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a checkpoint's state."""
-        self.rows = state_dict["rows"]
 
 
 def divergence(log_density: Tensor, heatmap: Tensor) -> Tensor:
@@ -156,54 +142,25 @@ def train(
         val: to stop early on; without any, the last epoch is the best.
         state: folder of what a run that was killed needs to go on.
     """
-    # Lightning tells what hardware it finds, and advertises.
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     sampler: DistributedSampler[Any] = DistributedSampler(
         scenes, num_replicas=1, rank=0, seed=params.seed
     )
     batches = DataLoader(scenes, params.batch_size, sampler=sampler)
     module = PredictorModule(params, params.epochs * len(batches))
-    curve = Curve()
-    callbacks: list[pl.Callback] = [curve]
-    monitor = "val/loss" if len(val) else None
-    if monitor:
-        callbacks.append(EarlyStopping(monitor, patience=params.patience))
-    callbacks.append(
-        ModelCheckpoint(
-            state,
-            Path(_BEST).stem,
-            monitor=monitor,
-            save_last=True,
-            enable_version_counter=False,
-            save_on_train_epoch_end=True,
-        )
-    )
-    trainer = pl.Trainer(
-        accelerator="auto",
+    curve = EpochCurve()
+    fit(
+        module,
+        batches,
+        DataLoader(val, params.batch_size) if len(val) else None,
+        state,
+        [curve],
+        patience=params.patience if len(val) else None,
+        saved={"save_on_train_epoch_end": True},
         devices=1,
         max_epochs=params.epochs,
         gradient_clip_val=_CLIP_NORM,
-        deterministic="warn",
-        num_sanity_val_steps=0,
         logger=False,
-        callbacks=callbacks,
-        default_root_dir=state,
-        enable_model_summary=False,
         enable_progress_bar=False,
     )
-    last = state / _LAST
-    with warnings.catch_warnings():
-        # Lightning counts on many workers; a few hundred small pictures need none.
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", ".*number of training batches.*")
-        warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
-        warnings.filterwarnings("ignore", ".*exists and is not empty.*")
-        trainer.fit(
-            module,
-            batches,
-            DataLoader(val, params.batch_size) if monitor else None,
-            ckpt_path=str(last) if last.is_file() else None,
-            weights_only=True,
-        )
-    module.load_state_dict(open_checkpoint(state / _BEST)["state_dict"])
+    load_best(module, state)
     return module.network.cpu().eval(), curve.rows

@@ -13,6 +13,7 @@ import torch
 from pipeline.ground.files import file_digest, write_text
 from pipeline.ground.tables import write_table
 from pipeline.learning.shards import FORMAT, INDEX, MANIFEST, as_half, write_shard, write_texts
+from pipeline.pictures.tensors import tensor_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +26,7 @@ def encode_video(
     path: Path, scenes: Sequence[ScenePixels], backbone: Backbone, batch_size: int, flip: bool
 ) -> None:
     """Write the shard of one video; with `flip`, its scenes again, flipped left to right."""
-    pixels = torch.from_numpy(np.stack([scene.image for scene in scenes]))
-    images = pixels.movedim(-1, 1).to(backbone.vae.device).float() / 127.5 - 1
+    images = tensor_of(np.stack([scene.image for scene in scenes]), backbone.vae.device)
 
     def encoded(images: torch.Tensor) -> torch.Tensor:
         batches = [backbone.encode_images(batch) for batch in images.split(batch_size)]

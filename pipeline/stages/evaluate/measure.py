@@ -11,8 +11,8 @@ import numpy as np
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
-from pipeline.pictures.likeness import structure_similarity, texture_ratio
-from pipeline.pictures.reading import ImageRefused, Pixels, read_mask, read_rgb
+from pipeline.pictures.likeness import psnr_db, structure_similarity, texture_ratio
+from pipeline.pictures.reading import ImageRefused, read_mask, read_rgb
 from pipeline.scenes.regions import Region, feathered_region
 from pipeline.stages.evaluate.judge import judged_share
 
@@ -81,14 +81,8 @@ def _measure(picture: Picture, judge: AttentionModel) -> dict[str, Any]:
         "share": judged_share(judge, edited, mask),
         "mean_abs_change": float(change.mean()),
         "outside_max_abs_diff": int(change[weight == 0].max(initial=0)),
-        "psnr_db": _psnr_db(change),
+        "psnr_db": psnr_db(change),
         "whole_ssim": float(similarity.mean()),
         "ssim": float(similarity[mask].mean()),
         "texture_ratio": texture_ratio(original, edited, mask),
     }
-
-
-def _psnr_db(change: Pixels | np.ndarray) -> float | None:
-    """Return the PSNR of a difference in grey levels; None where nothing changed."""
-    error = float(np.square(change, dtype=np.float64).mean())
-    return float(10 * np.log10(255**2 / error)) if error else None

@@ -1,55 +1,19 @@
-"""Which scenes a step trains on, and with which noise: functions of the seed and the step alone.
+"""Which scenes a step trains on: a function of the seed and the step alone.
 
-So a run that was killed continues with the numbers it would have had, and there is no random state
-to save.
+So a run that was killed continues with the batches it would have had.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
-import torch
-from torch.utils.data import DataLoader, Dataset, Sampler, Subset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pipeline.ground.files import digest
 from pipeline.learning.loading import loader
 from pipeline.stages.train.params import TrainParams
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-class NamedScenes(Protocol):
-    """Scenes whose names are known before they are read."""
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Their `video_id` and `scene_number`, in order."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, position: int) -> dict[str, Any]: ...
-
-
-def generator_for(*numbers: int) -> torch.Generator:
-    """Return a generator that depends on all the numbers (seed, purpose, step, process)."""
-    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
-
-
-def fixed_sample(scenes: NamedScenes, count: int) -> Dataset[Any]:
-    """Return `count` of the scenes, or all of fewer, in their order: those of the lowest hashes.
-
-    They depend on the scenes' names alone. Scenes that come or go change the sample by themselves.
-    """
-    table = scenes.table
-    names = zip(table["video_id"], table["scene_number"], strict=True)
-    hashes = [digest(str(video), str(number)) for video, number in names]
-    return Subset(scenes, sorted(np.argsort(hashes)[:count].tolist()))  # type: ignore[arg-type]
 
 
 class ShuffledBatches(Sampler[list[int]]):

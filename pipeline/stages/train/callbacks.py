@@ -18,8 +18,10 @@ from torch.utils.data import Dataset
 from pipeline.diffusion.precision import autocast
 from pipeline.diffusion.predict import controlled
 from pipeline.ground.files import write_bytes
+from pipeline.learning.fitting import Curve
+from pipeline.learning.generators import generator_for
 from pipeline.pictures.reading import encode
-from pipeline.stages.train.batches import generator_for
+from pipeline.pictures.tensors import pixels_of
 from pipeline.stages.train.controlnet_module import ControlNetModule
 
 _SAMPLE = 3
@@ -39,16 +41,16 @@ class Progress(TQDMProgressBar):
         bar.reset(int(trainer.num_training_batches))
 
 
-class Curve(pl.Callback):
-    """Collects the losses at each validation; a resumed run goes on with those it had.
+class StepCurve(Curve):
+    """Collects the losses at each validation.
 
     Args:
         every: optimizer steps between rows where nothing is validated.
     """
 
     def __init__(self, every: int) -> None:
+        super().__init__()
         self.every = every
-        self.rows: list[dict[str, float]] = []
         self._since: list[float] = []
 
     def on_train_batch_end(
@@ -84,14 +86,6 @@ class Curve(pl.Callback):
             row["val_loss"] = float(trainer.callback_metrics["val/loss"])
         self.rows.append(row)
         self._since = []
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the rows so far."""
-        return {"rows": self.rows}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the rows of the run that was interrupted."""
-        self.rows = state_dict["rows"]
 
 
 class SampleGrids(pl.Callback):
@@ -161,15 +155,10 @@ def _drawn(module: ControlNetModule, sample: dict[str, Any], noise: Tensor) -> N
                 control,
             )
             latents = scheduler.step(output.float(), timestep, latents).prev_sample
-    original, drawn = _pixels(module, clean), _pixels(module, latents)
+    original, drawn = (
+        pixels_of(module.backbone.decode(picture).float())[0] for picture in (clean, latents)
+    )
     return np.concatenate([original, _control_picture(control[0].cpu().numpy()), drawn], 1)
-
-
-def _pixels(module: ControlNetModule, latents: Tensor) -> NDArray[np.uint8]:
-    """Return one scene's latents, 1×C×h×w, as H×W×3."""
-    image = module.backbone.decode(latents)[0].float().clamp(-1, 1)
-    levels = ((image + 1) * 127.5).round().to(torch.uint8)
-    return np.ascontiguousarray(levels.movedim(0, -1).cpu().numpy())
 
 
 def _control_picture(control: NDArray[np.float32]) -> NDArray[np.uint8]:

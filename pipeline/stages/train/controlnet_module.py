@@ -13,9 +13,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.layout import laid_out
+from pipeline.diffusion.noise import Noised, clean_of_output, clean_weight
 from pipeline.diffusion.predict import controlled
-from pipeline.stages.train.batches import generator_for
-from pipeline.stages.train.objective import Losses, Noised, Objective, clean_weight
+from pipeline.learning.generators import generator_for
+from pipeline.stages.train.objective import Losses, Objective
 from pipeline.stages.train.params import TrainParams
 from pipeline.stages.train.perceptual import Perceptual
 
@@ -68,7 +69,7 @@ class ControlNetModule(pl.LightningModule):
         losses = self.objective.losses(output, noised, latents, control[:, :1])
         loss = losses.total
         if self.perceptual is not None:
-            predicted = self.objective.clean_prediction(output, noised)
+            predicted = clean_of_output(output, noised, self.objective.prediction)
             counts = clean_weight(noised)
             loss = loss + self.perceptual(self.backbone, predicted, latents, counts)
         self._log("train", losses._replace(total=loss))

@@ -6,27 +6,17 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from pipeline.diffusion.noise import (
+    Noised,
+    add_noise,
+    at_latents,
+    clean_of_output,
+    clean_weight,
+    signal_to_noise,
+    squared_error,
+)
 from pipeline.stages.train.params import TrainParams
-
-
-class Noised(NamedTuple):
-    """Latents with noise at their timesteps, and what the model should answer.
-
-    Attributes:
-        latents: N×C×h×w, noisy.
-        timesteps: N.
-        target: N×C×h×w, noise or velocity.
-        signal: N×1×1×1, the clean latents' factor in the noisy ones.
-        noise_level: N×1×1×1, the noise's.
-    """
-
-    latents: Tensor
-    timesteps: Tensor
-    target: Tensor
-    signal: Tensor
-    noise_level: Tensor
 
 
 class Losses(NamedTuple):
@@ -76,18 +66,12 @@ class Objective:
         # would come to nothing.
         error = squared_error(output, noised.target) * self.snr_weight(noised)
         diffusion = _mean(error, 1 + self.params.mask_weight * inside)
-        clean_error = squared_error(self.clean_prediction(output, noised), clean)
+        clean_error = squared_error(clean_of_output(output, noised, self.prediction), clean)
         clean_error = clean_error * clean_weight(noised)
         recon = _mean(clean_error, inside)
         background = _mean(clean_error, 1 - inside)
         total = diffusion + self.params.lambda_recon * recon + self.params.lambda_bg * background
         return Losses(total, diffusion, recon, background)
-
-    def clean_prediction(self, output: Tensor, noised: Noised) -> Tensor:
-        """Return the clean latents that the model's answer amounts to."""
-        if self.prediction == "epsilon":
-            return (noised.latents - noised.noise_level * output) / noised.signal
-        return noised.signal * noised.latents - noised.noise_level * output
 
     def snr_weight(self, noised: Noised) -> Tensor:
         """Return the Min-SNR weight, N×1×1×1 (arXiv 2303.09556, section 3.4; v: its appendix)."""
@@ -97,42 +81,6 @@ class Objective:
         snr = signal_to_noise(noised)
         divisor = snr if self.prediction == "epsilon" else snr + 1
         return snr.clamp(max=gamma) / divisor
-
-
-def signal_to_noise(noised: Noised) -> Tensor:
-    """Return the squared ratio of the factors of clean latents and noise, N×1×1×1."""
-    return (noised.signal / noised.noise_level).square()
-
-
-def clean_weight(noised: Noised) -> Tensor:
-    """Return what the clean latents' error counts, N×1×1×1: min(SNR, 1).
-
-    A squared error of predicted noise is 1/SNR times as large in the clean latents: 200 times and
-    more where almost all is noise, and nothing can be known of them. So weighted, it is at most the
-    prediction's own. The same for v, whose error does not grow.
-    """
-    return signal_to_noise(noised).clamp(max=1)
-
-
-def add_noise(
-    clean: Tensor, noise: Tensor, timesteps: Tensor, alphas_cumprod: Tensor, prediction: str
-) -> Noised:
-    """Return clean latents, N×C×h×w, with noise at N timesteps, and what a model should answer."""
-    kept = alphas_cumprod.to(clean.device)[timesteps.to(clean.device)][:, None, None, None]
-    signal, level = kept.sqrt(), (1 - kept).sqrt()
-    target = noise if prediction == "epsilon" else signal * noise - level * clean
-    return Noised(signal * clean + level * noise, timesteps, target, signal, level)
-
-
-def squared_error(output: Tensor, target: Tensor) -> Tensor:
-    """Return the mean over channels of the squared difference, N×1×h×w float32."""
-    return (output.float() - target.float()).square().mean(1, keepdim=True)
-
-
-def at_latents(mask: Tensor, latents: Tensor) -> Tensor:
-    """Return a mask, N×1×H×W, as the covered part of each of the latents' places, N×1×h×w."""
-    height, width = latents.shape[-2:]
-    return functional.adaptive_avg_pool2d(mask, (height, width))
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

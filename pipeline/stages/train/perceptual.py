@@ -37,7 +37,7 @@ class Perceptual:
             backbone: whose decoder shows them.
             predicted: the model's clean latents.
             clean: the true ones.
-            counts: N×1×1×1, how much each distance counts (`objective.clean_weight`).
+            counts: N×1×1×1, how much each distance counts (`noise.clean_weight`).
         """
         network = self._distance.to(predicted.device)
         distance = network(backbone.decode(predicted), backbone.decode(clean))

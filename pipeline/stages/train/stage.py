@@ -50,6 +50,7 @@ def main(workspace: Workspace) -> None:
 
     from pipeline.diffusion.backbone import load_backbone
     from pipeline.learning.shards import MANIFEST
+    from pipeline.learning.training_scenes import encoded_scenes, raw_scenes
     from pipeline.stages.train import run, writing
 
     params = TrainParams.load(workspace)
@@ -61,10 +62,10 @@ def main(workspace: Workspace) -> None:
     backbone.check_size(size)
     trained_on = [workspace.path(SCENES)]
     if params.use_encoded:
-        scenes = run.encoded_scenes(workspace.path(ENCODED), backbone, size)
+        scenes = encoded_scenes(workspace.path(ENCODED), backbone, size)
         trained_on.append(workspace.path(ENCODED) / MANIFEST)
     else:
-        scenes = run.raw_scenes(workspace.path(SCENES), workspace.root, backbone, size)
+        scenes = raw_scenes(workspace.path(SCENES), workspace.root, backbone, size)
     inputs = digest(
         *map(file_digest, trained_on),
         backbone.digest,

@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from pipeline.stages.train.objective import Objective, add_noise, clean_weight
+from pipeline.diffusion.noise import add_noise, clean_of_output
+from pipeline.stages.train.objective import Objective
 from pipeline.stages.train.params import TrainParams
 
 SCHEDULE = torch.tensor([0.9, 0.5, 0.1])
@@ -24,22 +25,8 @@ def test_the_right_answer_costs_nothing_and_gives_the_clean_latents(prediction: 
     mask = torch.ones(3, 1, 24, 24)
     losses = objective_.losses(noised.target, noised, clean, mask)
     assert losses.total.item() == pytest.approx(0, abs=1e-12)
-    found = objective_.clean_prediction(noised.target, noised)
+    found = clean_of_output(noised.target, noised, prediction)
     torch.testing.assert_close(found, clean, atol=1e-5, rtol=1e-5)
-
-
-def test_velocity_is_that_of_the_scheduler() -> None:
-    from diffusers import DDPMScheduler
-
-    scheduler = DDPMScheduler(beta_schedule="scaled_linear", prediction_type="v_prediction")
-    clean, noise, timesteps = (
-        torch.randn(2, 4, 3, 3),
-        torch.randn(2, 4, 3, 3),
-        torch.tensor([9, 800]),
-    )
-    noised = add_noise(clean, noise, timesteps, scheduler.alphas_cumprod, "v_prediction")
-    torch.testing.assert_close(noised.latents, scheduler.add_noise(clean, noise, timesteps))
-    torch.testing.assert_close(noised.target, scheduler.get_velocity(clean, noise, timesteps))
 
 
 def test_an_error_inside_the_mask_counts_one_plus_its_weight() -> None:
@@ -123,10 +110,3 @@ def test_an_error_in_deep_noise_does_not_outweigh_the_others(prediction: str) ->
         found.append(losses.recon.item())
     assert max(found) <= 1 + 1e-5
     assert found[-1] == pytest.approx(1.0 if prediction == "epsilon" else 1 / 214.6, rel=0.02)
-
-
-def test_the_clean_latents_error_counts_min_snr_1() -> None:
-    """Of a schedule of 0.9, 0.5 and 0.1: SNR 9, 1 and 1/9."""
-    clean = torch.zeros(3, 1, 2, 2)
-    noised = add_noise(clean, clean, torch.tensor([0, 1, 2]), SCHEDULE, "epsilon")
-    assert clean_weight(noised).flatten().tolist() == pytest.approx([1, 1, 1 / 9])

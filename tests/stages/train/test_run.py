@@ -7,9 +7,10 @@ from tiny_backbone import save_tiny_backbone
 from tiny_scenes import TinyScenes
 
 from pipeline.diffusion.backbone import Backbone, load_backbone
+from pipeline.learning.training_scenes import TrainingScenes
 from pipeline.stages.train.controlnet_module import ControlNetModule
 from pipeline.stages.train.params import TrainParams
-from pipeline.stages.train.run import Run, Scenes
+from pipeline.stages.train.run import Run
 
 STARVED: dict[str, Any] = {
     "steps": 4,
@@ -35,7 +36,7 @@ def backbone(tmp_path: Path) -> Backbone:
 
 
 def run_of(backbone: Backbone, folder: Path, val: TinyScenes | None = None, **changes: Any) -> Run:
-    scenes = Scenes(
+    scenes = TrainingScenes(
         TinyScenes(6), TinyScenes(2, seed=1) if val is None else val, torch.zeros(16, 32)
     )
     return Run(TrainParams(**{**STARVED, **changes}), backbone, scenes, folder)

@@ -32,12 +32,13 @@ from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import file_digest
 from pipeline.ground.params import ModelParams
 from pipeline.ground.workspace import Workspace
+from pipeline.learning.training_scenes import encoded_scenes, raw_scenes
 from pipeline.stages.encode import stage as encode
 from pipeline.stages.train import stage as train
 from pipeline.stages.train.batches import Batches, ShuffledBatches
 from pipeline.stages.train.controlnet_module import ControlNetModule
 from pipeline.stages.train.params import TrainParams
-from pipeline.stages.train.run import Run, encoded_scenes, raw_scenes
+from pipeline.stages.train.run import Run
 from pipeline.tracking.store import tracking_uri
 
 ROOT = Path(__file__).parents[3]
@@ -336,8 +337,8 @@ def test_a_new_controlnet_adds_exactly_nothing(root: Path) -> None:
     module = ControlNetModule(backbone, TrainParams(**STARVED), text[0])
     latents, control = torch.randn(1, 4, 24, 16), torch.rand(1, 2, 48, 32)
     answers = [
-        controlled(backbone.unet, module.averaged, latents, torch.tensor([500]), text, control, s)
-        for s in (0.0, 1.0)
+        controlled(backbone.unet, controlnet, latents, torch.tensor([500]), text, control)
+        for controlnet in (None, module.averaged)
     ]
     assert torch.equal(*answers)
 

@@ -1,0 +1,111 @@
+"""How both learners use Lightning: quiet, deterministic, and going on where a killed run was."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+from pipeline.learning.checkpoints import StreamedCheckpoints, open_checkpoint
+
+LAST = "last.ckpt"
+"""What a resumed run goes on from."""
+BEST = "best.ckpt"
+_LOSS = "val/loss"
+_NO_CONCERN = (
+    # Encoded scenes and small pictures are read faster than they are used.
+    "does not have many workers",
+    "number of training batches",
+    "treespec, LeafSpec",
+    # Batches know where they are to begin.
+    "your dataloader is not resumable",
+    # It is: it holds what a resumed run needs.
+    "exists and is not empty",
+)
+
+
+class Curve(pl.Callback):
+    """Losses on the way; part of the checkpoint, so that a resumed run goes on with those it had.
+
+    When a row is added, and what is in it, is the learner's own.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the rows of the run that was interrupted."""
+        self.rows = state_dict["rows"]
+
+
+def fit(
+    module: pl.LightningModule,
+    train: Any,
+    val: Any,
+    folder: Path,
+    callbacks: Sequence[pl.Callback],
+    *,
+    patience: int | None,
+    saved: dict[str, Any],
+    **options: Any,
+) -> pl.Trainer:
+    """Train to the end, from the last checkpoint in a folder where there is one.
+
+    Then free what only training needs, 4 GB with Stable Diffusion 1.5: gradients and moments.
+
+    Args:
+        module: to train.
+        train: a loader, or a data module for both.
+        val: a loader, if anything is validated.
+        folder: of `LAST` and `BEST`.
+        callbacks: what they note is part of both.
+        patience: validations without a lower `val/loss` until training stops; None where nothing
+            is validated, and whatever was saved last is the best.
+        saved: when, as `ModelCheckpoint` has it.
+        options: more of Lightning's trainer.
+    """
+    # Notes on hardware, and an advertisement.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    stopping = [] if patience is None else [EarlyStopping(_LOSS, patience=patience)]
+    keeping = ModelCheckpoint(
+        folder,
+        Path(BEST).stem,
+        monitor=_LOSS if stopping else None,
+        save_last=True,
+        enable_version_counter=False,
+        **saved,
+    )
+    trainer = pl.Trainer(
+        accelerator="auto",
+        deterministic="warn",
+        num_sanity_val_steps=0,
+        # In this order: a checkpoint is to hold what the others have noted.
+        callbacks=[*callbacks, *stopping, keeping],
+        plugins=[StreamedCheckpoints()],
+        default_root_dir=folder,
+        enable_model_summary=False,
+        **options,
+    )
+    last = str(folder / LAST) if (folder / LAST).is_file() else None
+    with warnings.catch_warnings():
+        for words in _NO_CONCERN:
+            warnings.filterwarnings("ignore", f".*{words}.*")
+        trainer.fit(module, train, val, ckpt_path=last, weights_only=True)
+    module.zero_grad()
+    for optimizer in trainer.optimizers:
+        optimizer.state.clear()
+    return trainer
+
+
+def load_best(module: pl.LightningModule, folder: Path) -> None:
+    """Take the weights of the best checkpoint in a folder."""
+    module.load_state_dict(open_checkpoint(folder / BEST)["state_dict"])
