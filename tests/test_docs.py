@@ -19,6 +19,7 @@ from pipeline import cli
 from pipeline.attention.models import load_attention_model
 from pipeline.commands.check_setup import load_params
 from pipeline.ground import params
+from pipeline.ground.files import write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import SEVEN
 from pipeline.pictures.tensors import tensor_of
@@ -171,9 +172,11 @@ def test_the_attention_model_that_is_shown_is_one(workspace) -> None:
     (shown,) = re.findall(
         r"```python\n(.*?)```", (ROOT / "docs/own_data.md").read_text(), re.DOTALL
     )
-    workspace.path("own.py").write_text(shown)
+    write_text(workspace.path("models/own.py"), shown)
     image = np.random.default_rng(0).integers(0, 255, (90, 60, 3), np.uint8)
-    assert load_attention_model("own.py", workspace.root).maps(tensor_of(image[None])).std() > 0
+    assert (
+        load_attention_model("models/own.py", workspace.root).maps(tensor_of(image[None])).std() > 0
+    )
 
 
 def test_troubleshooting_quotes_messages_that_exist():

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from pipeline.ground.code import maker_of
 from pipeline.ground.errors import InputError, ParamsError
-from pipeline.ground.files import file_digest
 from pipeline.pictures.tensors import pixels_of
 
 FUNCTION = "attention_map"
@@ -49,7 +48,8 @@ class PythonFile:
             )
         self._function, self._parameter = function, parameter
         self.name = path.name
-        self.digest = file_digest(path)
+        # All that its maps depend on is code.
+        self.digest = FUNCTION
         self.makers = (__name__, maker_of(path))
 
     def maps(self, images: Tensor) -> Tensor:

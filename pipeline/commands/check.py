@@ -21,7 +21,7 @@ from pipeline.registry import STAGES
 from pipeline.scenes.keywords import read_keywords
 from pipeline.scenes.split import TEST, TRAIN, VAL, split_of
 from pipeline.stages.validate.measure import Settings, Task, measure_scene
-from pipeline.stages.validate.stage import ValidateParams
+from pipeline.stages.validate.params import ValidateParams
 from pipeline.stages.validate.trees import Role, SceneFiles, SceneKey, SceneTrees, scan_trees
 from schemas.rejected_scenes import REMEDIES, Reason, Rejection
 

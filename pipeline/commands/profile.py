@@ -9,7 +9,7 @@ from pipeline.ground.artefacts import SCENES
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_text
 from pipeline.ground.workspace import Workspace
-from pipeline.stages.validate.stage import ValidateParams
+from pipeline.stages.validate.params import ValidateParams
 
 
 def main(workspace: Workspace) -> int:

@@ -107,7 +107,7 @@ class Record:
             used = {name for (name,) in self.db.execute("SELECT DISTINCT environment FROM items")}
             known = self._note(_ENVIRONMENTS, {})
             head = {name: known[name] for name in sorted(used)}
-            code = {" ".join(key.makers): key.code for key in keys}
+            code = [[*makers, code_digest(*makers)] for makers in sorted({k.makers for k in keys})]
             head = {_CODE: code, _VOUCHED: self._note(_VOUCHED, []), _ENVIRONMENTS: head}
             out.write(json.dumps(head) + "\n")
             for line in self._lines():
@@ -232,9 +232,9 @@ def computed_with(workspace: Workspace, stage: str) -> Iterable[Mapping[str, str
 
 def is_of_present_code(workspace: Workspace, stage: str) -> bool:
     """Return whether the present code made a stage's outs; True where no record says."""
-    made_by = _head(workspace, stage).get(_CODE, {})
+    made_by = _head(workspace, stage).get(_CODE, [])
     try:
-        return all(code == code_digest(*makers.split(" ")) for makers, code in made_by.items())
+        return all(code == code_digest(*makers) for *makers, code in made_by)
     except ValueError:
         return False
 

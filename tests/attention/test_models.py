@@ -14,6 +14,7 @@ from pipeline.attention.models import MODELS, load_attention_model
 from pipeline.attention.predictor import Predictor
 from pipeline.ground.code import closure
 from pipeline.ground.errors import GazeshiftError, ParamsError
+from pipeline.ground.files import write_text
 from pipeline.pictures.tensors import pixels_of, tensor_of
 
 INSTALLED = importlib.util.find_spec("mediaattention") is not None
@@ -122,10 +123,11 @@ def test_where_outs_lie_is_no_code_of_the_predictor() -> None:
 
 
 def test_a_python_file_sees_bytes_and_its_key_follows_what_it_imports(tmp_path: Path) -> None:
-    (tmp_path / "red.py").write_text(
-        "import pipeline.attention.blur\ndef attention_map(image): return image[..., 0] / 3"
+    write_text(
+        tmp_path / "models/red.py",
+        "import pipeline.attention.blur\ndef attention_map(image): return image[..., 0] / 3",
     )
-    model = load_attention_model("red.py", tmp_path)
+    model = load_attention_model("models/red.py", tmp_path)
     both = np.stack([red_dot(), red_dot()[:, ::-1]])
     assert model.maps(tensor_of(both)).numpy() == pytest.approx(both[..., 0] / 3)
     assert not model.differentiable
@@ -144,8 +146,8 @@ def test_a_python_file_sees_bytes_and_its_key_follows_what_it_imports(tmp_path: 
 )
 @pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
 def test_the_parameter_that_names_what_is_no_model_is_told(tmp_path, source, words) -> None:
-    (tmp_path / "own.py").write_text(source)
+    write_text(tmp_path / "models/own.py", source)
     with pytest.raises(GazeshiftError, match=rf"^evaluate\.judge: .*{words}"):
-        load_attention_model("own.py", tmp_path, parameter="evaluate.judge").maps(
+        load_attention_model("models/own.py", tmp_path, parameter="evaluate.judge").maps(
             tensor_of(red_dot()[None])
         )

@@ -13,7 +13,7 @@ from scene_trees import write_scene_tree
 
 from pipeline import cli
 from pipeline.commands.check import check, in_words
-from pipeline.ground.files import write_bytes
+from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode
 from pipeline.scenes.refusals import write_rejections
@@ -144,8 +144,8 @@ def test_a_scene_table_that_dvc_calls_changed_fails_until_repro(
     for stage in ("scene_cuts", "keyword_masks", "attention_heatmap"):
         write_rejections(workspace.path(f"reports/ingest/{stage}.csv"), [])
     shutil.copy(OURS / "schemas/reference_profile.json", workspace.path("profile.json"))
-    workspace.path("judge.py").write_text("")
-    sections = "evaluate: {judge: judge.py}\nvalidate: {reference_profile: profile.json}\n"
+    write_text(workspace.path("models/judge.py"), "")
+    sections = "evaluate: {judge: models/judge.py}\nvalidate: {reference_profile: profile.json}\n"
     workspace.path("params.yaml").write_text(PARAMS + sections)
     workspace.path("dvc.yaml").write_text(yaml.safe_dump(stages("validate")))
     workspace.path("data/valid_scenes.csv").unlink()

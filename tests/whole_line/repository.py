@@ -45,7 +45,7 @@ PARAMS: dict[str, Any] = {
     "variant": {"sample_videos": 1},
     "edit": {"videos": "test", "steps": 2, "half_precision": False, "strength_limit": 1.5},
     "dose_curve": {"alphas": [0.5, 1.0, 2.0], "ablation_alphas": [2.0]},
-    "evaluate": {"judge": "judge.py", "least_videos": 2, "control_draws": 1},
+    "evaluate": {"judge": "models/judge.py", "least_videos": 2, "control_draws": 1},
 }
 JUDGE = """
 import numpy as np
@@ -71,7 +71,7 @@ class WholeLine(DvcRepository):
             _write_inputs(root, video_id)
         rows = "".join(f"{video_id},sneaker\n" for video_id in video_ids())
         write_text(root / "data/keywords.csv", f"video_id,keyword\n{rows}")
-        write_text(root / "judge.py", JUDGE)
+        write_text(root / "models/judge.py", JUDGE)
         shipped = yaml.safe_load((OURS / "params.yaml").read_text())
         params = {name: _merged(section, PARAMS.get(name)) for name, section in shipped.items()}
         write_text(root / "params.yaml", yaml.safe_dump(params, sort_keys=False))

@@ -8,7 +8,6 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from pipeline.attention.params import AttentionModelParams
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import (
     CUTS_TABLE,
@@ -27,6 +26,7 @@ from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.split import TEST, TRAIN, VAL
 from pipeline.scenes.table import read_scenes
+from pipeline.stages.attention_model.params import AttentionModelParams
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import data_version
 

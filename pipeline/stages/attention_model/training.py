@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from pipeline.attention.network import AttentionNetwork
-from pipeline.attention.params import AttentionModelParams
 from pipeline.learning.fitting import Curve, fit, load_best
 from pipeline.pictures.tensors import tensor_of
 from pipeline.scenes.pixels import read_scene
+from pipeline.stages.attention_model.params import AttentionModelParams
 
 LOG = logging.getLogger(__name__)
 

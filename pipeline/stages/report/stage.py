@@ -7,10 +7,9 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import Field
 
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import CUTS_TABLE, EDITS, GATE, PAGE, SCENES, TRAIN_METRICS
@@ -19,7 +18,7 @@ from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, write_text
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.parallel import each
-from pipeline.ground.params import ComputeParams, ModelParams, Section, read_params
+from pipeline.ground.params import ComputeParams, ModelParams, read_params
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import VariantParams
 from pipeline.pictures.reading import ImageRefused
@@ -27,6 +26,7 @@ from pipeline.proof.params import EvaluateParams
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.report import inputs
 from pipeline.stages.report.page import render
+from pipeline.stages.report.params import ReportParams
 from pipeline.stages.report.pictures import colour_tables, scene_width
 from pipeline.stages.report.videos import DrawnVideo, VideoTask, draw_video
 from pipeline.tracking.runs import TrackedRun, log_run
@@ -38,16 +38,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _SOFTWARE = ("torch", "diffusers", "lightning", "numpy", "pandas", "dvc", "mlflow")
-
-
-class ReportParams(Section):
-    """What the page shows."""
-
-    name: ClassVar[str] = "report"
-
-    max_scenes: Annotated[int, Field(ge=1)] = 500
-    """Of larger collections, the page shows whole videos up to this number of scenes, first those
-    that were redrawn."""
 
 
 def main(workspace: Workspace) -> None:

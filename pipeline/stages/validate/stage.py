@@ -6,16 +6,13 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
-
-from pydantic import Field
 
 from pipeline.ground.artefacts import DATA_DOCS, KEYWORDS, REJECTED, SCENES, VALIDATION_SUMMARY
 from pipeline.ground.code import Key
 from pipeline.ground.errors import ContractError
 from pipeline.ground.files import digest, file_digest, write_text
 from pipeline.ground.outs import StageOuts
-from pipeline.ground.params import Section, load_image_size
+from pipeline.ground.params import load_image_size
 from pipeline.ground.tables import write_rows
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.keywords import read_keywords
@@ -23,6 +20,7 @@ from pipeline.scenes.refusals import by_scene, write_rejections
 from pipeline.stages.validate.batch import check_rows, check_scenes, read_profile
 from pipeline.stages.validate.measure import SceneFigures, Settings
 from pipeline.stages.validate.measurements import measure_scenes
+from pipeline.stages.validate.params import ValidateParams
 from pipeline.stages.validate.summary import Verdicts, main_reasons, summarise, valid_fraction
 from pipeline.stages.validate.trees import TREES, scan_trees
 from pipeline.stages.validate.verdicts import IngestRefusals, Rules
@@ -30,29 +28,6 @@ from schemas.rejected_scenes import Rejection
 from schemas.valid_scenes import COLUMNS
 
 LOG = logging.getLogger(__name__)
-
-
-class ValidateParams(Section):
-    """What the contracts allow."""
-
-    name: ClassVar[str] = "validate"
-
-    min_valid_fraction: float = Field(0.5, ge=0, le=1)
-    """The stage fails, with its report written, when fewer of all scenes are valid."""
-    aspect_tolerance: float = Field(0.02, ge=0, le=0.5)
-    """Mask and heatmap are resized when their aspect ratios are this near to the image's."""
-    min_scenes: int = Field(1, ge=0)
-    """Batch: fewer scenes than this coming in is a warning."""
-    max_refused_share: float = Field(0.25, ge=0, le=1)
-    """Batch: one reason refusing more of all scenes than this is a warning."""
-    reference_profile: str = Field("schemas/reference_profile.json", min_length=1)
-    """Batch: the distributions to compare with; `gazeshift profile` writes your own."""
-    max_drift: float = Field(0.5, gt=0)
-    """Batch: a figure's KL divergence from the profile, in nats, over which it is a warning."""
-    min_drift_scenes: int = Field(50, ge=1)
-    """Batch: with fewer valid scenes drift is not looked at: it would be noise."""
-    on_warning: Literal["warn", "fail"] = "warn"
-    """Whether warnings about the batch fail the stage."""
 
 
 def main(workspace: Workspace) -> None:

@@ -12,6 +12,7 @@ from pipeline.diffusion.controlnet import WEIGHTS
 from pipeline.editing import loading
 from pipeline.ground import artefacts
 from pipeline.ground.artefacts import CONTROLNET, SCENES
+from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import file_digest, write_bytes, write_text
 from pipeline.ground.workspace import Workspace
@@ -42,7 +43,9 @@ def attention_map(image):
 @pytest.fixture(autouse=True)
 def _elsewhere_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control check has models and a test of its own; here are its results. No MLflow."""
-    check = ControlCheck("key", Path(), None, "", 1, 1, 0)
+    check = ControlCheck(
+        Key("key", ("pipeline.learning.control_check",)), Path(), None, "", 1, 1, 0
+    )
     monkeypatch.setattr(evaluate, "control_check", lambda workspace, params: check)
     losses = control_losses().to_dict("records")
     monkeypatch.setattr(evaluate, "check_control", lambda check, root: losses)
@@ -53,13 +56,13 @@ def _elsewhere_tested(monkeypatch: pytest.MonkeyPatch) -> None:
 def edited(workspace: Workspace) -> Workspace:
     scenes = write_scene_tree(workspace.root, dict.fromkeys(VIDEOS, 2))
     write_edits(workspace.root, scenes, (48, 32))
-    workspace.path("judge.py").write_text(JUDGE)
-    workspace.path("params.yaml").write_text(PARAMS.format("", "judge.py"))
+    write_text(workspace.path("models/judge.py"), JUDGE)
+    workspace.path("params.yaml").write_text(PARAMS.format("", "models/judge.py"))
     write_bytes(workspace.path(CONTROLNET) / WEIGHTS, b"weights")
     return workspace
 
 
-def run(workspace: Workspace, options: str = "", judge: str = "judge.py") -> dict:
+def run(workspace: Workspace, options: str = "", judge: str = "models/judge.py") -> dict:
     workspace.path("params.yaml").write_text(PARAMS.format(options, judge))
     evaluate.main(workspace)
     return json.loads(workspace.path(artefacts.METRICS).read_text())
@@ -165,7 +168,7 @@ def test_the_gate_says_which_proof_failed_and_the_stage_ends_well(
     ("path", "words"),
     [
         ("data/valid_scenes.csv", r"older than data/valid_scenes\.csv"),
-        ("judge.py", r"older than evaluate\.judge"),
+        ("models/judge.py", r"older than evaluate\.judge"),
         ("outputs/variants_v3/manifest.json", r"older than the variants"),
     ],
     ids=["scenes", "judge", "variants"],

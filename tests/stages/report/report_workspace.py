@@ -34,7 +34,7 @@ PARAMS = """
 image_size: [48, 32]
 compute: {n_jobs: 1}
 edit: {guide: spectral_residual}
-evaluate: {judge: judge.py, least_videos: 3, gate: {dose_spearman_mean: {min: 0.9}, identity_psnr_db: {min: 99}}}
+evaluate: {judge: models/judge.py, least_videos: 3, gate: {dose_spearman_mean: {min: 0.9}, identity_psnr_db: {min: 99}}}
 """  # noqa: E501
 JUDGE = """
 import numpy as np
@@ -73,7 +73,7 @@ def write_all(root: Path) -> Workspace:
     write_table(root / "data/video_scene_cuts/scenes.csv", times)
     write_text(root / "data/CORPUS.md", "# Drawn")
     write_text(root / "data.dvc", DATA_DVC)
-    write_text(root / "judge.py", JUDGE)
+    write_text(root / "models/judge.py", JUDGE)
     (root / "reports/validation").mkdir(parents=True)
     refused = [
         Rejection.of(

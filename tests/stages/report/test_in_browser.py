@@ -162,7 +162,7 @@ def test_refusals_and_provenance(page: Page) -> None:
     expect(page.locator("#refused > p")).to_contain_text("3 refusals")
     expect(page.locator("#refused summary").first).to_contain_text("2 × mask empty")
     provenance = page.locator("#provenance")
-    for text in ("0123abcd.dir", "560", "judge.py", "spectral_residual"):
+    for text in ("0123abcd.dir", "560", "models/judge.py", "spectral_residual"):
         expect(provenance).to_contain_text(text)
     expect(page.locator("#demo")).to_be_visible()
 
