@@ -44,8 +44,8 @@ def main() -> None:
     variants = VariantParams.load(workspace)
     image_size = load_image_size(workspace)
     video = chosen_videos(read_scenes(workspace.path(SCENES)), params)[0]
-    names, keywords = variants.variants, variants.keywords
-    tasks = list(variant_tasks(workspace, video, names, keywords, params))[: options.scenes]
+    made, keywords = variants.variants, variants.keywords
+    tasks = list(variant_tasks(workspace, video, made, keywords, params))[: options.scenes]
     models = load_models(workspace, params)
 
     def together(folder: Path) -> None:
@@ -83,7 +83,7 @@ def _single_tasks(tasks: Sequence[SceneTask]) -> list[SceneTask]:
         by_name = {wish.name: wish for wish in task.wishes}
         for wish in task.wishes:
             wanted = wish if wish.modified else wish._replace(modified=True)
-            twin = (by_name[wish.like],) if wish.like else ()
+            twin = (by_name[wish.twin],) if wish.twin else ()
             single.append(task._replace(wishes=(*twin, wanted)))
     return single
 

@@ -36,8 +36,8 @@ from validate import MOST_GROWTH, SUFFIXES, draw_distinct, memory_of
 from pipeline.ground.files import digest, link_or_copy, write_bytes
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
-from pipeline.heatmaps.params import SEVEN, VariantParams, WindowName
-from pipeline.heatmaps.recipes import window_bounds
+from pipeline.heatmaps.params import VariantParams
+from pipeline.heatmaps.recipes import window_bounds, window_weights
 from pipeline.pictures.reading import encode, read_grey, read_mask
 from pipeline.pictures.resizing import resize
 from pipeline.scenes.names import SceneName
@@ -48,15 +48,8 @@ from pipeline.stages.variant.video import VideoTask, make_variants, write_statis
 SIZE = (512, 512)
 SCENES_PER_VIDEO = 9
 PARAMS = VariantParams()
-WINDOWS: dict[str, WindowName] = {
-    "early_boost": "early",
-    "middle_boost": "middle",
-    "reduction": "middle",
-    "late_boost": "late",
-    "full_boost": "all",
-    "placebo": "all",
-}
-FACTORS = {"reduction": PARAMS.reduction_alpha, "placebo": PARAMS.placebo_alpha}
+SCALED = VariantParams(placebo="scale").variants
+"""What is made the straightforward way, which knows no other placebo."""
 
 
 class StageRun(NamedTuple):
@@ -134,16 +127,15 @@ def make(task: VideoTask) -> None:
 def straightforward(rows: pd.DataFrame, root: Path, made: Path) -> None:
     """Make the variants of one video variant by variant, each from its files."""
     sources = list(zip(rows["attention_heatmap_path"], rows["keyword_mask_path"], strict=True))
-    for variant in SEVEN:
-        folder = made / variant
+    for name, variant in SCALED.items():
+        folder = made / name
         folder.mkdir(parents=True, exist_ok=True)
-        window = WINDOWS.get(variant)
-        start, end = window_bounds(len(rows), window, "thirds") if window else (0, 0)
+        weights = window_weights(len(rows), variant.window, "thirds")
         for position, (heatmap, mask) in enumerate(sources):
             heat, inside = opened(root / heatmap), opened(root / mask) > 0.5
-            if start <= position < end:
-                region = ~inside if variant == "placebo" else inside
-                scaled = np.where(region, heat * FACTORS.get(variant, PARAMS.alpha), heat)
+            if weights[position]:
+                region = ~inside if variant.region == "background" else inside
+                scaled = np.where(region, heat * variant.alpha, heat)
                 heat = np.clip(scaled * (heat.sum() / scaled.sum()), 0, 1)
             levels = np.rint(heat * 255).astype(np.uint8)
             Image.fromarray(levels).save(folder / f"{position}.jpg", quality=PARAMS.quality)

@@ -12,7 +12,7 @@ def _defined(meaning: str) -> Column:
     return Column(meaning, nullable=True)
 
 
-class Measured(NamedTuple):
+class Planned(NamedTuple):
     """What one variant asked of one scene, and what its file holds; NaN is undefined."""
 
     alpha: Annotated[
@@ -48,7 +48,7 @@ class Measured(NamedTuple):
 VARIANT_COLUMNS = {
     "modified_attention_heatmap_path": Column("The scene's map in this variant: grey."),
     "variant": Column("Which variant."),
-    **columns_of(Measured),
+    **columns_of(Planned),
 }
 """What the table holds beyond the scene table's columns."""
 

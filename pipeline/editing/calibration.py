@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from pipeline.heatmaps.dose import Values, share_of_log_odds
 
 MOST_EVALUATIONS = 3
 FIRST_STRENGTH = 1.1
@@ -16,11 +16,6 @@ REACHED = 0.05
 """Relative error of the share up to which a dose counts as reached."""
 # A scene that hardly answers is asked for no more than this many times as much at once.
 _LARGEST_STRIDE = 2.0
-
-
-def share_of(log_odds: Values) -> Values:
-    """Return the attention share, in (0, 1), of log odds."""
-    return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
 class StrengthSearch:
@@ -32,7 +27,7 @@ class StrengthSearch:
 
     Args:
         unedited: N log odds of the unedited scenes, as the guide sees them.
-        shift: N requested changes of the log odds, `log(alpha)`; 0 is met at once.
+        shift: N requested changes of the log odds, `dose.shift`; 0 is met at once.
         tolerance: relative error of the share at which a search ends.
         limit: largest strength.
         given: {search: strength} of those that are not to search: one evaluation there.
@@ -65,8 +60,8 @@ class StrengthSearch:
     @property
     def error(self) -> Values:
         """Relative error of the best evaluation's share; infinite before the first."""
-        wanted = share_of(self.unedited + self.shift)
-        error = np.abs(share_of(self.achieved) - wanted) / wanted
+        wanted = share_of_log_odds(self.unedited + self.shift)
+        error = np.abs(share_of_log_odds(self.achieved) - wanted) / wanted
         return np.where(np.isnan(error), np.inf, error)
 
     @property
@@ -84,8 +79,8 @@ class StrengthSearch:
     def record(self, which: NDArray[np.intp], achieved: Values) -> NDArray[np.bool_]:
         """Take up what the proposals gave; return which of them are the best so far."""
         before = self.error[which]
-        wanted = share_of(self.unedited[which] + self.shift[which])
-        better = np.abs(share_of(achieved) - wanted) / wanted < before
+        wanted = share_of_log_odds(self.unedited[which] + self.shift[which])
+        better = np.abs(share_of_log_odds(achieved) - wanted) / wanted < before
         self.strength[which[better]] = self._next[which[better]]
         self.achieved[which[better]] = achieved[better]
         self.evaluations[which] += 1

@@ -14,8 +14,8 @@ from torch import Tensor
 from pipeline.editing.cache import Cache
 from pipeline.editing.calibration import StrengthSearch
 from pipeline.editing.denoiser import Denoiser
-from pipeline.editing.guidance import Canvas, GradientGuidance, log_odds
-from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, Scene, chunks
+from pipeline.editing.guidance import Canvas, GradientGuidance, guide_log_odds
+from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, SceneArrays, chunks
 from pipeline.editing.redraw import Request, redraw
 from pipeline.ground.code import code_digest
 from pipeline.ground.files import digest
@@ -129,7 +129,7 @@ class SceneEditor:
         """Return a digest of the models and of all params that an edit depends on, but code."""
         return editor_key(self._preparation.key, self.params)
 
-    def prepare(self, scenes: Sequence[Scene]) -> Prepared:
+    def prepare(self, scenes: Sequence[SceneArrays]) -> Prepared:
         """Encode and invert scenes, as far as the cache does not have that."""
         return self._preparation.prepare(scenes)
 
@@ -186,7 +186,7 @@ class SceneEditor:
         odds = np.empty(len(asks))
         for places in chunks(range(len(asks)), self.params.batch_size):
             canvas = self._canvas(prepared, [asks[place] for place in places])
-            odds[places] = log_odds(self.guide, canvas.image, canvas).cpu().double().numpy()
+            odds[places] = guide_log_odds(self.guide, canvas.image, canvas).cpu().double().numpy()
         return odds
 
     def _redraws(
@@ -228,7 +228,7 @@ class SceneEditor:
             self.denoiser, inversion, canvas, request, self._preparation.levels, self._gradient
         )
         decoded = self.denoiser.backbone.decode(latents)
-        odds = log_odds(self.guide, canvas.composite(decoded), canvas)
+        odds = guide_log_odds(self.guide, canvas.composite(decoded), canvas)
         round_trip = prepared.round_trip[scenes]
         error = decoded - round_trip
         outside = images_psnr_db(error, (canvas.weight == 0).float())

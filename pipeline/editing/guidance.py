@@ -57,7 +57,7 @@ class Canvas:
         return (self.image + self.weight * (decoded - self.unedited)).clamp(-1, 1)
 
 
-def log_odds(guide: AttentionModel, pictures: Tensor, canvas: Canvas) -> Tensor:
+def guide_log_odds(guide: AttentionModel, pictures: Tensor, canvas: Canvas) -> Tensor:
     """Return the log of attention on `raised` over attention on `lowered`, N values.
 
     With the keyword's region against all the rest, this is the logit of its attention share.
@@ -127,7 +127,9 @@ class GradientGuidance:
             seen = (
                 canvas.decoder.picture_change(change) if linear else self._decoded(change, canvas)
             )
-            odds = log_odds(self.guide, (canvas.image + canvas.weight * seen).clamp(-1, 1), canvas)
+            odds = guide_log_odds(
+                self.guide, (canvas.image + canvas.weight * seen).clamp(-1, 1), canvas
+            )
             (slope,) = torch.autograd.grad(odds.sum(), moved)
         return slope * weight, odds.detach()
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pipeline.ground.artefacts import PREDICTOR
 from pipeline.ground.params import Section
-from pipeline.scenes.regions import Region
+from pipeline.heatmaps.dose import Region
 
 Part: TypeAlias = Literal["all", "train", "val", "test"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

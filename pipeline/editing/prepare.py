@@ -31,7 +31,7 @@ Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
-class Scene(NamedTuple):
+class SceneArrays(NamedTuple):
     """One scene at `image_size`.
 
     Attributes:
@@ -96,7 +96,7 @@ class Preparation:
         self._bits = str(half_type(self.device) if denoiser.half else None)
 
     @torch.no_grad()
-    def prepare(self, scenes: Sequence[Scene]) -> Prepared:
+    def prepare(self, scenes: Sequence[SceneArrays]) -> Prepared:
         """Return the scenes, ready to be edited."""
         image = tensor_of(np.stack([scene.image for scene in scenes]), self.device)
         own = self.controls([(scene.mask, scene.heatmap) for scene in scenes])
@@ -116,13 +116,13 @@ class Preparation:
             keys=tuple(keys),
         )
 
-    def _picture_key(self, scene: Scene) -> str:
+    def _picture_key(self, scene: SceneArrays) -> str:
         """Return a digest of all that the autoencoder's part depends on."""
         size = str(scene.image.shape)
         backbone = self.denoiser.backbone.digest
         return digest("picture", self._code, backbone, size, scene.image.tobytes())
 
-    def _key(self, scene: Scene, picture: str) -> str:
+    def _key(self, scene: SceneArrays, picture: str) -> str:
         """Return a digest of all that the inversion depends on, the own control included."""
         control = digest(scene.mask.tobytes(), scene.heatmap.astype(np.float32).tobytes())
         return digest(self._code, self.key, self._bits, picture, control, scene.keyword)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.editing.calibration import share_of
-from pipeline.editing.editor import Ask, Edited, Map, Mask, Scene, SceneEditor
+from pipeline.editing.editor import Ask, Edited, Map, Mask, SceneEditor
+from pipeline.editing.prepare import SceneArrays
 from pipeline.ground.files import digest, file_digest, link_or_copy, write_bytes
-from pipeline.pictures.reading import Pixels, encode, read_heatmap, read_mask, read_rgb
+from pipeline.heatmaps.dose import Region, log_odds, share_of_log_odds, shift
+from pipeline.heatmaps.params import Kind
+from pipeline.pictures.reading import Pixels, encode, read_heatmap, read_rgb
 from pipeline.pictures.resizing import resize
-from pipeline.scenes.regions import Region, add_difference, feathered_region
-
-# No picture has a share of 0: what alpha = 0 asks for is sought as a fall to a hundredth.
-_LEAST_ALPHA = 0.01
+from pipeline.scenes.masks import keyword_mask
+from pipeline.scenes.regions import add_difference, feathered_region
 
 
 class Wish(NamedTuple):
@@ -32,9 +31,8 @@ class Wish(NamedTuple):
     """Where the picture may change."""
     alpha: float
     modified: bool
-    redistributes: bool = False
-    """Attention moves within the background."""
-    like: str = ""
+    kind: Kind = "scale"
+    twin: str = ""
     """A placebo is never calibrated: it is edited at the strength of this wish."""
     sham: bool = False
     """The own control, as if it were modified."""
@@ -68,7 +66,7 @@ class _Opened(NamedTuple):
 
     original: Pixels
     weights: dict[Region, NDArray[np.float32]]
-    scene: Scene
+    scene: SceneArrays
 
 
 def edit_scenes(
@@ -113,7 +111,7 @@ def _edits(
         for wish in filter(lambda wish: wish.modified, tasks[n].wishes):
             content = n, digest(file_digest(wish.heatmap), str(wish[2:5]), str(wish.sham))
             names[n, wish.name] = content
-            if wish.like:
+            if wish.twin:
                 placebos[content] = wish
             elif content not in boosts:
                 boosts[content] = _ask(places[n], wish, opened[n], image_size, uncalibrated)
@@ -122,7 +120,7 @@ def _edits(
     matched = {}
     for content, wish in placebos.items():
         n = content[0]
-        twin = names.get((n, wish.like))
+        twin = names.get((n, wish.twin))
         strength = made[twin].strength if twin else editor.params.strength
         matched[content] = _ask(places[n], wish, opened[n], image_size, strength)
     made |= zip(matched, editor.edit(prepared, list(matched.values())), strict=True)
@@ -135,24 +133,17 @@ def _edits(
 def _open(task: SceneTask, editor: SceneEditor, image_size: tuple[int, int]) -> _Opened:
     original = read_rgb(task.image)
     size = original.shape[0], original.shape[1]
-    full = _union(task.masks, size)
+    full = keyword_mask(task.masks, size)
     feather_px = editor.params.feather_px
     regions: tuple[Region, ...] = ("keyword", "background")
     weights = {region: feathered_region(full, region, feather_px, image_size) for region in regions}
-    scene = Scene(
+    scene = SceneArrays(
         image=resize(original, image_size),
-        mask=_union(task.masks, image_size),
+        mask=keyword_mask(task.masks, image_size),
         heatmap=read_heatmap(task.heatmap, image_size),
         keyword=task.keyword,
     )
     return _Opened(original, weights, scene)
-
-
-def _union(masks: Sequence[Path], size: tuple[int, int]) -> Mask:
-    union = np.zeros(size, np.bool_)
-    for path in masks:
-        union |= read_mask(path, size)
-    return union
 
 
 def _ask(
@@ -165,21 +156,20 @@ def _ask(
     heatmap = read_heatmap(wish.heatmap, image_size)
     mask = opened.scene.mask
     weight = resize(opened.weights[wish.redrawn], image_size)
-    if wish.redistributes:
+    if wish.kind != "scale":
+        # No factor says what is asked: the map itself does.
         raised = (heatmap > opened.scene.heatmap) & ~mask
         lowered = ~raised & ~mask
-        shift = _odds(heatmap, raised, lowered) - _odds(opened.scene.heatmap, raised, lowered)
-        return Ask(place, heatmap, weight, raised, lowered, shift, strength)
-    shift = math.log(max(wish.alpha, _LEAST_ALPHA))
-    if wish.region == "background":
-        shift = -shift
-    return Ask(place, heatmap, weight, mask, ~mask, shift, strength, wish.sham)
+        moved = _odds(heatmap, raised, lowered) - _odds(opened.scene.heatmap, raised, lowered)
+        return Ask(place, heatmap, weight, raised, lowered, moved, strength)
+    asked = shift(wish.alpha, wish.region)
+    return Ask(place, heatmap, weight, mask, ~mask, asked, strength, wish.sham)
 
 
 def _odds(heatmap: Map, raised: Mask, lowered: Mask) -> float:
     """Return the log odds of a map, 0 where either side has no attention."""
     up, down = heatmap[raised].sum(dtype=float), heatmap[lowered].sum(dtype=float)
-    return math.log(up / down) if up > 0 and down > 0 else 0.0
+    return float(log_odds(up, down)) if up > 0 and down > 0 else 0.0
 
 
 def _write(
@@ -194,7 +184,7 @@ def _write(
     records = []
     for wish in task.wishes:
         edited = made.get(wish.name)
-        picture, fade = _picture(opened, wish, edited, changes.get(wish.like))
+        picture, fade = _picture(opened, wish, edited, changes.get(wish.twin))
         path = folder / wish.name / task.video_id / f"{task.stem}.png"
         if id(edited) in written:
             link_or_copy(written[id(edited)], path)
@@ -220,7 +210,7 @@ def _picture(
     weight = opened.weights[wish.redrawn]
     picture = add_difference(opened.original, edited.difference, weight)
     change = _mean_change(picture, opened.original)
-    if not wish.like or not most or change <= most:
+    if not wish.twin or not most or change <= most:
         return picture, 1.0
     fade = most / change
     return add_difference(opened.original, fade * edited.difference, weight), fade
@@ -254,16 +244,12 @@ def _record(
         "whole_ssim_raw": edited.whole_ssim,
         "decoder_fit": edited.decoder_fit,
     }
-    if wish.like:
+    if wish.twin:
         # What the guide saw was the edit before it was faded.
         record["fade"] = fade
     else:
-        shift = math.log(max(wish.alpha, _LEAST_ALPHA))
-        dose = unedited + (shift if wish.region == "keyword" else -shift)
-        record |= {
-            "guide_share": share_of(np.array(unedited)).item(),
-            "guide_dose": share_of(np.array(dose)).item(),
-            "guide_achieved": share_of(np.array(achieved)).item(),
-            "reached": edited.reached,
-        }
+        seen = np.array([unedited, unedited + shift(wish.alpha, wish.region), achieved])
+        names = ("guide_share", "guide_dose", "guide_achieved")
+        record |= zip(names, share_of_log_odds(seen).tolist(), strict=True)
+        record["reached"] = edited.reached
     return record

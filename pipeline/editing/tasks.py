@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from pipeline.editing.scene_edits import SceneTask, Wish
 from pipeline.ground.artefacts import VARIANTS
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.params import Variant
 from pipeline.heatmaps.variant_tables import read_variant_table
 from pipeline.scenes.table import Keywords, mask_paths
 
@@ -36,7 +37,7 @@ def chosen_videos(scenes: pd.DataFrame, params: EditParams) -> list[str]:
 def variant_tasks(
     workspace: Workspace,
     video_id: str,
-    variants: Sequence[str],
+    variants: Mapping[str, Variant],
     keywords: Keywords,
     params: EditParams,
 ) -> Iterator[SceneTask]:
@@ -45,7 +46,7 @@ def variant_tasks(
     Args:
         workspace: the data root.
         video_id: the video.
-        variants: that were made.
+        variants: that were made, as they are defined.
         keywords: `variant.keywords`.
         params: section `edit`.
 
@@ -60,7 +61,9 @@ def variant_tasks(
         tables[name] = read_variant_table(path)
     for position in range(len(tables["baseline"])):
         rows = {name: table.iloc[position] for name, table in tables.items()}
-        wishes = tuple(_wish(workspace.root, name, row, params) for name, row in rows.items())
+        wishes = tuple(
+            _wish(workspace.root, name, variants[name], row, params) for name, row in rows.items()
+        )
         yield scene_task(workspace.root, rows["baseline"], keywords, wishes, wishes[0].heatmap)
 
 
@@ -93,17 +96,14 @@ def scene_task(
     )
 
 
-def _wish(root: Path, name: str, row: pd.Series, params: EditParams) -> Wish:
-    placebo = name == "placebo"
-    redistributes = placebo and row["alpha"] == 1
-    turned_round = params.region == "background" and not redistributes
+def _wish(root: Path, name: str, variant: Variant, row: pd.Series, params: EditParams) -> Wish:
     return Wish(
         name=name,
         heatmap=root / row["modified_attention_heatmap_path"],
         region=row["region"],
-        redrawn="background" if turned_round else row["region"],
+        redrawn="background" if params.region == "background" else row["region"],
         alpha=float(row["alpha"]),
         modified=bool(row["modified"]),
-        redistributes=redistributes,
-        like="full_boost" if placebo else "",
+        kind=variant.kind,
+        twin=variant.twin,
     )

@@ -3,9 +3,8 @@
 **The dose.** `A` is a heatmap with values in [0, 1], `R` a binary region, `T = sum(A)`,
 `s = sum(R*A)/T` the region's share. A variant multiplies attention in the region by `alpha`,
 `A' = A*(1-R) + alpha*A*R`, and rescales so that the total is what it was:
-`A' <- c*A'` with `c = T/sum(A')`. As `sum(A') = T*(alpha*s + 1 - s)`, the share becomes
-
-    s' = alpha*s / (alpha*s + 1 - s),     that is  logit(s') = logit(s) + log(alpha).
+`A' <- c*A'` with `c = T/sum(A')`. As `sum(A') = T*(alpha*s + 1 - s)`, the share becomes what
+`pipeline.heatmaps.dose` says.
 
 **The cap.** Where `c*A'` would exceed 1, a plain clip would lose mass. The map is `min(c*A', 1)`
 instead, with a larger `c`, the one for which `f(c) = sum(min(c*A', 1)) = T`. Among all maps with
@@ -46,13 +45,18 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.heatmaps.dose import (
+    FlagPerMap,
+    PerMap,
+    Values,
+    checked_alphas,
+    per_map,
+    share_of_sums,
+)
+
 FloatMap: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
 OnClip: TypeAlias = Literal["cap", "solve"]
-# One value for a single map; an array of the batch's shape for a batch.
-Values: TypeAlias = NDArray[np.float64]
-PerMap: TypeAlias = float | NDArray[np.float64]
-FlagPerMap: TypeAlias = bool | NDArray[np.bool_]
 
 # Positive float32 values span 46 decades, so beyond these factors the float32 map has reached its
 # limit; within them no float64 weight overflows or underflows.
@@ -103,7 +107,7 @@ def modify_heatmap(
         ValueError: for an alpha, shape, value or `on_clip` outside the above.
     """
     heat, inside = checked_maps(heatmap, region)
-    alphas = _checked_alphas(alpha, heat.shape[:-2])
+    alphas = checked_alphas(alpha, heat.shape[:-2])
     if on_clip not in get_args(OnClip):
         raise ValueError(f"on_clip must be one of {get_args(OnClip)}, found {on_clip!r}")
     if heat.ndim == 2:
@@ -244,39 +248,14 @@ def attention_share(heatmap: ArrayLike, mask: ArrayLike) -> PerMap:
     """Attention share `sum(M*A)/sum(A)` in [0, 1], NaN where `sum(A) = 0`."""
     heat, inside = checked_maps(heatmap, mask)
     total = heat.sum(axis=(-2, -1), dtype=np.float64)
-    return _ratio(_sum_inside(heat, inside), total)
+    return share_of_sums(_sum_inside(heat, inside), total)
 
 
 def alignment_score(heatmap: ArrayLike, mask: ArrayLike) -> PerMap:
     """Alignment score `mean(M*A)` over all pixels, in [0, 1]."""
     heat, inside = checked_maps(heatmap, mask)
     pixels = heat.shape[-2] * heat.shape[-1]
-    return _per_map(_sum_inside(heat, inside) / pixels)
-
-
-def requested_share(share: ArrayLike, alpha: ArrayLike) -> PerMap:
-    """The dose: the share that alpha asks for, before any cap, `alpha*s / (alpha*s + 1 - s)`.
-
-    Exactly `share` for alpha = 1; NaN where the share is, and for share = 1 with alpha = 0.
-    """
-    alphas = _checked_alphas(alpha)
-    shares = np.asarray(share, np.float64)
-    return _ratio(alphas * shares, alphas * shares + (1 - shares))
-
-
-def alpha_for_share(share: ArrayLike, target: ArrayLike) -> PerMap:
-    """The factor that asks for the share `target`: the inverse of `requested_share`.
-
-    NaN where no factor moves the share: it is 0, 1 or undefined.
-
-    Raises:
-        ValueError: if a target is outside [0, 1), the shares that some factor can ask for.
-    """
-    shares, targets = np.asarray(share, np.float64), np.asarray(target, np.float64)
-    if not np.all((targets >= 0) & (targets < 1)):
-        raise ValueError(f"target share must be in [0, 1), found {target!r}")
-    movable = np.where((shares > 0) & (shares < 1), shares, np.nan)
-    return _per_map(targets * (1 - movable) / (movable * (1 - targets)))
+    return per_map(_sum_inside(heat, inside) / pixels)
 
 
 def reachable_share(heatmap: ArrayLike, region: ArrayLike, alpha: ArrayLike) -> PerMap:
@@ -292,7 +271,7 @@ def reachable_share(heatmap: ArrayLike, region: ArrayLike, alpha: ArrayLike) -> 
         alpha: only the side of 1 that it is on matters.
     """
     heat, inside = checked_maps(heatmap, region)
-    alphas = _checked_alphas(alpha, heat.shape[:-2])
+    alphas = checked_alphas(alpha, heat.shape[:-2])
     attended = heat > 0
     return share_limit(
         alphas,
@@ -317,19 +296,7 @@ def share_limit(
         np.minimum(region_room, totals),
         np.maximum(totals - np.asarray(background_room, np.float64), 0),
     )
-    return _ratio(np.where(alphas == 1, region_sum, reached), totals)
-
-
-def feasible(planned: ArrayLike, requested: ArrayLike, share: ArrayLike) -> FlagPerMap:
-    """Whether the planned share is within a tenth of the requested change of the requested share.
-
-    `|planned - requested| <= 0.10 * |requested - share|`; True where no change is asked for
-    (alpha = 1), however the file was rounded; False where a share is undefined (NaN).
-    """
-    plans, requests, shares = (np.asarray(s, np.float64) for s in (planned, requested, share))
-    near = np.abs(plans - requests) <= 0.10 * np.abs(requests - shares)
-    flags = np.asarray(near | (requests == shares))
-    return flags if flags.ndim else bool(flags)
+    return share_of_sums(np.where(alphas == 1, region_sum, reached), totals)
 
 
 def checked_maps(heatmap: ArrayLike, region: ArrayLike) -> tuple[FloatMap, Mask]:
@@ -361,34 +328,5 @@ def checked_maps(heatmap: ArrayLike, region: ArrayLike) -> tuple[FloatMap, Mask]
     return heat, np.broadcast_to(inside, heat.shape)
 
 
-def _checked_alphas(
-    alpha: ArrayLike, batch_shape: tuple[int, ...] | None = None
-) -> NDArray[np.float64]:
-    """Alpha as float64, of the batch's shape where one is given."""
-    alphas = np.asarray(alpha, np.float64)
-    if not np.all(np.isfinite(alphas) & (alphas >= 0)):
-        raise ValueError(
-            f"alpha must be finite and >= 0, found {alpha!r}: "
-            "above 1 boosts attention, below 1 reduces it, 1 changes nothing"
-        )
-    if batch_shape is None:
-        return alphas
-    if alphas.shape not in ((), batch_shape):
-        raise ValueError(
-            f"alpha must be one number or of the batch's shape {batch_shape}, found {alphas.shape}"
-        )
-    return np.broadcast_to(alphas, batch_shape)
-
-
 def _sum_inside(heat: FloatMap, inside: Mask) -> NDArray[np.float64]:
     return np.asarray((heat * inside).sum(axis=(-2, -1), dtype=np.float64))
-
-
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> PerMap:
-    """`part / whole`, NaN where `whole` is 0."""
-    safe_whole = np.where(np.equal(whole, 0), np.nan, whole)
-    return _per_map(np.asarray(part / safe_whole))
-
-
-def _per_map(values: NDArray[np.float64]) -> PerMap:
-    return values if values.ndim else float(values)

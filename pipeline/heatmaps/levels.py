@@ -8,7 +8,6 @@ those of the arrays, to the last level; a test compares them.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -22,12 +21,12 @@ from pipeline.heatmaps.algebra import (
     HeatmapChange,
     Mask,
     OnClip,
-    Values,
     count_pixels,
     modify_values,
     share_limit,
     weighted_sum,
 )
+from pipeline.heatmaps.dose import Region, Values, share_of_sums
 from pipeline.heatmaps.placebo import (
     FIELD_LEVELS,
     PlaceboChange,
@@ -93,11 +92,10 @@ class LevelMap:
         return np.asarray(self._present[0] == _KEYWORD)
 
     def modify(
-        self, alpha: float, on_clip: OnClip = "cap", background: bool = False
+        self, alpha: float, on_clip: OnClip = "cap", region: Region = "keyword"
     ) -> HeatmapChange:
         """Do `modify_heatmap` for the keyword region (or the background) on the values."""
-        region = ~self.keyword if background else self.keyword
-        return modify_values(self.heat, region, alpha, on_clip, self.pixels)
+        return modify_values(self.heat, self._inside(region), alpha, on_clip, self.pixels)
 
     def redistribute(self, total_change: float | None, factor: float | None) -> PlaceboChange:
         """Do `redistribute_background` on the values, with the half chosen when counting."""
@@ -109,25 +107,25 @@ class LevelMap:
     @cached_property
     def share(self) -> float:
         """The map's attention share, NaN where it has no attention."""
+        inside = weighted_sum((self.heat * self.keyword).astype(np.float64), self.pixels)
         total = weighted_sum(self.heat.astype(np.float64), self.pixels)
-        return (
-            weighted_sum((self.heat * self.keyword).astype(np.float64), self.pixels) / total
-            if total > 0
-            else math.nan
-        )
+        return float(share_of_sums(inside, total))
 
-    def reachable_share(self, alpha: float, background: bool = False) -> float:
+    def reachable_share(self, alpha: float, region: Region = "keyword") -> float:
         """Return the keyword's share as the factor on a region goes to its limit."""
-        region = ~self.keyword if background else self.keyword
+        inside = self._inside(region)
         heat = self.heat.astype(np.float64)
         limit = share_limit(
             alpha,
-            weighted_sum(heat[region], self.pixels[region]),
+            weighted_sum(heat[inside], self.pixels[inside]),
             weighted_sum(heat, self.pixels),
-            count_pixels((heat > 0) & region, self.pixels),
-            count_pixels((heat > 0) & ~region, self.pixels),
+            count_pixels((heat > 0) & inside, self.pixels),
+            count_pixels((heat > 0) & ~inside, self.pixels),
         )
-        return float(1 - limit if background else limit)
+        return float(limit if region == "keyword" else 1 - limit)
+
+    def _inside(self, region: Region) -> Mask:
+        return self.keyword if region == "keyword" else ~self.keyword
 
     def total_change(self, heat: FloatMap) -> float:
         """Return the sum over pixels of |`heat` - the map's own values|."""
@@ -175,4 +173,4 @@ def measure_levels(levels: Pixels, keyword: Mask) -> tuple[float, float]:
     """Return alignment score and attention share (NaN if undefined) of a map as a file holds it."""
     total = cv2.sumElems(levels)[0]
     inside = cv2.sumElems(cv2.copyTo(levels, keyword.view(np.uint8)))[0]
-    return inside / 255 / levels.size, inside / total if total > 0 else math.nan
+    return inside / 255 / levels.size, float(share_of_sums(inside, total))

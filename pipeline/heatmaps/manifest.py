@@ -9,9 +9,7 @@ from typing import Any
 
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_text
-from pipeline.heatmaps.params import VariantParams
-
-MANIFEST = "outputs/variants_v3/manifest.json"
+from pipeline.heatmaps.params import Variant, VariantParams
 
 
 def write_manifest(
@@ -34,7 +32,7 @@ def write_manifest(
         "data_version": data_version,
         "image_size": list(image_size),
         "params": recorded_params(params),
-        "variants": definitions(params),
+        "variants": {name: variant._asdict() for name, variant in params.variants.items()},
         "videos": dict(videos),
     }
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
@@ -45,35 +43,16 @@ def recorded_params(params: VariantParams) -> dict[str, Any]:
     return params.model_dump(mode="json", exclude={"sample_videos"})
 
 
-def read_variants(path: Path) -> list[str]:
-    """Return the names of the variants that were made, in order.
+def read_variants(path: Path) -> dict[str, Variant]:
+    """Return the variants that were made, in order.
 
     Raises:
-        InputError: there is no such manifest.
+        InputError: there is no such manifest, or an older version wrote it.
     """
     if not path.is_file():
         raise InputError(f"{path}: there are no variants. Run `dvc repro variant`.")
-    return list(json.loads(path.read_text(encoding="utf-8"))["variants"])
-
-
-def definitions(params: VariantParams) -> dict[str, dict[str, Any]]:
-    """Return {variant: window, region and factor}; alpha is null where it differs by scene."""
-    boost = params.alpha if params.target_share is None else None
-    scales = params.placebo == "scale"
-    seven = {
-        "baseline": (None, None, 1.0),
-        "early_boost": ("early", "keyword", boost),
-        "middle_boost": ("middle", "keyword", boost),
-        "late_boost": ("late", "keyword", boost),
-        "full_boost": ("all", "keyword", boost),
-        "reduction": ("middle", "keyword", params.reduction_alpha),
-        "placebo": ("all", "background", params.placebo_alpha if scales else 1.0),
-    }
-    extra = {
-        name: (variant.window, variant.region, variant.alpha)
-        for name, variant in params.extra.items()
-    }
-    return {
-        name: {"window": window, "region": region, "alpha": alpha}
-        for name, (window, region, alpha) in {**seven, **extra}.items()
-    }
+    variants = json.loads(path.read_text(encoding="utf-8"))["variants"]
+    try:
+        return {name: Variant(**definition) for name, definition in variants.items()}
+    except TypeError as error:
+        raise InputError(f"{path}: another version wrote it. Run `dvc repro variant`.") from error

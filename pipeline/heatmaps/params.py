@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline.ground.params import Section
-from pipeline.scenes.regions import Region
+from pipeline.heatmaps.dose import Region
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Factor = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 WindowName: TypeAlias = Literal["early", "middle", "late", "all"]
 Window: TypeAlias = WindowName | tuple[Fraction, Fraction]
 
-SEVEN = (
-    "baseline",
-    "early_boost",
-    "middle_boost",
-    "late_boost",
-    "full_boost",
-    "reduction",
-    "placebo",
-)
-"""The variants that every video has, in the order of tables and pictures."""
+Kind: TypeAlias = Literal["unchanged", "scale", "redistribute"]
+"""What a variant does to a heatmap inside its window: leave it, multiply a region's attention by
+alpha, or move attention within the background."""
 
 _VARIANT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class Variant(NamedTuple):
+    """How a variant is defined, for whatever video; `manifest.json` holds it in these words."""
+
+    kind: Kind
+    window: Window | None
+    region: Region | None
+    alpha: float | None
+    """The factor; None: per scene the one that gives `variant.target_share`."""
+    meaning: str
+    twin: str = ""
+    """The variant that a placebo is to change as much as, and with whose strength it is redrawn."""
 
 
 class ExtraVariant(BaseModel):
@@ -113,10 +119,37 @@ class VariantParams(Section):
         return self
 
     @property
-    def variants(self) -> tuple[str, ...]:
-        """All variants, in order."""
-        return (*SEVEN, *self.extra)
+    def variants(self) -> dict[str, Variant]:
+        """All variants, in the order of tables and pictures: here they are defined."""
+        boost = self.alpha if self.target_share is None else None
+        more, less = (f"{word} attention on the product in" for word in ("more", "less"))
+        moved = "attention moved within the background, the product's share kept"
+        scaled = "attention on the background multiplied, so the product's share falls or rises"
+        seven = {
+            "baseline": Variant("unchanged", None, None, 1.0, "the scene as it is"),
+            "early_boost": Variant("scale", "early", "keyword", boost, f"{more} the first third"),
+            "middle_boost": Variant(
+                "scale", "middle", "keyword", boost, f"{more} the middle third"
+            ),
+            "late_boost": Variant("scale", "late", "keyword", boost, f"{more} the last third"),
+            "full_boost": Variant("scale", "all", "keyword", boost, f"{more} every scene"),
+            "reduction": Variant(
+                "scale", "middle", "keyword", self.reduction_alpha, f"{less} the middle third"
+            ),
+            "placebo": Variant("redistribute", "all", "background", 1.0, moved, "full_boost")
+            if self.placebo == "redistribute"
+            else Variant("scale", "all", "background", self.placebo_alpha, scaled, "full_boost"),
+        }
+        extra = {
+            name: Variant("scale", own.window, own.region, own.alpha, "a variant of your own")
+            for name, own in self.extra.items()
+        }
+        return seven | extra
 
     def map_params(self) -> dict[str, object]:
         """Return what a map depends on besides what is asked of it, as JSON holds it."""
         return self.model_dump(mode="json", include={"on_clip", "format", "quality"})
+
+
+SEVEN = tuple(VariantParams().variants)
+"""The variants that every video has."""

@@ -19,13 +19,13 @@ from pipeline.heatmaps.algebra import (
     HeatmapChange,
     Mask,
     OnClip,
-    Values,
     capped_scale,
     checked_maps,
     count_pixels,
     modify_heatmap,
     weighted_sum,
 )
+from pipeline.heatmaps.dose import Values
 
 # The random field: white noise on a lattice of this many points along the longer side, blurred
 # with a Gaussian of a tenth of that side, so that a half consists of a few patches, not of grain.

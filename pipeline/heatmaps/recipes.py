@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.heatmaps.algebra import alpha_for_share
-from pipeline.heatmaps.params import VariantParams, Window
-from pipeline.scenes.regions import Region
+from pipeline.heatmaps.dose import Region, alpha_for_share
+from pipeline.heatmaps.params import Kind, Variant, VariantParams, Window
 
 Weights = NDArray[np.float64]
 
@@ -18,73 +18,62 @@ Weights = NDArray[np.float64]
 class Recipe(NamedTuple):
     """One variant of a video, before any of its scenes has been looked at."""
 
-    region: Region
-    alpha: float | None
-    """The factor inside the window; None: the one that gives `variant.target_share`."""
+    variant: Variant
     weights: Weights
     """Per scene, how much of the factor applies: 1 inside the window, 0 outside, between on a ramp;
     the scene's factor is `1 + weight*(alpha - 1)`."""
-    redistributes: bool = False
-    """Move attention within the background instead of multiplying a region's."""
 
 
-class Ask(NamedTuple):
-    """What a variant asks of one scene; equal asks make equal maps."""
+class Treatment(NamedTuple):
+    """What a variant does to one scene's heatmap; equal treatments make equal maps."""
 
+    kind: Kind = "unchanged"
     region: Region = "keyword"
     alpha: float = 1.0
     """NaN where the target share is one that no factor gives."""
-    redistributes: bool = False
+    twin: Treatment | None = None
+    """What a redistribution is to change the map as much as."""
 
 
 def recipes(params: VariantParams, num_scenes: int) -> dict[str, Recipe]:
     """Return {variant: recipe} for a video, in the order of `params.variants`."""
-
-    def weights(window: Window) -> Weights:
-        return window_weights(num_scenes, window, params.windows, params.temporal_smoothing)
-
-    boost = None if params.target_share is not None else params.alpha
-    everywhere = np.ones(num_scenes)
-    made = {
-        "baseline": Recipe("keyword", 1.0, np.zeros(num_scenes)),
-        "early_boost": Recipe("keyword", boost, weights("early")),
-        "middle_boost": Recipe("keyword", boost, weights("middle")),
-        "late_boost": Recipe("keyword", boost, weights("late")),
-        "full_boost": Recipe("keyword", boost, everywhere),
-        "reduction": Recipe("keyword", params.reduction_alpha, weights("middle")),
-        "placebo": Recipe("background", 1.0, everywhere, redistributes=True)
-        if params.placebo == "redistribute"
-        else Recipe("background", params.placebo_alpha, everywhere),
+    windows, smoothing = params.windows, params.temporal_smoothing
+    return {
+        name: Recipe(variant, window_weights(num_scenes, variant.window, windows, smoothing))
+        for name, variant in params.variants.items()
     }
-    for name, extra in params.extra.items():
-        made[name] = Recipe(extra.region, extra.alpha, weights(extra.window))
-    return made
 
 
-def ask(recipe: Recipe, scene: int, share: float, target_share: float | None) -> Ask:
-    """Return what a recipe asks of the scene at this position of its video.
+def treatments(
+    recipes: Mapping[str, Recipe], scene: int, share: float, target_share: float | None
+) -> dict[str, Treatment]:
+    """Return {variant: treatment} of the scene at this position of its video.
 
     Args:
-        recipe: of the variant.
+        recipes: of its variants.
         scene: position in the video, from 0.
         share: the scene's own attention share, NaN if undefined.
         target_share: `variant.target_share`.
     """
-    weight = recipe.weights[scene].item()
-    if recipe.redistributes:
-        return Ask(recipe.region, 1.0, redistributes=True)
-    if weight == 0:
-        return Ask(recipe.region)
-    alpha = recipe.alpha
-    if alpha is None:
-        assert target_share is not None
-        alpha = float(alpha_for_share(share, target_share))
-    return Ask(recipe.region, 1 + weight * (alpha - 1))
+
+    def treatment(recipe: Recipe) -> Treatment:
+        variant, weight = recipe.variant, recipe.weights[scene].item()
+        region = variant.region or "keyword"
+        if variant.kind == "unchanged" or weight == 0:
+            return Treatment(region=region)
+        alpha = variant.alpha
+        if alpha is None:
+            assert target_share is not None
+            alpha = float(alpha_for_share(share, target_share))
+        twin = treatment(recipes[variant.twin]) if variant.twin else None
+        return Treatment(variant.kind, region, 1 + weight * (alpha - 1), twin)
+
+    return {name: treatment(recipe) for name, recipe in recipes.items()}
 
 
 def window_weights(
     num_scenes: int,
-    window: Window,
+    window: Window | None,
     windows: str | tuple[float, float, float],
     smoothing: float = 0,
 ) -> Weights:
@@ -96,11 +85,11 @@ def window_weights(
 
     Args:
         num_scenes: of the video.
-        window: name of the window, or [start, end] as fractions.
+        window: name of the window, or [start, end] as fractions; None is no scene.
         windows: `variant.windows`, what the names mean.
         smoothing: sigma in scenes, 0 for none.
     """
-    start, end = window_bounds(num_scenes, window, windows)
+    start, end = window_bounds(num_scenes, window, windows) if window else (0, 0)
     weights: Weights = np.zeros(num_scenes)
     weights[start:end] = 1
     if smoothing == 0 or end - start in (0, num_scenes):

@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from pipeline.ground.files import digest, link_or_copy, write_bytes
-from pipeline.heatmaps.algebra import FloatMap, Mask, feasible, requested_share
+from pipeline.heatmaps.algebra import FloatMap, Mask
+from pipeline.heatmaps.dose import feasible, requested_share
 from pipeline.heatmaps.levels import LevelMap, measure_levels
 from pipeline.heatmaps.params import VariantParams
-from pipeline.heatmaps.recipes import Ask, Recipe, ask
-from pipeline.pictures.reading import Pixels, encode, read_grey, read_mask, reread
+from pipeline.heatmaps.recipes import Recipe, Treatment, treatments
+from pipeline.pictures.reading import Pixels, encode, read_grey, reread
 from pipeline.pictures.resizing import resize
-from schemas.variant_scenes import Measured
+from pipeline.scenes.masks import keyword_mask
+from schemas.variant_scenes import Planned
 
 
-class Scene(NamedTuple):
-    """A scene as the variants need it."""
+class MapFiles(NamedTuple):
+    """A scene as the variants need it: where its maps are."""
 
     video_id: str
     scene_number: int
@@ -44,19 +44,19 @@ class _File(NamedTuple):
 
 
 def render_scene(
-    scene: Scene,
+    scene: MapFiles,
     position: int,
     recipes: Mapping[str, Recipe],
     targets: Mapping[str, Path],
     params: VariantParams,
     image_size: tuple[int, int],
-) -> dict[str, Measured]:
+) -> dict[str, Planned]:
     """Write the scene's map of every variant in `targets`; return what each was measured to be.
 
     Args:
         scene: paths of its files.
         position: in its video, from 0.
-        recipes: of all variants (the placebo needs full_boost's).
+        recipes: of the variants, and of their twins.
         targets: {variant: file to write}.
         params: section `variant`.
         image_size: (height, width) of the maps.
@@ -66,32 +66,23 @@ def render_scene(
         OSError: a file is missing, or cannot be written.
     """
     levels = resize(read_grey(scene.heatmap), image_size)
-    mask = keyword_mask(scene, image_size)
+    mask = keyword_mask(scene.masks, image_size)
     maps = _SceneMaps(levels, mask, _placebo_seed(scene, params), params)
-    asks = {
-        variant: ask(recipe, position, maps.source.share, params.target_share)
-        for variant, recipe in recipes.items()
-    }
+    given = treatments(recipes, position, maps.source.share, params.target_share)
     written: dict[bytes, Path] = {}
-    measured: dict[Ask, Measured] = {}
+    planned: dict[Treatment, Planned] = {}
     for variant, path in targets.items():
-        request = asks[variant]
-        change = maps.change(request, asks["full_boost"])
-        file = maps.file(request if change.modified else Ask(), change)
+        treatment = given[variant]
+        change = maps.change(treatment)
+        file = maps.file(treatment if change.modified else Treatment(), change)
         if file.content in written:
             link_or_copy(written[file.content], path)
         else:
             write_bytes(path, file.content)
             written[file.content] = path
-        if request not in measured:
-            measured[request] = _measured(request, change, file, maps.source, params.target_share)
-    return {variant: measured[asks[variant]] for variant in targets}
-
-
-def keyword_mask(scene: Scene, image_size: tuple[int, int]) -> Mask:
-    """Return the union of the chosen keywords' masks at `image_size`; all False without any."""
-    masks = [read_mask(path, image_size) for path in scene.masks]
-    return np.logical_or.reduce(masks) if masks else np.zeros(image_size, np.bool_)
+        if treatment not in planned:
+            planned[treatment] = _planned(treatment, change, file, maps.source, params.target_share)
+    return {variant: planned[given[variant]] for variant in targets}
 
 
 class _SceneMaps:
@@ -101,55 +92,53 @@ class _SceneMaps:
         self.source = LevelMap.of(levels, mask, seed)
         self.mask = mask
         self.params = params
-        self._changes: dict[Ask, _Change] = {}
-        self._files: dict[Ask, _File] = {}
+        self._changes: dict[Treatment, _Change] = {}
+        self._files: dict[Treatment, _File] = {}
 
-    def change(self, request: Ask, full_boost: Ask) -> _Change:
-        """Solve a request on the source's values; the placebo is matched to `full_boost`."""
-        if request not in self._changes:
-            self._changes[request] = (
-                self._redistributed(full_boost) if request.redistributes else self._scaled(request)
-            )
-        return self._changes[request]
+    def change(self, treatment: Treatment) -> _Change:
+        """Solve a treatment on the source's values."""
+        if treatment not in self._changes:
+            self._changes[treatment] = self._solved(treatment)
+        return self._changes[treatment]
 
-    def _scaled(self, request: Ask) -> _Change:
-        if math.isnan(request.alpha):
+    def _solved(self, treatment: Treatment) -> _Change:
+        if treatment.kind == "redistribute":
+            return self._redistributed(treatment.twin or Treatment())
+        if treatment.kind == "unchanged" or math.isnan(treatment.alpha):
             return _Change(self.source.heat, False, 0.0)
-        on_background = request.region == "background"
-        scaled = self.source.modify(request.alpha, self.params.on_clip, on_background)
+        scaled = self.source.modify(treatment.alpha, self.params.on_clip, treatment.region)
         return _Change(scaled.heatmap, bool(scaled.modified), float(scaled.clipped_fraction))
 
-    def _redistributed(self, full_boost: Ask) -> _Change:
-        full_change = self.source.total_change(self.change(full_boost, full_boost).heat)
+    def _redistributed(self, twin: Treatment) -> _Change:
+        full_change = self.source.total_change(self.change(twin).heat)
         factor = None if self.params.placebo_match else self.params.placebo_alpha
         moved = self.source.redistribute(full_change, factor)
         return _Change(
             moved.heatmap, moved.modified, moved.clipped_fraction, moved.factor, moved.change_ratio
         )
 
-    def file(self, request: Ask, change: _Change) -> _File:
-        """Encode a request's map and measure what a reader of the file sees."""
-        if request not in self._files:
+    def file(self, treatment: Treatment, change: _Change) -> _File:
+        """Encode a treatment's map and measure what a reader of the file sees."""
+        if treatment not in self._files:
             levels = self.source.render(change.heat) if change.modified else self.source.levels
             content = encode(levels, self.params.format, self.params.quality)
-            self._files[request] = _File(content, *measure_levels(reread(content), self.mask))
-        return self._files[request]
+            self._files[treatment] = _File(content, *measure_levels(reread(content), self.mask))
+        return self._files[treatment]
 
 
-def _measured(
-    request: Ask, change: _Change, file: _File, source: LevelMap, target_share: float | None
-) -> Measured:
+def _planned(
+    treatment: Treatment, change: _Change, file: _File, source: LevelMap, target_share: float | None
+) -> Planned:
     share = source.share
-    if math.isnan(request.alpha):
+    if math.isnan(treatment.alpha):
         requested, reachable = target_share or math.nan, share
     else:
-        background = request.region == "background"
-        requested = _requested(share, request.alpha, background)
-        reachable = source.reachable_share(request.alpha, background)
-    no_dose = request.alpha == 1  # as every placebo that redistributes
-    return Measured(
-        alpha=request.alpha,
-        region=request.region,
+        requested = float(requested_share(share, treatment.alpha, treatment.region))
+        reachable = source.reachable_share(treatment.alpha, treatment.region)
+    no_dose = treatment.alpha == 1  # as every placebo that redistributes
+    return Planned(
+        alpha=treatment.alpha,
+        region=treatment.region,
         modified=change.modified,
         requested_share=requested,
         planned_share=file.share,
@@ -162,14 +151,7 @@ def _measured(
     )
 
 
-def _requested(share: float, alpha: float, background: bool) -> float:
-    """Return the keyword's share that a factor on a region asks for."""
-    if background:
-        return 1 - float(requested_share(1 - share, alpha))
-    return float(requested_share(share, alpha))
-
-
-def _placebo_seed(scene: Scene, params: VariantParams) -> int | None:
+def _placebo_seed(scene: MapFiles, params: VariantParams) -> int | None:
     """Return a seed that no other scene has; None where the placebo does not draw."""
     if params.placebo != "redistribute":
         return None

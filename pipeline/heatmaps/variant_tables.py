@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 
 from pipeline.ground.tables import read_table, write_rows
 from pipeline.heatmaps.levels import measure_levels
-from pipeline.heatmaps.rendering import Scene, keyword_mask
+from pipeline.heatmaps.rendering import MapFiles
 from pipeline.pictures.reading import read_grey
 from pipeline.pictures.resizing import resize
+from pipeline.scenes.masks import keyword_mask
 from pipeline.scenes.table import Keywords, mask_paths
-from schemas.variant_scenes import VARIANT_COLUMNS, VARIANT_SCENES_TABLE, Measured
+from schemas.variant_scenes import VARIANT_COLUMNS, VARIANT_SCENES_TABLE, Planned
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def scenes_of(table: pd.DataFrame, root: Path, keywords: Keywords) -> list[Scene]:
+def scenes_of(table: pd.DataFrame, root: Path, keywords: Keywords) -> list[MapFiles]:
     """Return rows of the scene table as scenes, in order.
 
     Args:
@@ -29,7 +30,7 @@ def scenes_of(table: pd.DataFrame, root: Path, keywords: Keywords) -> list[Scene
         keywords: `variant.keywords`.
     """
     return [
-        Scene(
+        MapFiles(
             row["video_id"],
             row["scene_number"],
             root / row["attention_heatmap_path"],
@@ -47,7 +48,7 @@ class SourceRows:
         self.header, *self.rows = csv.reader(StringIO(text, newline=""))
 
     def write_variant(
-        self, path: Path, variant: str, maps: Sequence[str], measured: Sequence[Measured]
+        self, path: Path, variant: str, maps: Sequence[str], measured: Sequence[Planned]
     ) -> None:
         """Write `{variant}_scenes.csv`; undefined values are blank.
 
@@ -83,7 +84,7 @@ def measured_files(
     paths = table["modified_attention_heatmap_path"]
     for scene, path in zip(scenes_of(table, root, keywords), paths, strict=True):
         levels = resize(read_grey(root / path), image_size)
-        alignment, share = measure_levels(levels, keyword_mask(scene, image_size))
+        alignment, share = measure_levels(levels, keyword_mask(scene.masks, image_size))
         alignments.append(alignment)
         shares.append(share)
     return alignments, shares

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-Values = NDArray[np.float64]
+from pipeline.heatmaps.dose import Values, log_odds
+
 Interval = tuple[float, float]
 
 # The log odds of a share of 0 or 1 are infinite; a panel of viewers tells no finer ones anyway.
@@ -19,12 +20,6 @@ _LEAST_SHARE = 1e-3
 _RESAMPLES = 2000
 # What floating-point arithmetic leaves of equal values.
 _NO_SPREAD = 1e-12
-
-
-def dose(share: ArrayLike, alpha: ArrayLike) -> Values:
-    """Return the share that alpha asks of an observer who sees `share` on the unedited scene."""
-    share, alpha = np.asarray(share, np.float64), np.asarray(alpha, np.float64)
-    return np.asarray(alpha * share / (alpha * share + 1 - share))
 
 
 def relative_error(achieved: ArrayLike, wanted: ArrayLike) -> Values:
@@ -48,7 +43,7 @@ def logit_slope(alphas: ArrayLike, shares: ArrayLike) -> float:
     Shares are limited to [0.001, 0.999] first. The alphas are > 0 and not all equal.
     """
     limited = np.clip(np.asarray(shares, np.float64), _LEAST_SHARE, 1 - _LEAST_SHARE)
-    odds = np.log(limited / (1 - limited))
+    odds = log_odds(limited, 1 - limited)
     return float(stats.linregress(np.log(np.asarray(alphas, np.float64)), odds).slope)
 
 

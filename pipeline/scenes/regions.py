@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.heatmaps.dose import Region
 from pipeline.pictures.reading import Pixels
 
 Weight = NDArray[np.float32]
-Region: TypeAlias = Literal["keyword", "background"]
 
 
 def feathered_region(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,15 +18,17 @@ from pipeline.editing.scene_edits import SceneTask, Wish, edit_scenes
 from pipeline.ground.files import digest, write_bytes
 from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
-from pipeline.heatmaps import recipes as plan
+from pipeline.heatmaps.dose import share_of_sums
 from pipeline.heatmaps.params import VariantParams
-from pipeline.heatmaps.rendering import Scene, render_scene
-from pipeline.pictures.reading import read_mask, read_rgb
+from pipeline.heatmaps.recipes import recipes
+from pipeline.heatmaps.rendering import MapFiles, render_scene
+from pipeline.pictures.reading import read_rgb
 from pipeline.pictures.resizing import resize
 from pipeline.pictures.tensors import tensor_of
+from pipeline.scenes.masks import keyword_mask
 from pipeline.serving.edit_requests import EditRequest
 from pipeline.serving.memory_cache import MemoryCache
-from schemas.variant_scenes import Measured
+from schemas.variant_scenes import Planned
 
 ANSWER_FIELDS = {
     "edited_image": "string",
@@ -120,7 +123,7 @@ class ServedEditor:
 
     def _planned(
         self, request: EditRequest, folder: Path, number: int
-    ) -> tuple[SceneTask, Measured]:
+    ) -> tuple[SceneTask, Planned]:
         """Write a request's files and its modified heatmap: it is a video of one scene."""
         files = {name: folder / name for name in ("image", "mask", "heatmap")}
         for name, path in files.items():
@@ -128,9 +131,9 @@ class ServedEditor:
         asked = {"alpha": request.alpha, "target_share": None}
         variants = self._variants.model_copy(update=asked)
         targets = {name: folder / f"{name}.{variants.format}" for name in (_BOOST, _UNCHANGED)}
-        recipes = {name: plan.recipes(variants, 1)[name] for name in targets}
-        scene = Scene("request", number, files["heatmap"], (files["mask"],))
-        dose = render_scene(scene, 0, recipes, targets, variants, self.image_size)[_BOOST]
+        scene = MapFiles("request", number, files["heatmap"], (files["mask"],))
+        plan = recipes(variants, 1)
+        dose = render_scene(scene, 0, plan, targets, variants, self.image_size)[_BOOST]
         wish = Wish(
             _BOOST,
             targets[_BOOST],
@@ -156,8 +159,8 @@ class ServedEditor:
     def _guide_share(self, task: SceneTask) -> float | None:
         """Return the share that the guide sees in a scene which is not edited."""
         image = resize(read_rgb(task.image), self.image_size)
-        mask = torch.from_numpy(read_mask(task.masks[0], self.image_size))
+        mask = torch.from_numpy(keyword_mask(task.masks, self.image_size))
         device = next(self._editor.denoiser.backbone.unet.parameters()).device
         attention = self._editor.guide.maps(tensor_of(image[None]).to(device))[0].double().cpu()
-        total = attention.sum().item()
-        return attention[mask].sum().item() / total if total else None
+        share = float(share_of_sums(attention[mask].sum(), attention.sum()))
+        return None if math.isnan(share) else share

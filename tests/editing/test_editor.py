@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from pipeline.diffusion import precision
 from pipeline.editing.cache import TensorCache
-from pipeline.editing.editor import Ask, Edited, Prepared, Scene, SceneEditor
+from pipeline.editing.editor import Ask, Edited, Prepared, SceneArrays, SceneEditor
 from pipeline.editing.params import EditParams
 from pipeline.scenes.regions import feathered_region
 
@@ -20,10 +20,10 @@ MASK[16:32, 8:24] = True
 HEATMAP = np.full(SIZE, 0.3, np.float32)
 
 
-def scenes() -> list[Scene]:
+def scenes() -> list[SceneArrays]:
     random = np.random.default_rng(0)
     images = random.integers(60, 190, (2, 6, 4, 3), np.uint8).repeat(8, 1).repeat(8, 2)
-    return [Scene(image, MASK, HEATMAP, "mug") for image in images]
+    return [SceneArrays(image, MASK, HEATMAP, "mug") for image in images]
 
 
 def make_editor(folder: Path, **params: float) -> SceneEditor:

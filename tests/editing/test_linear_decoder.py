@@ -6,7 +6,7 @@ from tiny_models import BrightnessGuide
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.editing.guidance import Canvas, GradientGuidance, log_odds
+from pipeline.editing.guidance import Canvas, GradientGuidance, guide_log_odds
 from pipeline.editing.linear_decoder import LinearDecoder, fit_decoder
 
 RANDOM = torch.Generator().manual_seed(2)
@@ -89,7 +89,7 @@ def correction(canvas: Canvas, least_fit: float) -> Tensor:
     guidance = GradientGuidance(
         BrightnessGuide(), Backbone(0.5), gain=0.5, steps=1, least_fit=least_fit, half=False
     )
-    goal = log_odds(BrightnessGuide(), canvas.image, canvas) + 0.2
+    goal = guide_log_odds(BrightnessGuide(), canvas.image, canvas) + 0.2
     return guidance.correction(canvas.latents, canvas.latents, canvas, goal)
 
 
@@ -97,7 +97,7 @@ def test_a_decoder_that_is_not_linear_enough_is_differentiated_itself(canvas: Ca
     weight = canvas.latent_weight()
     latents = torch.zeros_like(canvas.latents).requires_grad_()
     seen = Backbone(0.5).decode(canvas.latents + weight * latents) - canvas.decoded
-    odds = log_odds(BrightnessGuide(), canvas.image + canvas.weight * seen, canvas)
+    odds = guide_log_odds(BrightnessGuide(), canvas.image + canvas.weight * seen, canvas)
     (exact,) = torch.autograd.grad(odds.sum(), latents)
     exact = 0.1 * exact / exact.square().flatten(1).sum(1)[:, None, None, None]
     linear, bent = correction(canvas, least_fit=0.8)

@@ -8,14 +8,12 @@ from hypothesis.extra import numpy as hnp
 
 from pipeline.heatmaps.algebra import (
     alignment_score,
-    alpha_for_share,
     attention_share,
     capped_scale,
-    feasible,
     modify_heatmap,
     reachable_share,
-    requested_share,
 )
+from pipeline.heatmaps.dose import requested_share
 
 SUBNORMAL = np.float32(1e-45)
 heat_values = st.one_of(
@@ -280,40 +278,10 @@ def test_batches_of_shares() -> None:
     np.testing.assert_allclose(reached, [1, np.nan, 0])
 
 
-@given(st.floats(0.001, 0.999), st.floats(0.01, 100))
-def test_the_dose_shifts_the_logit_by_log_alpha(share, alpha) -> None:
-    asked = requested_share(share, alpha)
-    assert math.log(asked / (1 - asked)) == pytest.approx(
-        math.log(share / (1 - share)) + math.log(alpha), abs=1e-6
-    )
-    assert alpha_for_share(share, asked) == pytest.approx(alpha, rel=1e-6)
-
-
-@given(st.floats(0, 1))
-def test_alpha_one_asks_for_the_same_share_and_is_feasible(share) -> None:
-    assert requested_share(share, 1) == share
-    assert feasible(share + 0.01, share, share)
-
-
-def test_requests_that_no_factor_can_meet() -> None:
-    unmovable = alpha_for_share([0, 1, np.nan, 0.5], [0.5, 0.5, 0.5, 0.75])
-    np.testing.assert_array_equal(unmovable, [np.nan, np.nan, np.nan, 3])
-    with pytest.raises(ValueError, match=r"target share must be in \[0, 1\)"):
-        alpha_for_share(0.5, 1)
-
-
-def test_feasible_allows_a_tenth_of_the_requested_change() -> None:
-    planned = [0.491, 0.489, 0.509, 0.511, np.nan]
-    verdicts = feasible(planned, 0.5, 0.4)
-    np.testing.assert_array_equal(verdicts, [True, False, True, False, False])
-
-
 @pytest.mark.parametrize("alpha", [-0.1, float("nan"), float("inf")])
 def test_an_alpha_that_is_no_factor_is_refused(alpha) -> None:
     with pytest.raises(ValueError, match="alpha must be finite and >= 0"):
         modify_heatmap([[0.5, 0.5]], [[1, 0]], alpha)
-    with pytest.raises(ValueError, match="alpha must be finite and >= 0"):
-        requested_share(0.5, alpha)
 
 
 @pytest.mark.parametrize(

@@ -31,15 +31,14 @@ def written(heatmap: np.ndarray) -> np.ndarray:
     levels_and_masks(),
     st.floats(0, 50),
     st.sampled_from(["cap", "solve"]),
-    st.booleans(),
+    st.sampled_from([("keyword", modify_heatmap), ("background", scale_background)]),
 )
-def test_a_factor_gives_what_the_array_algebra_gives(drawn, alpha, on_clip, background) -> None:
+def test_a_factor_gives_what_the_array_algebra_gives(drawn, alpha, on_clip, scaling) -> None:
     levels, mask = drawn
-    arrays = (scale_background if background else modify_heatmap)(
-        as_heatmap(levels), mask, alpha, on_clip
-    )
+    region, scale = scaling
+    arrays = scale(as_heatmap(levels), mask, alpha, on_clip)
     level_map = LevelMap.of(levels, mask)
-    table = level_map.modify(alpha, on_clip, background)
+    table = level_map.modify(alpha, on_clip, region)
     # float64 sums in another order may fall on the other side of a rounding border
     assert np.abs(level_map.render(table.heatmap) - written(arrays.heatmap)).max() <= 1
     assert table.modified == arrays.modified
@@ -59,7 +58,7 @@ def test_the_limits_of_the_keywords_share_are_those_of_the_array_algebra(drawn, 
     of_keyword = reachable_share(heatmap, mask, alpha)
     of_background = 1 - reachable_share(heatmap, ~mask, alpha)
     assert level_map.reachable_share(alpha) == pytest.approx(of_keyword, nan_ok=True)
-    found = level_map.reachable_share(alpha, background=True)
+    found = level_map.reachable_share(alpha, "background")
     assert found == pytest.approx(of_background, abs=1e-6, nan_ok=True)
 
 

@@ -5,15 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.heatmaps.algebra import requested_share
+from pipeline.heatmaps.dose import requested_share
 from pipeline.heatmaps.params import VariantParams
-from pipeline.heatmaps.recipes import Ask, ask, recipes, window_bounds, window_weights
+from pipeline.heatmaps.recipes import Treatment, recipes, treatments, window_bounds, window_weights
 
 
 def alphas(variant: str, num_scenes: int = 9, share: float = 0.2, **values) -> list[float]:
-    params = VariantParams(**values)
-    recipe = recipes(params, num_scenes)[variant]
-    return [ask(recipe, scene, share, params.target_share).alpha for scene in range(num_scenes)]
+    made = treated(VariantParams(**values), num_scenes, share)
+    return [scene[variant].alpha for scene in made]
+
+
+def treated(
+    params: VariantParams, num_scenes: int, share: float = 0.2
+) -> list[dict[str, Treatment]]:
+    made = recipes(params, num_scenes)
+    return [treatments(made, scene, share, params.target_share) for scene in range(num_scenes)]
 
 
 @pytest.mark.parametrize(
@@ -62,16 +68,17 @@ def test_a_boost_applies_in_its_window_only() -> None:
     assert alphas("baseline", 3) == [1, 1, 1]
 
 
-def test_equal_asks_are_equal_whatever_their_variant() -> None:
-    made = recipes(VariantParams(), 3)
-    assert ask(made["early_boost"], 0, 0.2, None) == ask(made["full_boost"], 0, 0.2, None)
-    assert ask(made["early_boost"], 1, 0.2, None) == Ask()
-    assert ask(made["placebo"], 0, 0.2, None) == Ask("background", 1.0, redistributes=True)
+def test_equal_treatments_are_equal_whatever_their_variant() -> None:
+    first, second, _ = treated(VariantParams(), 3)
+    assert first["early_boost"] == first["full_boost"] == Treatment("scale", "keyword", 1.5)
+    assert second["early_boost"] == second["baseline"] == Treatment()
+    boost = first["full_boost"]
+    assert first["placebo"] == Treatment("redistribute", "background", 1.0, boost)
 
 
 def test_the_older_placebo_scales_the_background() -> None:
-    made = recipes(VariantParams(placebo="scale", placebo_alpha=1.3), 3)
-    assert ask(made["placebo"], 2, 0.2, None) == Ask("background", 1.3)
+    *_, last = treated(VariantParams(placebo="scale", placebo_alpha=1.3), 3)
+    assert last["placebo"] == Treatment("scale", "background", 1.3, last["full_boost"])
 
 
 def test_smoothing_ramps_the_factor_and_leaves_constant_ones_alone() -> None:
@@ -108,7 +115,7 @@ def test_extra_variants_follow_the_seven() -> None:
         "dim": {"region": "background", "alpha": 2},
     }
     params = VariantParams(extra=extra)
-    made = recipes(params, 8)
-    assert tuple(made) == params.variants
-    assert [ask(made["opening"], scene, 0.2, None).alpha for scene in range(4)] == [3, 3, 1, 1]
-    assert ask(made["dim"], 7, 0.2, None) == Ask("background", 2.0)
+    made = treated(params, 8)
+    assert tuple(made[0]) == tuple(params.variants)
+    assert [scene["opening"].alpha for scene in made[:4]] == [3, 3, 1, 1]
+    assert made[7]["dim"] == Treatment("scale", "background", 2.0)

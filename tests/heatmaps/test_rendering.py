@@ -9,30 +9,29 @@ from scene_trees import draw_scene
 from pipeline.heatmaps.algebra import (
     alignment_score,
     attention_share,
-    feasible,
     modify_heatmap,
     reachable_share,
-    requested_share,
 )
+from pipeline.heatmaps.dose import feasible, requested_share
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import recipes
-from pipeline.heatmaps.rendering import Scene, render_scene
+from pipeline.heatmaps.rendering import MapFiles, render_scene
 from pipeline.pictures.reading import ImageRefused, encode, read_heatmap, read_mask, to_levels
-from schemas.variant_scenes import Measured
+from schemas.variant_scenes import Planned
 
 SIZE = (64, 48)
 MIDDLE = 1  # of three scenes, where every variant but the early and late boosts is active
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
+def scene(tmp_path: Path) -> MapFiles:
     _, mask, heatmap = draw_scene("7", 1, (120, 90))
     (tmp_path / "mask.png").write_bytes(encode(mask, "png"))
     (tmp_path / "heatmap.jpg").write_bytes(encode(heatmap, "jpg"))
-    return Scene("7", 1, tmp_path / "heatmap.jpg", (tmp_path / "mask.png",))
+    return MapFiles("7", 1, tmp_path / "heatmap.jpg", (tmp_path / "mask.png",))
 
 
-def render(scene: Scene, position: int = MIDDLE, **values) -> tuple[dict[str, Measured], dict]:
+def render(scene: MapFiles, position: int = MIDDLE, **values) -> tuple[dict[str, Planned], dict]:
     params = VariantParams(**values)
     folder = scene.heatmap.parent / "out"
     targets = {name: folder / f"{name}.{params.format}" for name in params.variants}

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.heatmaps.dose import requested_share
 from pipeline.proof.statistics import (
     clustered_interval,
     correlation,
-    dose,
     equivalence,
     logit_slope,
     relative_error,
@@ -16,11 +16,6 @@ from pipeline.proof.statistics import (
 )
 
 ALPHAS = [0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
-
-
-def test_dose_by_hand() -> None:
-    assert dose(0.25, 2) == pytest.approx(0.4)
-    assert dose([0.2, 0.5], 1) == pytest.approx([0.2, 0.5])
 
 
 def test_relative_error_by_hand() -> None:
@@ -50,7 +45,7 @@ def test_spearman_by_hand(shares, rho) -> None:
 
 @given(share=st.floats(0.02, 0.9), reached=st.floats(0.1, 1.2))
 def test_a_dose_reached_in_part_has_that_slope(share, reached) -> None:
-    shares = dose(share, np.array(ALPHAS) ** reached)
+    shares = requested_share(share, np.array(ALPHAS) ** reached)
     assert logit_slope(ALPHAS, shares) == pytest.approx(reached, abs=1e-6)
 
 

@@ -23,7 +23,7 @@ from tiny_editor import register_controlnet, write_controlnet, write_tiny_editor
 
 from pipeline.commands import promote
 from pipeline.ground.workspace import Workspace
-from pipeline.heatmaps.algebra import requested_share
+from pipeline.heatmaps.dose import requested_share
 from pipeline.pictures.reading import encode, rgb_pixels
 from pipeline.serving.edit_requests import as_text, example_row
 from pipeline.serving.served_editor import ANSWER_FIELDS, EditAnswer

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pipeline.heatmaps.rendering import Measured
+from pipeline.heatmaps.rendering import Planned
 
 
-def dose_row(arm: str, record: dict[str, Any], dose: Measured) -> dict[str, Any]:
+def dose_row(arm: str, record: dict[str, Any], dose: Planned) -> dict[str, Any]:
     """Return a record with what was planned, before any edit, for its dose."""
     planned = {
         name: None if math.isnan(getattr(dose, name)) else getattr(dose, name)

@@ -29,16 +29,17 @@ from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import Recipe
-from pipeline.heatmaps.rendering import Measured, render_scene
+from pipeline.heatmaps.rendering import render_scene
 from pipeline.heatmaps.variant_tables import scenes_of
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.dose_curve.params import DoseCurveParams
 from pipeline.stages.dose_curve.rows import dose_row
+from schemas.variant_scenes import Planned
 
 LOG = logging.getLogger(__name__)
 
 _SUMMARY = "summary"
-_UNCHANGED = "full_boost"  # `render_scene` matches placebos to it; here it asks for nothing.
+_UNCHANGED = "unchanged"
 _ONE = np.ones(1)
 
 
@@ -68,7 +69,7 @@ def main(workspace: Workspace) -> None:
     with StageOuts(workspace, "dose_curve") as outs:
         maps = outs.staging / "maps"
         tasks: dict[str, SceneTask] = {}
-        measured: dict[str, dict[str, Measured]] = {}
+        measured: dict[str, dict[str, Planned]] = {}
         for item, task, doses in _tasks(workspace, edit, grids, image_size, maps):
             tasks[item], measured[item] = task, doses
         plan = {
@@ -99,15 +100,16 @@ def _tasks(
     grids: dict[str, tuple[float, ...]],
     image_size: tuple[int, int],
     maps: Path,
-) -> Iterator[tuple[str, SceneTask, dict[str, Measured]]]:
+) -> Iterator[tuple[str, SceneTask, dict[str, Planned]]]:
     """Write the maps of every dose below `maps`; yield each arm's scenes and what was planned."""
     variants = VariantParams.load(workspace).model_copy(update={"target_share": None})
     scenes = read_scenes(workspace.path(SCENES))
     videos = chosen_videos(scenes, edit)
     table = scenes[scenes["video_id"].isin(videos)]
     alphas = sorted({alpha for grid in grids.values() for alpha in grid})
-    recipes = {f"alpha_{alpha:g}": Recipe("keyword", alpha, _ONE) for alpha in alphas}
-    recipes[_UNCHANGED] = Recipe("keyword", 1.0, _ONE)
+    boost = variants.variants["full_boost"]
+    recipes = {f"alpha_{alpha:g}": Recipe(boost._replace(alpha=alpha), _ONE) for alpha in alphas}
+    recipes[_UNCHANGED] = Recipe(variants.variants["baseline"], _ONE)
     for scene, (_, row) in zip(
         scenes_of(table, workspace.root, variants.keywords), table.iterrows(), strict=True
     ):
@@ -127,7 +129,7 @@ def _wish(
     name: str,
     alpha: float,
     targets: dict[str, Path],
-    doses: dict[str, Measured],
+    doses: dict[str, Planned],
     edit: EditParams,
 ) -> Wish:
     return Wish(name, targets[name], "keyword", edit.region, alpha, doses[name].modified)

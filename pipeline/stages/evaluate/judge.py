@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import ParamsError
+from pipeline.heatmaps.dose import share_of_sums
 from pipeline.pictures.reading import Pixels
 from pipeline.pictures.resizing import resize
 
@@ -27,8 +29,8 @@ def judged_share(judge: AttentionModel, image: Pixels, mask: NDArray[np.bool_]) 
         mask: H×W.
     """
     attention = _maps(judge, image[None])[0]
-    total = attention.sum()
-    return float(attention[mask].sum() / total) if total > 0 else None
+    share = float(share_of_sums(attention[mask].sum(), attention.sum()))
+    return None if math.isnan(share) else share
 
 
 def refuse_guide(

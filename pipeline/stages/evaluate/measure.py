@@ -11,9 +11,11 @@ import numpy as np
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
+from pipeline.heatmaps.dose import Region
 from pipeline.pictures.likeness import psnr_db, structure_similarity, texture_ratio
-from pipeline.pictures.reading import ImageRefused, read_mask, read_rgb
-from pipeline.scenes.regions import Region, feathered_region
+from pipeline.pictures.reading import ImageRefused, read_rgb
+from pipeline.scenes.masks import keyword_mask
+from pipeline.scenes.regions import feathered_region
 from pipeline.stages.evaluate.judge import judged_share
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def _measure(picture: Picture, judge: AttentionModel) -> dict[str, Any]:
             f"{original.shape[1]}x{original.shape[0]}. Run `dvc repro edit dose_curve`."
         )
     size = original.shape[0], original.shape[1]
-    mask = np.logical_or.reduce([read_mask(path, size) for path in picture.masks])
+    mask = keyword_mask(picture.masks, size)
     weight = feathered_region(mask, picture.redrawn, picture.feather_px, picture.image_size)
     change = np.abs(edited.astype(np.int16) - original)
     similarity = structure_similarity(original, edited)

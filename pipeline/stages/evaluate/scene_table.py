@@ -13,8 +13,9 @@ from pipeline.ground.artefacts import DOSE_CURVE, EDITED, SCENES
 from pipeline.ground.errors import InputError
 from pipeline.ground.tables import read_table
 from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.dose import requested_share
 from pipeline.proof.params import EvaluateParams
-from pipeline.proof.statistics import dose, relative_error
+from pipeline.proof.statistics import relative_error
 from pipeline.scenes.table import Keywords, mask_paths, read_scenes
 from pipeline.stages.evaluate.measure import Picture
 from pipeline.stages.evaluate.proofs import SCENE, VARIANTS_ARM
@@ -128,8 +129,10 @@ def with_measurements(
     result = pd.concat([recorded, edited.astype("float64")], axis=1)
     originals = [original["share"] for _, original in measured]
     result["original_share"] = pd.Series(originals, table.index, dtype="float64")
-    factor = result["alpha"].where(result["region"] == "keyword", 1 / result["alpha"])
-    result["judge_dose"] = dose(result["original_share"], factor)
+    known = result["alpha"].notna()
+    result["judge_dose"] = requested_share(
+        result["original_share"].where(known), result["alpha"].where(known, 1), result["region"]
+    )
     asked = result["alpha"] != 1
     result["relative_error"] = relative_error(
         result["share"].where(asked), result["judge_dose"].where(asked)

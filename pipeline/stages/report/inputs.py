@@ -30,17 +30,6 @@ _DTYPES |= dict.fromkeys(
     ),
     "float64",
 )  # fmt: skip
-_MEANINGS = {
-    "baseline": "the scene as it is",
-    "early_boost": "more attention on the product in the first third",
-    "middle_boost": "more attention on the product in the middle third",
-    "late_boost": "more attention on the product in the last third",
-    "full_boost": "more attention on the product in every scene",
-    "reduction": "less attention on the product in the middle third",
-    "placebo": "attention moved within the background, the product's share kept",
-}
-
-
 _WRONG_CONTROLS = (
     ("another scene's heatmap", "shuffled", "shuffle"),
     ("an empty heatmap", "zero", "zero"),
@@ -70,7 +59,7 @@ def read_variants(root: Path) -> list[dict[str, Any]]:
             "name": name,
             "colour": style_of(name).colour,
             "dashes": style_of(name).dashes,
-            "meaning": _MEANINGS.get(name, "a variant of your own"),
+            "meaning": recipe["meaning"],
             "alpha": recipe["alpha"],
         }
         for name, recipe in manifest["variants"].items()

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.ground.artefacts import EDITED, VARIANTS
-from pipeline.heatmaps.rendering import keyword_mask
 from pipeline.heatmaps.variant_tables import read_variant_table, scenes_of
 from pipeline.pictures.reading import ImageRefused
+from pipeline.scenes.masks import keyword_mask
 from pipeline.scenes.table import Keywords
 from pipeline.stages.report.pictures import (
     THUMBNAIL_WIDTH,
@@ -89,8 +89,8 @@ def _draw(task: VideoTask) -> DrawnVideo:
     edits = _by_scene_and_variant(task.edits, _EDITED)
     judged = _by_scene_and_variant(task.judged, _JUDGED)
     places = task.table[["scene_image_path", "attention_heatmap_path"]].itertuples(index=False)
-    masks = scenes_of(task.table, task.root, task.keywords)
-    for scene, (image, heatmap), mask in zip(scenes, places, masks, strict=True):
+    paths = scenes_of(task.table, task.root, task.keywords)
+    for scene, (image, heatmap), files in zip(scenes, places, paths, strict=True):
         number = scene["number"]
         time = times.get(number, {})
         height = max(1, round(_OUTLINE_WIDTH * scene["height"] / scene["width"]))
@@ -99,7 +99,7 @@ def _draw(task: VideoTask) -> DrawnVideo:
             "end": time.get("end_s"),
             "image": gallery.add(task.root / image, picture),
             "heatmap": gallery.add(task.root / heatmap, heatmap_picture),
-            "outline": outline(keyword_mask(mask, (height, _OUTLINE_WIDTH))),
+            "outline": outline(keyword_mask(files.masks, (height, _OUTLINE_WIDTH))),
             "box": [_OUTLINE_WIDTH, height],
             "variants": {},
         }

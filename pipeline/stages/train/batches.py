@@ -6,6 +6,7 @@ So a run that was killed continues with the batches it would have had.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import lightning.pytorch as pl
@@ -16,6 +17,7 @@ from pipeline.learning.loading import loader
 from pipeline.stages.train.params import TrainParams
 
 
+@dataclass(eq=False)
 class ShuffledBatches(Sampler[list[int]]):
     """Batches of positions: one permutation of the data after another, cut across their borders.
 
@@ -29,23 +31,13 @@ class ShuffledBatches(Sampler[list[int]]):
         seed: of the permutations.
     """
 
-    def __init__(
-        self,
-        length: int,
-        batch_size: int,
-        batches: int,
-        first: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-        seed: int = 0,
-    ) -> None:
-        self.length = length
-        self.batch_size = batch_size
-        self.batches = batches
-        self.first = first
-        self.rank = rank
-        self.world_size = world_size
-        self.seed = seed
+    length: int
+    batch_size: int
+    batches: int
+    first: int = 0
+    rank: int = 0
+    world_size: int = 1
+    seed: int = 0
 
     def __len__(self) -> int:
         return self.batches

@@ -100,23 +100,14 @@ class Run:
         module.to(self.backbone.unet.device)
         if self.validates:
             load_best(module, self.folder)
-        metrics = {
-            "steps": float(trainer.global_step),
-            **self._speed(steps, seconds),
-            **self._figures(module, curve),
-        }
+        metrics = {"steps": float(trainer.global_step)}
+        # A resumed run may have had no step left to make.
+        if steps:
+            scenes = steps * params.batch_size * params.accumulate
+            metrics |= {"steps_per_second": steps / seconds, "scenes_per_second": scenes / seconds}
+        metrics |= self._figures(module, curve)
         samples = sorted((self.folder / "samples").glob("*.png"))
         return Trained(module.averaged.eval(), metrics, curve.rows, samples)
-
-    def _speed(self, steps: int, seconds: float) -> dict[str, float]:
-        """Return how fast training was; nothing where a resumed run had no step left to make."""
-        if not steps:
-            return {}
-        scenes = self.params.batch_size * self.params.accumulate
-        return {
-            "steps_per_second": steps / seconds,
-            "scenes_per_second": steps * scenes / seconds,
-        }
 
     def _fitted(
         self,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from pipeline.figures.contact_sheet import Strip, Tile, draw_contact_sheet
 from pipeline.figures.share_plot import draw_shares
-from pipeline.heatmaps.rendering import Scene, keyword_mask
+from pipeline.heatmaps.rendering import MapFiles
 from pipeline.heatmaps.variant_tables import scenes_of
 from pipeline.pictures.reading import read_grey, read_rgb
+from pipeline.scenes.masks import keyword_mask
 from pipeline.stages.variant.video import VariantsOfVideo, VideoTask
-from schemas.variant_scenes import Measured
+from schemas.variant_scenes import Planned
 
 MAX_STRIPS = 12
 """Scenes on a sheet; of longer videos, as many at even distances."""
@@ -44,12 +45,12 @@ def draw_pictures(task: VideoTask, made: VariantsOfVideo, folder: Path) -> list[
     return [plot, sheet]
 
 
-def _strip(task: VideoTask, made: VariantsOfVideo, scene: Scene, position: int) -> Strip:
+def _strip(task: VideoTask, made: VariantsOfVideo, scene: MapFiles, position: int) -> Strip:
     row = task.table.iloc[position]
     return Strip(
         name=f"scene {scene.scene_number}",
         image=read_rgb(task.root / row["scene_image_path"]),
-        mask=keyword_mask(scene, task.image_size),
+        mask=keyword_mask(scene.masks, task.image_size),
         heatmap=read_grey(scene.heatmap),
         caption=_percent(made.measured["baseline"][position].requested_share),
         tiles={
@@ -61,7 +62,7 @@ def _strip(task: VideoTask, made: VariantsOfVideo, scene: Scene, position: int) 
     )
 
 
-def _caption(row: Measured) -> str:
+def _caption(row: Planned) -> str:
     if not row.modified:
         return f"{_percent(row.planned_share)}  unchanged"
     reached = "" if row.feasible else " !"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def known(value: float) -> float | None:
 class CorpusSummary:
     """Means over all videos, gathered one video at a time."""
 
-    def __init__(self, variants: Sequence[str]) -> None:
+    def __init__(self, variants: Iterable[str]) -> None:
         self.variants = tuple(variants)
         self.videos: dict[str, dict[str, Any]] = {}
         self.scenes = 0

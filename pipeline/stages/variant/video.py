@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.ground.files import write_text
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import recipes
-from pipeline.heatmaps.rendering import Scene, render_scene
+from pipeline.heatmaps.rendering import MapFiles, render_scene
 from pipeline.heatmaps.variant_tables import SourceRows, scenes_of
 from pipeline.pictures.reading import ImageRefused
 from pipeline.stages.variant.statistics import describe, known
-from schemas.variant_scenes import Measured
+from schemas.variant_scenes import Planned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ class VideoTask(NamedTuple):
 class VariantsOfVideo(NamedTuple):
     """What was made of one video, by variant. Paths are relative to the task's folder."""
 
-    measured: dict[str, list[Measured]]
+    measured: dict[str, list[Planned]]
     maps: dict[str, list[str]]
     tables: dict[str, str]
 
@@ -57,11 +57,11 @@ class VariantsOfVideo(NamedTuple):
 class SceneFailed(Exception):
     """A scene's files cannot be read, though the scene table calls it valid."""
 
-    def __init__(self, scene: Scene, found: str) -> None:
+    def __init__(self, scene: MapFiles, found: str) -> None:
         super().__init__(f"{scene.video_id} scene {scene.scene_number}: {found}")
 
 
-def make_variants(task: VideoTask, variants: Sequence[str]) -> VariantsOfVideo:
+def make_variants(task: VideoTask, variants: Collection[str]) -> VariantsOfVideo:
     """Write the maps and tables of these variants of a video.
 
     Raises:
@@ -75,7 +75,7 @@ def make_variants(task: VideoTask, variants: Sequence[str]) -> VariantsOfVideo:
         for variant in variants
     }
     plan = recipes(task.params, len(scenes))
-    measured: dict[str, list[Measured]] = {variant: [] for variant in variants}
+    measured: dict[str, list[Planned]] = {variant: [] for variant in variants}
     for position, scene in enumerate(scenes):
         targets = {variant: task.folder / maps[variant][position] for variant in variants}
         try:
@@ -112,7 +112,7 @@ def summary_of_video(task: VideoTask, made: VariantsOfVideo) -> dict[str, Any]:
     }
 
 
-def _row_lists(rows: Sequence[Measured]) -> dict[str, list[Any]]:
+def _row_lists(rows: Sequence[Planned]) -> dict[str, list[Any]]:
     return {
         "planned_share": [known(row.planned_share) for row in rows],
         "alignment": [row.alignment for row in rows],

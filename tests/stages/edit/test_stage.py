@@ -13,7 +13,7 @@ from tiny_models import BrightnessGuide, TinyBackbone, tiny_controlnet
 
 from pipeline.editing.editor import SceneEditor
 from pipeline.editing.loading import EditModels
-from pipeline.editing.prepare import Prepared, Scene
+from pipeline.editing.prepare import Prepared, SceneArrays
 from pipeline.ground import artefacts
 from pipeline.ground.errors import InputError
 from pipeline.ground.outs import StageOuts
@@ -169,7 +169,7 @@ def test_scenes_that_no_variant_modifies_cost_nothing(
     prepared = []
     prepare = SceneEditor.prepare
 
-    def noted(editor: SceneEditor, scenes: list[Scene]) -> Prepared:
+    def noted(editor: SceneEditor, scenes: list[SceneArrays]) -> Prepared:
         prepared.append(len(scenes))
         return prepare(editor, scenes)
 
@@ -272,6 +272,10 @@ def test_the_dose_curve_has_its_arms_and_knows_nothing_of_alpha(corpus) -> None:
 
 
 def test_without_variants_there_is_nothing_to_edit(corpus) -> None:
-    corpus.path("outputs/variants_v3/manifest.json").unlink()
+    manifest = corpus.path("outputs/variants_v3/manifest.json")
+    manifest.write_text('{"variants": {"baseline": {"window": null}}}')
+    with pytest.raises(InputError, match=r"another version wrote it. Run `dvc repro variant`"):
+        run(corpus)
+    manifest.unlink()
     with pytest.raises(InputError, match=r"there are no variants. Run `dvc repro variant`"):
         run(corpus)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.proof.statistics import dose
+from pipeline.heatmaps.dose import requested_share
 
 ALPHAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 
@@ -43,8 +43,8 @@ def measured_table(
             doses += [("control_only", a, control_reached) for a in (0.5, 1.0, 2.0)]
             doses += [("gradient_only", a, 0.7) for a in (0.5, 1.0, 2.0)]
             for arm, alpha, part in doses:
-                share = float(dose(original, alpha**part))
-                wanted = float(dose(original, alpha))
+                share = float(requested_share(original, alpha**part))
+                wanted = float(requested_share(original, alpha))
                 rows.append(
                     row
                     | {
@@ -58,11 +58,12 @@ def measured_table(
                         "modified": alpha != 1,
                     }
                 )
+            boosted = float(requested_share(original, 1.5**reached))
             blank = {"guide_achieved": np.nan, "guide_dose": np.nan, "judge_dose": np.nan}
             for arm, name, alpha, share, change in (
                 ("full", "sham", 1.0, original + noise[number, 0], 0.1),
                 ("variants", "placebo", 1.0, original + noise[number, 1], 1.8),
-                ("variants", "full_boost", 1.5, float(dose(original, 1.5**reached)), 2.0),
+                ("variants", "full_boost", 1.5, boosted, 2.0),
             ):
                 rows.append(
                     row

@@ -3,8 +3,9 @@ import json
 import pytest
 from stages.evaluate.measured_table import control_losses, measured_table
 
+from pipeline.heatmaps.dose import requested_share
 from pipeline.proof.params import PROOF_OF, EvaluateParams
-from pipeline.proof.statistics import dose, relative_error
+from pipeline.proof.statistics import relative_error
 from pipeline.stages.evaluate.proofs import dose_figures, prove
 
 PARAMS = EvaluateParams(judge="judge.py")
@@ -92,7 +93,7 @@ def test_the_median_error_by_hand() -> None:
     table = measured_table(reached=0.5, videos=2, scenes=1)
     table = table[(table["arm"] == "full") & (table["alpha"] == 2)]
     shares = table["original_share"]
-    expected = relative_error(dose(shares, 2**0.5), dose(shares, 2)).mean()
+    expected = relative_error(requested_share(shares, 2**0.5), requested_share(shares, 2)).mean()
     assert dose_figures(table, 0)["median_rel_error"] == pytest.approx(expected)
 
 

@@ -160,9 +160,12 @@ def test_the_manifest_says_what_was_made_from_what(corpus) -> None:
     assert manifest["videos"][FIRST] == {"keyword": "sneaker", "scenes": 4}
     assert list(manifest["variants"]) == [*SEVEN, "opening"]
     assert manifest["variants"]["reduction"] == {
+        "kind": "scale",
         "window": "middle",
         "region": "keyword",
         "alpha": 0.5,
+        "meaning": "less attention on the product in the middle third",
+        "twin": "",
     }
     assert manifest["params"]["alpha"] == 1.5
     assert len(manifest["data_version"]) == 32
