@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.ground.files import digest, link_or_copy, write_bytes
 from pipeline.heatmaps.algebra import FloatMap, Mask
@@ -16,7 +16,11 @@ from pipeline.heatmaps.recipes import Recipe, Treatment, treatments
 from pipeline.pictures.reading import Pixels, encode, read_grey, reread
 from pipeline.pictures.resizing import resize
 from pipeline.scenes.masks import keyword_mask
+from pipeline.scenes.table import Keywords, mask_paths
 from schemas.variant_scenes import Planned
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class MapFiles(NamedTuple):
@@ -27,6 +31,25 @@ class MapFiles(NamedTuple):
     heatmap: Path
     masks: tuple[Path, ...]
     """Masks of the chosen keywords; none where the scene does not show them."""
+
+
+def scenes_of(table: pd.DataFrame, root: Path, keywords: Keywords) -> list[MapFiles]:
+    """Return rows of the scene table as scenes, in order.
+
+    Args:
+        table: of one video, sorted.
+        root: what relative paths are relative to.
+        keywords: `variant.keywords`.
+    """
+    return [
+        MapFiles(
+            row["video_id"],
+            row["scene_number"],
+            root / row["attention_heatmap_path"],
+            tuple(root / path for path in mask_paths(row, keywords)),
+        )
+        for row in table.to_dict("records")
+    ]
 
 
 class _Change(NamedTuple):

@@ -29,8 +29,7 @@ from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import Recipe
-from pipeline.heatmaps.rendering import render_scene
-from pipeline.heatmaps.variant_tables import scenes_of
+from pipeline.heatmaps.rendering import render_scene, scenes_of
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.dose_curve.params import DoseCurveParams
 from pipeline.stages.dose_curve.rows import dose_row

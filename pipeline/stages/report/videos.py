@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.ground.artefacts import EDITED, VARIANTS
-from pipeline.heatmaps.variant_tables import read_variant_table, scenes_of
+from pipeline.heatmaps.rendering import scenes_of
+from pipeline.heatmaps.variant_tables import read_variant_table
 from pipeline.pictures.reading import ImageRefused
 from pipeline.scenes.masks import keyword_mask
 from pipeline.scenes.table import Keywords

@@ -16,11 +16,16 @@ from pipeline.ground.errors import InputError
 from pipeline.ground.files import file_digest
 from pipeline.ground.places import root_above
 from pipeline.heatmaps.algebra import modify_heatmap
+from pipeline.heatmaps.levels import measure_levels
 from pipeline.heatmaps.manifest import write_manifest
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.placebo import scale_background
-from pipeline.heatmaps.variant_tables import measured_files, read_variant_table
+from pipeline.heatmaps.rendering import scenes_of
+from pipeline.heatmaps.variant_tables import read_variant_table
+from pipeline.pictures.reading import read_grey
+from pipeline.pictures.resizing import resize
 from pipeline.scenes.corpus import Corpus
+from pipeline.scenes.masks import keyword_mask
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.variant.statistics import describe
 from pipeline.stages.variant.video import VideoTask, make_variants, write_statistics
@@ -133,12 +138,7 @@ class VideoVariantGeneratorV3:
         Args:
             variants: {variant: table}, as `create_all_variants_for_video` returns them.
         """
-        return {
-            variant: describe(
-                *measured_files(table, self.root, self.params.keywords, self.image_size)
-            )
-            for variant, table in variants.items()
-        }
+        return {variant: describe(*self._measured(table)) for variant, table in variants.items()}
 
     def save_variant_manifest(
         self, all_variants: Mapping[str, Mapping[str, pd.DataFrame]], output_path: PathLike
@@ -151,6 +151,17 @@ class VideoVariantGeneratorV3:
         }
         data_version = file_digest(self.valid_scenes_file)
         write_manifest(Path(output_path), videos, self.params, self.image_size, data_version)
+
+    def _measured(self, table: pd.DataFrame) -> tuple[list[float], list[float]]:
+        """Return the alignment score and attention share of each map of a variant, by its file."""
+        alignments, shares = [], []
+        scenes = scenes_of(table, self.root, self.params.keywords)
+        for scene, path in zip(scenes, table["modified_attention_heatmap_path"], strict=True):
+            levels = resize(read_grey(self.root / path), self.image_size)
+            alignment, share = measure_levels(levels, keyword_mask(scene.masks, self.image_size))
+            alignments.append(alignment)
+            shares.append(share)
+        return alignments, shares
 
     def _task(self, video_id: str, output_dir: PathLike) -> VideoTask:
         if video_id not in self._corpus.videos:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pipeline.figures.contact_sheet import Strip, Tile, draw_contact_sheet
 from pipeline.figures.share_plot import draw_shares
-from pipeline.heatmaps.rendering import MapFiles
-from pipeline.heatmaps.variant_tables import scenes_of
+from pipeline.heatmaps.rendering import MapFiles, scenes_of
 from pipeline.pictures.reading import read_grey, read_rgb
 from pipeline.scenes.masks import keyword_mask
 from pipeline.stages.variant.video import VariantsOfVideo, VideoTask

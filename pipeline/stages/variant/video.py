@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.ground.files import write_text
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import recipes
-from pipeline.heatmaps.rendering import MapFiles, render_scene
-from pipeline.heatmaps.variant_tables import SourceRows, scenes_of
+from pipeline.heatmaps.rendering import MapFiles, render_scene, scenes_of
+from pipeline.heatmaps.variant_tables import SourceRows
 from pipeline.pictures.reading import ImageRefused
 from pipeline.stages.variant.statistics import describe, known
 from schemas.variant_scenes import Planned
