@@ -9,7 +9,7 @@ export GX_ANALYTICS_ENABLED := false
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check contracts docs bench ui lab lock
+.PHONY: help demo test check contracts docs bench ui experiments lab lock
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ bench: $(VENV)/installed-dev  ## the benchmarks, as ratios against a straightfor
 
 ui: $(VENV)/installed  ## browse runs, models and pictures in MLflow on localhost
 	gazeshift ui
+
+experiments: $(VENV)/installed  ## the experiments side by side: what differs in parameters and figures
+	dvc exp show --only-changed --drop '.*/|(attention_heatmap|keyword_masks|models|schemas)$$'
 
 lab: $(VENV)/installed-dev  ## install Jupyter Lab and open the notebooks in it
 	$(PIP) install --constraint requirements.lock --constraint requirements-dev.lock "jupyterlab>=4.3"

@@ -18,6 +18,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
 
+from pipeline.ground.artefacts import PAGE
 from pipeline.stages.report.page import render
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +32,7 @@ def main() -> None:
     if chromium is None:
         print("not measured, there is no Chromium here: apt-get install chromium")
         return
-    own = ROOT / "reports/index.html"
+    own = ROOT / PAGE
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         large = Path(folder, "large.html")
         large.write_text(enlarged(own.read_text(encoding="utf-8")), encoding="utf-8")

@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 from pipeline.diffusion import backbone as backbones
 from pipeline.diffusion.backbone import load_backbone
 from pipeline.diffusion.precision import autocast
-from pipeline.ground.artefacts import SCENES
+from pipeline.ground.artefacts import ENCODED, SCENES
 from pipeline.ground.memory import keep_freed_memory
 from pipeline.ground.params import ModelParams, load_image_size
 from pipeline.ground.workspace import Workspace
@@ -53,7 +53,7 @@ def main() -> None:
     keep_freed_memory()  # as in the stage
     load = partial(load_backbone, ModelParams.load(workspace).backbone, ROOT)
     backbone = load()
-    encoded = encoded_scenes(workspace.path("outputs/encoded"), backbone, size)
+    encoded = encoded_scenes(workspace.path(ENCODED), backbone, size)
     raw = raw_scenes(workspace.path(SCENES), ROOT, backbone, size)
     module = ControlNetModule(backbone, params, encoded.unconditional_text)
     optimizer = module.configure_optimizers()["optimizer"]

@@ -28,6 +28,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
+from pipeline.ground.artefacts import KEYWORDS, VALIDATION_SUMMARY
 from pipeline.ground.files import link_or_copy, write_bytes
 from pipeline.heatmaps.provenance import heatmap_file
 from pipeline.pictures.reading import encode, grey_pixels, probe_rgb
@@ -137,7 +138,7 @@ def plant(root: Path, drawn: list[dict[str, Path]], scenes: int) -> None:
             target = root / tree / name.relative(SUFFIXES[role])
             link_or_copy(drawn[number % len(drawn)][role], target)
     rows = "".join(f"{video_id},sneaker\n" for video_id in ids)
-    write_bytes(root / "data/keywords.csv", f"_id,keyword_list[0]\n{rows}".encode())
+    write_bytes(root / KEYWORDS, f"_id,keyword_list[0]\n{rows}".encode())
     write_bytes(root / "params.yaml", b"image_size: [512, 512]\n")
 
 
@@ -214,7 +215,7 @@ def change_one_and_validate(root: Path) -> bool:
     mask = next(path for path in images(root) if path.suffix == ".png")
     write_bytes(mask, encode(np.zeros((HEIGHT, WIDTH), np.uint8), "png"))
     validate(root)
-    summary = json.loads((root / "reports/validation/summary.json").read_text())
+    summary = json.loads((root / VALIDATION_SUMMARY).read_text())
     return summary["refused_by_reason"] == {"mask_empty": 1}
 
 

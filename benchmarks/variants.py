@@ -33,6 +33,7 @@ import pandas as pd
 from PIL import Image
 from validate import MOST_GROWTH, SUFFIXES, draw_distinct, memory_of
 
+from pipeline.ground.artefacts import SCENES, VARIANTS
 from pipeline.ground.files import digest, link_or_copy, write_bytes
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
@@ -172,7 +173,7 @@ def run_corpus(folder: Path, drawn: list[dict[str, Path]], scenes: int, naive_ms
     videos = plant(large, drawn, scenes)["video_id"].nunique()
     few = run_stage(small)
     killed = run_stage(large, kill_after=videos // 2)
-    finished = len(list(large.glob("outputs/variants_v3/*/statistics.json")))
+    finished = len(list(large.glob(f"{VARIANTS}/*/statistics.json")))
     rest = run_stage(large)
     again = run_stage(large)
     seconds = killed.seconds + rest.seconds
@@ -226,7 +227,7 @@ def plant(root: Path, drawn: list[dict[str, Path]], scenes: int) -> pd.DataFrame
             }
         )
     table = pd.DataFrame(rows)
-    write_bytes(root / "data/valid_scenes.csv", table.to_csv(index=False).encode())
+    write_bytes(root / SCENES, table.to_csv(index=False).encode())
     write_bytes(root / "params.yaml", b"image_size: [512, 512]\n")
     return table
 
@@ -234,7 +235,7 @@ def plant(root: Path, drawn: list[dict[str, Path]], scenes: int) -> pd.DataFrame
 def run_stage(root: Path, kill_after: int | None = None) -> StageRun:
     """Run the stage and watch its memory; kill it when that many videos are finished."""
     command = [sys.executable, "-m", "pipeline", "variant", "--root", str(root)]
-    finished = root / "outputs/variants_v3"
+    finished = root / VARIANTS
     start, peak = time.perf_counter(), 0
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stderr=log)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 import yaml
 from dvc.cli import parse_args
+from dvc.utils.flatten import flatten
+from dvc.utils.hydra import apply_overrides
 from scene_trees import write_scene_tree
 
 from pipeline import cli
@@ -121,6 +125,29 @@ def test_params_that_are_shown_are_taken_by_the_stages_and_by_dvc(document, tmp_
             yaml.safe_dump({section: {field: yaml.safe_load(value)}})
         )
         load_params(Workspace(tmp_path))
+
+
+def test_dvc_sets_every_parameter_of_the_docs(tmp_path) -> None:
+    shipped = flatten(yaml.safe_load((ROOT / "params.yaml").read_text()))
+    documented = set()
+    section = ""
+    for line in (ROOT / "docs/params.md").read_text().splitlines():
+        if found := re.match(r"(## )?(?:\| `)?([\w.]+)", line):
+            section = found[2] + "." if found[1] else section
+            documented |= {section + found[2]} if line.startswith("| `") else set()
+    by_name = {name for name in shipped if name.startswith("evaluate.gate.")}
+    assert shipped.keys() - by_name == {
+        name for name in documented if ".NAME" not in name and name != "evaluate.gate"
+    }
+    path = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+    extra = {"window": "late", "alpha": 2}
+    values = {name: json.dumps(value) for name, value in shipped.items()}
+    values["variant.extra"] = "{late_half: {window: late, alpha: 2}}"
+    apply_overrides(path, [f"{name}={value}" for name, value in values.items()])
+    changed = yaml.safe_load(path.read_text())
+    assert changed["variant"]["extra"] == {"late_half": extra}
+    changed["variant"]["extra"] = None
+    assert flatten(changed) == shipped
 
 
 def _fields(section: str) -> set[str]:

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from pipeline.diffusion.controlnet import weights_digest
-from pipeline.ground.artefacts import CONTROLNET, GATE
+from pipeline.ground.artefacts import CONTROLNET, GATE, TRAINING
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.gate import edited_with, outdated
@@ -49,7 +49,7 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
         )
     if gate.get("model") != weights_digest(workspace.path(CONTROLNET)):
         raise InputError(
-            f"{path} is about another ControlNet than outputs/training_v3 holds now. Run "
+            f"{path} is about another ControlNet than {TRAINING} holds now. Run "
             "`dvc repro evaluate`."
         )
     wanted = edited_with(workspace, current_editor_key(workspace))

@@ -10,10 +10,14 @@ from typing import Any
 from pipeline.ground.artefacts import (
     CORPUS,
     DATA_DOCS,
+    EDITED,
     GATE,
     MANIFEST,
+    PAGE,
+    PROOF_FIGURES,
     REJECTED,
     VALIDATION_SUMMARY,
+    VARIANT_FIGURES,
     VARIANT_METRICS,
 )
 from pipeline.ground.errors import GazeshiftError, InputError
@@ -22,15 +26,15 @@ from pipeline.proof.gate import outdated
 from schemas.rejected_scenes import REMEDIES, Reason
 
 _NEXT = (
-    ("reports/index.html", "scenes, variants, edits, proof and provenance, as one page"),
-    ("reports/evaluation/figures", "the proof of the edits, as plots"),
-    ("outputs/edited_scenes", "the redrawn scenes, by variant"),
+    (PAGE, "scenes, variants, edits, proof and provenance, as one page"),
+    (PROOF_FIGURES, "the proof of the edits, as plots"),
+    (EDITED, "the redrawn scenes, by variant"),
     (REJECTED, "every refusal, with the file, what was found and the remedy"),
     (
         f"{DATA_DOCS}/validations/scene_batch",
         "the checks of the whole batch, by Great Expectations",
     ),
-    ("reports/variant/figures", "pictures of the variants"),
+    (VARIANT_FIGURES, "pictures of the variants"),
     (CORPUS, "what the demo's data are: drawn ads, simulated viewers"),
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.editing.params import EditParams
 from pipeline.editing.scene_edits import SceneTask, Wish
-from pipeline.ground.artefacts import VARIANTS
+from pipeline.ground.artefacts import variant_table
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import Variant
@@ -55,7 +55,7 @@ def variant_tasks(
     """
     tables = {}
     for name in variants:
-        path = workspace.path(f"{VARIANTS}/{video_id}/{name}_scenes.csv")
+        path = workspace.path(variant_table(video_id, name))
         if not path.is_file():
             raise InputError(f"{path}: the variant is missing. Run `dvc repro variant`.")
         tables[name] = read_variant_table(path)

@@ -12,18 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 
-from pipeline.figures.style import STYLES
-
-ARMS = {
-    "full": ("whole method", STYLES["full_boost"].colour, "-"),
-    "control_only": ("ControlNet alone", STYLES["middle_boost"].colour, ""),
-    "gradient_only": ("gradient alone", STYLES["late_boost"].colour, ""),
-}
-"""Label, colour and line of each arm of the dose curve; a part alone has points at a few doses."""
-_TESTED = {
-    "placebo": ("placebo", STYLES["placebo"].colour),
-    "sham": ("sham edit", STYLES["baseline"].colour),
-}
+from pipeline.figures.style import ARMS, TESTED, WRONG_CONTROLS
 
 
 def draw_dose_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -44,7 +33,7 @@ def draw_dose_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         alpha=0.5,
         label="dose asked for",
     )
-    for arm, (label, colour, line) in ARMS.items():
+    for arm, (label, (colour, line)) in ARMS.items():
         points = [row for row in rows if row["arm"] == arm]
         if points:
             alphas = [row["alpha"] for row in points]
@@ -84,7 +73,7 @@ def draw_equivalence(path: Path, rows: Sequence[Mapping[str, Any]], bound: float
     axes.axvspan(-bound, bound, color="#009E73", alpha=0.12, linewidth=0)
     axes.axvline(0, color="#999999", linewidth=0.8)
     for place, row in enumerate(rows):
-        colour = _TESTED[row["test"]][1]
+        colour = TESTED[row["test"]][1]
         changes = np.asarray(row["changes"], np.float64)
         spread = np.linspace(-0.12, 0.12, len(changes)) if len(changes) else changes
         axes.plot(changes, place + 0.22 + spread, ".", color=colour, alpha=0.5, markersize=6)
@@ -92,7 +81,7 @@ def draw_equivalence(path: Path, rows: Sequence[Mapping[str, Any]], bound: float
             axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=3)
         if row["mean"] is not None:
             axes.plot([row["mean"]], [place], "D", color=colour, markersize=6)
-    labels = [f"{_TESTED[r['test']][0]}\n{'pass' if r['passed'] else 'fail'}" for r in rows]
+    labels = [f"{TESTED[r['test']][0]}\n{'pass' if r['passed'] else 'fail'}" for r in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(-0.5, len(rows) - 0.3)
     axes.set_xlabel("change of the judge's share, percentage points (dots: videos)")
@@ -111,8 +100,7 @@ def draw_control(path: Path, increases: Mapping[str, Sequence[float]]) -> None:
         increases: {control: relative increase of each scene's loss}.
     """
     figure, axes = _canvas(height=3.2)
-    colours = (STYLES["full_boost"].colour, STYLES["reduction"].colour)
-    for place, (values, colour) in enumerate(zip(increases.values(), colours, strict=True)):
+    for place, (values, colour) in enumerate(zip(increases.values(), WRONG_CONTROLS, strict=True)):
         axes.boxplot(
             [np.asarray(values, np.float64)], positions=[place], orientation="horizontal",
             widths=0.5, patch_artist=True, boxprops={"facecolor": colour, "alpha": 0.35},

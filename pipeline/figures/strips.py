@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.figures.contact_sheet import Strip, Tile
-from pipeline.ground.artefacts import EDITED
+from pipeline.ground.artefacts import edited_scene
 from pipeline.pictures.reading import Pixels, read_grey, read_mask, read_rgb, to_levels
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _strip(row: Mapping[Any, Any], root: Path) -> Strip:
 
 
 def _edited(row: Mapping[Any, Any], root: Path) -> Pixels:
-    return read_rgb(root / EDITED / row["variant"] / row["video_id"] / row["filename"])
+    return read_rgb(root / edited_scene(row["variant"], row["video_id"], row["filename"]))
 
 
 def _caption(row: Mapping[Any, Any]) -> str:

@@ -26,6 +26,19 @@ STYLES = {
     "reduction": LineStyle("#D55E00", "-"),
     "placebo": LineStyle("#CC79A7", ":"),
 }
+ARMS = {
+    "full": ("whole method", STYLES["full_boost"]),
+    "control_only": ("ControlNet alone", LineStyle(STYLES["middle_boost"].colour, "")),
+    "gradient_only": ("gradient alone", LineStyle(STYLES["late_boost"].colour, "")),
+}
+"""Label and style of each arm of the dose curve; a part alone has points at a few doses."""
+TESTED = {
+    "placebo": ("placebo", STYLES["placebo"].colour),
+    "sham": ("sham edit", STYLES["baseline"].colour),
+}
+"""Label and colour of what is tested for equivalence."""
+WRONG_CONTROLS = (STYLES["full_boost"].colour, STYLES["reduction"].colour)
+"""Of another scene's heatmap, and of an empty one."""
 _EXTRA = ("#8C6D31", "#7F7F7F", "#637939", "#843C39", "#5254A3")
 
 MASK_COLOUR = "#00FFFF"

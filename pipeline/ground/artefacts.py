@@ -34,10 +34,12 @@ ENCODED = "outputs/encoded"
 TRAINING = "outputs/training_v3"
 CONTROLNET = f"{TRAINING}/controlnet"
 TRAIN_METRICS = "reports/train/metrics.json"
+TRAIN_HEADLINE = "reports/train/headline.json"
 TRAIN_CURVE = "reports/train/curve.csv"
 
 PREDICTOR = "outputs/attention_model"
 PREDICTOR_METRICS = "reports/attention_model/metrics.json"
+PREDICTOR_HEADLINE = "reports/attention_model/headline.json"
 PREDICTOR_SCORES = "reports/attention_model/scenes.csv"
 PREDICTOR_CURVE = "reports/attention_model/curve.csv"
 
@@ -45,6 +47,7 @@ VARIANTS = "outputs/variants_v3"
 MANIFEST = f"{VARIANTS}/manifest.json"
 VARIANT_SHARES = "reports/variant/shares.csv"
 VARIANT_METRICS = "reports/variant/metrics.json"
+VARIANT_HEADLINE = "reports/variant/headline.json"
 VARIANT_FIGURES = "reports/variant/figures"
 
 EDITED = "outputs/edited_scenes"
@@ -56,6 +59,8 @@ DOSES = f"{DOSE_CURVE}/doses.csv"
 
 EVALUATION = "reports/evaluation"
 METRICS = f"{EVALUATION}/metrics.json"
+HEADLINE = f"{EVALUATION}/headline.json"
+"""Of the figures of a stage the few that `dvc exp show` lists; so are all headlines."""
 GATE = f"{EVALUATION}/gate.json"
 JUDGED = f"{EVALUATION}/scenes.csv"
 JUDGED_PARQUET = f"{EVALUATION}/scenes.parquet"
@@ -83,13 +88,20 @@ OUTS: dict[str, tuple[str, ...]] = {
     "attention_heatmap": (HEATMAPS, refused_by("attention_heatmap")),
     "validate": (SCENES, REJECTED, VALIDATION_SUMMARY, DATA_DOCS),
     "encode": (ENCODED,),
-    "train": (TRAINING, TRAIN_METRICS, TRAIN_CURVE),
-    "attention_model": (PREDICTOR, PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE),
-    "variant": (VARIANTS, VARIANT_SHARES, VARIANT_METRICS, VARIANT_FIGURES),
+    "train": (TRAINING, TRAIN_METRICS, TRAIN_HEADLINE, TRAIN_CURVE),
+    "attention_model": (
+        PREDICTOR,
+        PREDICTOR_METRICS,
+        PREDICTOR_HEADLINE,
+        PREDICTOR_SCORES,
+        PREDICTOR_CURVE,
+    ),
+    "variant": (VARIANTS, VARIANT_SHARES, VARIANT_METRICS, VARIANT_HEADLINE, VARIANT_FIGURES),
     "edit": (EDITED,),
     "dose_curve": (DOSE_CURVE,),
     "evaluate": (
         METRICS,
+        HEADLINE,
         GATE,
         JUDGED,
         JUDGED_PARQUET,

@@ -82,7 +82,7 @@ class VariantParams(Section):
     keywords: Literal["first", "union"] | Annotated[int, Field(ge=0)] = "first"
     """Whose mask is the region: the first keyword's, all of them, or keyword_list[N]'s."""
     extra: dict[str, ExtraVariant] = Field(default_factory=dict)
-    """Further variants: `{name: {window, region, alpha}}`."""
+    """Further variants: `{name: {window, region, alpha}}`; null is none."""
     format: Literal["jpg", "png"] = "jpg"
     """File type of the maps; png is lossless, about twice the size and slower to write."""
     quality: Annotated[int, Field(ge=50, le=100)] = 98
@@ -91,6 +91,12 @@ class VariantParams(Section):
     """Chooses the half of the background that the placebo raises, scene by scene."""
     sample_videos: Literal["all"] | Annotated[int, Field(ge=0)] = 4
     """How many videos get pictures: under reports/variant/figures and in MLflow."""
+
+    @field_validator("extra", mode="before")
+    @classmethod
+    def _null_is_none(cls, extra: object) -> object:
+        # To an empty mapping `dvc exp run -S variant.extra={…}` adds nothing, null it replaces.
+        return {} if extra is None else extra
 
     @field_validator("extra")
     @classmethod

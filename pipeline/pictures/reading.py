@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
@@ -30,7 +29,7 @@ MAX_PIXELS = 64_000_000
 
 # By what a JPEG may be reduced in decoding, largest first. A picture must shrink by twice that, so
 # that the two ways to reduce average out.
-_REDUCTIONS = (4, 2)
+_REDUCTIONS = {4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
 
 # So many headers are remembered, if they are no longer than that: pictures in pictures are not.
@@ -111,19 +110,19 @@ class _Opened(NamedTuple):
         stored = inflated(self.chunks) if self.chunks else None
         return decode(Image.open(BytesIO(stored)) if stored else _by_pillow(self.content))
 
-    def jpeg_pixels(self, colours: str, reduction: int = 1) -> Pixels | None:
-        """Decode a JPEG, at one `reduction`-th of its size; None where the decoder has a doubt."""
-        assert self.jpeg is not None
-        smaller = {
-            "min_height": -(-self.jpeg.height // reduction),
-            "min_width": -(-self.jpeg.width // reduction),
-            "min_factor": reduction,
-        }
-        try:
-            pixels = np.asarray(simplejpeg.decode_jpeg(self.content, colours, **smaller))
-        except ValueError:
+    def jpeg_pixels(self, colours: int, reduction: int = 1) -> Pixels | None:
+        """Decode a JPEG, at one `reduction`-th of its size; None where the decoder gives up.
+
+        Args:
+            colours: OpenCV's flag, `IMREAD_COLOR_RGB` or `IMREAD_GRAYSCALE`.
+            reduction: of colours, 1 or one of `_REDUCTIONS`.
+        """
+        flag = _REDUCTIONS.get(reduction, colours) | cv2.IMREAD_IGNORE_ORIENTATION
+        pixels = cv2.imdecode(np.frombuffer(self.content, np.uint8), flag)
+        if pixels is None:
             return None
-        return pixels[..., 0] if colours == "GRAY" else pixels
+        # A reduced decode knows no other order of the colours.
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if reduction > 1 else pixels)
 
 
 def open_image(content: bytes) -> Image.Image:
@@ -191,7 +190,7 @@ def rgb_pixels(content: bytes) -> Pixels:
         ImageRefused: as in `read_rgb`.
     """
     opened = _open(content)
-    pixels = opened.jpeg_pixels("RGB") if opened.is_plain_jpeg("RGB") else None
+    pixels = opened.jpeg_pixels(cv2.IMREAD_COLOR_RGB) if opened.is_plain_jpeg("RGB") else None
     return to_rgb(opened.decode()) if pixels is None else pixels
 
 
@@ -212,7 +211,7 @@ def read_rgb_at(path: Path, size: tuple[int, int]) -> Pixels:
         header = opened.header()
         smallest = min(header.height / size[0], header.width / size[1])
         reduction = next((each for each in _REDUCTIONS if 2 * each <= smallest), 1)
-        pixels = opened.jpeg_pixels("RGB", reduction)
+        pixels = opened.jpeg_pixels(cv2.IMREAD_COLOR_RGB, reduction)
     if pixels is None:
         pixels = to_rgb(opened.decode())
     return np.asarray(resize(pixels, size), np.uint8)
@@ -246,7 +245,7 @@ def grey_and_comment(content: bytes) -> tuple[Pixels, bytes | None]:
     opened = _open(content)
     levels = grey_levels(opened.chunks)
     if opened.is_plain_jpeg("L"):
-        levels = opened.jpeg_pixels("GRAY")
+        levels = opened.jpeg_pixels(cv2.IMREAD_GRAYSCALE)
     if levels is None:
         levels = to_grey(opened.decode())
     return levels, opened.jpeg.comment if opened.jpeg else None

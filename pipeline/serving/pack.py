@@ -38,7 +38,6 @@ _DISTRIBUTIONS = (
     "pydantic",
     "pyyaml",
     "safetensors",
-    "simplejpeg",
     "torch",
     "transformers",
     "zlib-ng",

@@ -32,7 +32,7 @@ def test_what_the_served_editor_imports_is_required() -> None:
     distributions = importlib.metadata.packages_distributions()
     required = {line.partition("==")[0].lower() for line in requirements()}
     third_party = {name: distributions[name] for name in names if name in distributions}
-    assert {"av", "cv2", "simplejpeg", "torch"} <= set(third_party)
+    assert {"av", "cv2", "torch"} <= set(third_party)
     assert not {
         name
         for name, owners in third_party.items()

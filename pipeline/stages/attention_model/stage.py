@@ -12,8 +12,10 @@ from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import (
     CUTS_TABLE,
     FIXATIONS,
+    OUTS,
     PREDICTOR,
     PREDICTOR_CURVE,
+    PREDICTOR_HEADLINE,
     PREDICTOR_METRICS,
     PREDICTOR_SCORES,
     SCENES,
@@ -87,8 +89,7 @@ def main(workspace: Workspace) -> None:
         fixations: dict[str, dict[int, scoring.Fixations]] = {
             part: scoring.read_fixations(parts[part].table, *gaze) for part in (VAL, TEST)
         }
-        places = (PREDICTOR, PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE)
-        staged = (outs.staging / place for place in places)
+        staged = (outs.staging / place for place in OUTS["attention_model"])
         writing.write_predictor(network, curve, parts, models, fixations, *staged)
         outs.accept(_ITEM, outs.staged())
     shutil.rmtree(state, ignore_errors=True)
@@ -145,9 +146,10 @@ def _leave_untrained(workspace: Workspace) -> None:
         if outs.begin({_ITEM: Key(_UNTRAINED, (__name__,))}):
             write_text(outs.staging / _UNTRAINED, f"Nothing was trained: {why}.\n")
             write_text(outs.staging / PREDICTOR_METRICS, '{"parameters": 0}\n')
+            write_text(outs.staging / PREDICTOR_HEADLINE, "{}\n")
             write_text(outs.staging / PREDICTOR_SCORES, "video_id,scene_number\n")
             write_text(outs.staging / PREDICTOR_CURVE, "epoch\n")
-            outs.accept(_ITEM, [_UNTRAINED, PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE])
+            outs.accept(_ITEM, [_UNTRAINED, *OUTS["attention_model"][1:]])
     LOG.info("attention_model: %s; nothing was trained, and edit.guide needs nothing.", why)
 
 

@@ -30,6 +30,7 @@ def write_predictor(
     fixations: Mapping[str, Mapping[int, Fixations]],
     folder: Path,
     metrics: Path,
+    headline: Path,
     scores: Path,
     losses: Path,
 ) -> None:
@@ -42,7 +43,8 @@ def write_predictor(
         models: to compare with, by name.
         fixations: of the val and the test split, by position.
         folder: for the weights.
-        metrics: JSON to write.
+        metrics: JSON to write, all figures.
+        headline: JSON to write, the few that `dvc exp show` lists.
         scores: CSV to write, a row per scene and model.
         losses: CSV to write, a row per epoch.
     """
@@ -63,6 +65,8 @@ def write_predictor(
             **scoring.summarise(found),
         }
         all_scores.append(found.assign(split=part))
-    write_text(metrics, json.dumps(report, indent=1) + "\n")
+    shown = {"CC": report[TEST]["predictor"]["CC"]} if TEST in report else {}
+    for path, figures in ((metrics, report), (headline, shown)):
+        write_text(path, json.dumps(figures, indent=1) + "\n")
     write_table(scores, pd.concat(all_scores) if all_scores else pd.DataFrame())
     write_table(losses, pd.DataFrame(curve))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.editing.params import EditParams
-from pipeline.ground.artefacts import DOSE_CURVE, EDITED, SCENES
+from pipeline.ground.artefacts import DOSES, EDITS, SCENES, edited_scene
 from pipeline.ground.errors import InputError
 from pipeline.ground.tables import read_table
 from pipeline.ground.workspace import Workspace
@@ -52,8 +52,8 @@ def edits_to_judge(
         original_path=scenes["scene_image_path"], mask_paths=pd.Series(masks, scenes.index)
     )
     places = places[places["mask_paths"].map(len) > 0]
-    variants = _read(workspace, "edit", f"{EDITED}/edits.csv").assign(arm=VARIANTS_ARM)
-    doses = _read(workspace, "dose_curve", f"{DOSE_CURVE}/doses.csv")
+    variants = _read(workspace, "edit", EDITS).assign(arm=VARIANTS_ARM)
+    doses = _read(workspace, "dose_curve", DOSES)
     table = pd.concat([doses, variants], ignore_index=True).merge(places, on=SCENE)
     for stage, arms in (("dose_curve", {"full"}), ("edit", {VARIANTS_ARM})):
         if not arms & set(table["arm"]):
@@ -66,7 +66,12 @@ def edits_to_judge(
             "edits.csv and doses.csv come from different models or params, so one cannot prove the "
             "other. Run `dvc repro edit dose_curve`."
         )
-    table["edited_path"] = [_place(row) for row in table.to_dict("records")]
+    table["edited_path"] = [
+        edited_scene(variant, video_id, filename, "" if arm == VARIANTS_ARM else arm)
+        for variant, video_id, filename, arm in table[
+            ["variant", "video_id", "filename", "arm"]
+        ].itertuples(index=False)
+    ]
     table["unreached"] = ~table["reached"]
     return table
 
@@ -85,11 +90,6 @@ def _read(workspace: Workspace, stage: str, path: str) -> pd.DataFrame:
         if name not in table:
             table[name] = pd.Series(None, table.index, dtype=DOSES_TABLE.dtypes[name])
     return table.astype({"reached": "boolean", "feasible": "boolean"})
-
-
-def _place(row: Mapping[Any, Any]) -> str:
-    folder = EDITED if row["arm"] == VARIANTS_ARM else f"{DOSE_CURVE}/{row['arm']}"
-    return f"{folder}/{row['variant']}/{row['video_id']}/{row['filename']}"
 
 
 def pictures(

@@ -22,6 +22,7 @@ from pipeline.ground.artefacts import (
     CONTROL_LOSSES,
     CONTROLNET,
     GATE,
+    HEADLINE,
     JUDGED,
     JUDGED_CURVE,
     JUDGED_PARQUET,
@@ -61,11 +62,11 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-FOLDER = "reports/evaluation"
 TABLES = (JUDGED, JUDGED_PARQUET, JUDGED_CURVE, CONTROL_LOSSES, CHANGES)
 _CONTROL, _SUMMARY = "control", "summary"
 # Scenes on which judge and guide are compared, to see whether they are one.
 _COMPARED = 4
+_HEADLINE = ("dose_median_rel_error", "integrity_ssim_median")
 
 
 def main(workspace: Workspace) -> None:
@@ -199,7 +200,11 @@ class _Summary:
         from pipeline.ground.tables import write_table
 
         staging = outs.staging
-        for name, content in ((METRICS, self.metrics), (GATE, self.gate)):
+        figures = {name: self.figures[name] for name in _HEADLINE}
+        change = self.metrics["variants"].get("full_boost", {}).get("mean_change")
+        figures |= {"gate_pass": self.gate["pass"], "full_boost": {"mean_change": change}}
+        contents = ((METRICS, self.metrics), (HEADLINE, figures), (GATE, self.gate))
+        for name, content in contents:
             write_text(staging / name, json.dumps(content, indent=1, allow_nan=False) + "\n")
         changes = pd.DataFrame(self._changes())
         csv, parquet, curve, control, per_video = (staging / path for path in TABLES)
@@ -211,7 +216,7 @@ class _Summary:
         ):
             write_table(path, table)
         self.table.to_parquet(parquet, index=False)
-        return [METRICS, GATE, *TABLES, *self._draw(outs, changes)]
+        return [METRICS, HEADLINE, GATE, *TABLES, *self._draw(outs, changes)]
 
     def _changes(self) -> list[dict[str, Any]]:
         """Return the per-video means behind the equivalence tests."""

@@ -7,8 +7,17 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.figures.style import style_of
-from pipeline.ground.artefacts import EVALUATION, MANIFEST, REJECTED
+from pipeline.figures.style import ARMS, TESTED, WRONG_CONTROLS, style_of
+from pipeline.ground.artefacts import (
+    CHANGES,
+    CONTROL_LOSSES,
+    GATE,
+    JUDGED,
+    JUDGED_CURVE,
+    MANIFEST,
+    METRICS,
+    REJECTED,
+)
 from pipeline.ground.tables import read_table
 from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.report.proof import proof_section
@@ -68,7 +77,7 @@ def read_variants(root: Path) -> list[dict[str, Any]]:
 
 def read_judged(root: Path) -> pd.DataFrame:
     """Return what the judge saw of each scene and variant."""
-    table = read_rows(root / EVALUATION / "scenes.csv")
+    table = read_rows(root / JUDGED)
     return table if table.empty else table[table["arm"] == "variants"]
 
 
@@ -79,32 +88,37 @@ def read_proof(root: Path, bound: float) -> dict[str, Any] | None:
         root: data root.
         bound: of equivalence, `evaluate.equivalence_bound`.
     """
-    folder = root / EVALUATION
-    metrics, gate = read_json(folder / "metrics.json"), read_json(folder / "gate.json")
+    metrics, gate = read_json(root / METRICS), read_json(root / GATE)
     if metrics is None or gate is None:
         return None
-    control = read_rows(folder / "control.csv")
+    control = read_rows(root / CONTROL_LOSSES)
+    changes = read_rows(root / CHANGES)
     tests = {
         name: {
+            "label": label,
+            "colour": colour,
             "changes": rows["change"].round(6).tolist(),
             "mean": metrics.get(f"{name}_mean_change"),
             "interval": metrics.get(f"{name}_mean_change_ci90"),
             "pass": metrics[f"{name}_tost_pass"],
         }
-        for name, rows in read_rows(folder / "changes.csv").groupby("test")
+        for name, (label, colour) in TESTED.items()
+        if len(rows := changes[changes["test"] == name])
     }
     return {
         **proof_section(metrics, gate),
         "bound": bound,
-        "curve": json.loads(read_rows(folder / "dose_curve.csv").to_json(orient="records")),
+        "arms": [[arm, label, *style] for arm, (label, style) in ARMS.items()],
+        "curve": json.loads(read_rows(root / JUDGED_CURVE).to_json(orient="records")),
         "tests": tests,
         "increases": {
             label: {
+                "colour": colour,
                 "values": (control[column] / control["true"] - 1).round(5).tolist(),
                 "mean": metrics.get(f"control_{wrong}_loss_increase"),
                 "interval": metrics.get(f"control_{wrong}_loss_increase_ci95"),
             }
-            for label, column, wrong in _WRONG_CONTROLS
+            for (label, column, wrong), colour in zip(_WRONG_CONTROLS, WRONG_CONTROLS, strict=True)
         },
     }
 

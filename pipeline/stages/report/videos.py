@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.ground.artefacts import EDITED, VARIANTS
+from pipeline.ground.artefacts import edited_scene, variant_table
 from pipeline.heatmaps.rendering import scenes_of
 from pipeline.heatmaps.variant_tables import read_variant_table
 from pipeline.pictures.reading import ImageRefused
@@ -110,7 +110,7 @@ def _draw(task: VideoTask) -> DrawnVideo:
             found["heatmap"] = gallery.add(task.root / path, heatmap_picture)
             if (number, variant) in edits:
                 found |= edits[number, variant]
-                edited = task.root / EDITED / variant / task.video_id / found.pop("filename")
+                edited = task.root / edited_scene(variant, task.video_id, found.pop("filename"))
                 found["image"] = (
                     gallery.add(edited, picture) if found["modified"] else scene["image"]
                 )
@@ -124,7 +124,7 @@ def _draw(task: VideoTask) -> DrawnVideo:
 
 def _asked(task: VideoTask, variant: str) -> dict[int, dict[str, Any]]:
     """Return, by scene number, what the variant asks and where its map is."""
-    path = task.root / VARIANTS / task.video_id / f"{variant}_scenes.csv"
+    path = task.root / variant_table(task.video_id, variant)
     columns = ["scene_number", *_ASKED, "modified_attention_heatmap_path"]
     rows = _records(read_variant_table(path)[columns])
     return {row.pop("scene_number"): row for row in rows}

@@ -14,6 +14,7 @@ from pipeline.ground.artefacts import (
     ENCODED,
     SCENES,
     TRAIN_CURVE,
+    TRAIN_HEADLINE,
     TRAIN_METRICS,
     TRAINING,
 )
@@ -100,7 +101,7 @@ def _write(outs: StageOuts, trained: Trained) -> list[str]:
     """Write the outs to the staging folder; return their paths."""
     from pipeline.stages.train.writing import write_trained
 
-    places = (CONTROLNET, f"{TRAINING}/samples", TRAIN_METRICS, TRAIN_CURVE)
+    places = (CONTROLNET, f"{TRAINING}/samples", TRAIN_METRICS, TRAIN_HEADLINE, TRAIN_CURVE)
     write_trained(trained, *(outs.staging / place for place in places))
     return outs.staged()
 

@@ -1,4 +1,4 @@
-"""The run in numbers, for people, for `dvc metrics show`, and for the decision to fail."""
+"""The run in numbers, for people, and for the decision to fail."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from pipeline.ground.artefacts import (
     MANIFEST,
     SCENES,
     VARIANT_FIGURES,
+    VARIANT_HEADLINE,
     VARIANT_METRICS,
     VARIANT_SHARES,
     VARIANTS,
@@ -88,7 +89,7 @@ def main(workspace: Workspace) -> None:
                 summary.add(item.removeprefix("video "), video)
         if _SUMMARY in todo:
             _write_summary(outs.staging, summary, params, image_size, data_version)
-            outs.accept(_SUMMARY, [MANIFEST, VARIANT_SHARES, VARIANT_METRICS])
+            outs.accept(_SUMMARY, [MANIFEST, VARIANT_SHARES, VARIANT_METRICS, VARIANT_HEADLINE])
     LOG.info("variant: %d videos, %d of them made in this run.", len(inputs), len(videos))
     _track(workspace, params, image_size, summary, started_s)
 
@@ -154,7 +155,11 @@ def _write_summary(
     ]
     shares = pd.DataFrame(profile, columns=["variant", "position", "share"])
     write_table(staging / VARIANT_SHARES, shares)
-    write_text(staging / VARIANT_METRICS, json.dumps(summary.metrics(), indent=1) + "\n")
+    for path, figures in (
+        (VARIANT_METRICS, summary.metrics()),
+        (VARIANT_HEADLINE, summary.headline()),
+    ):
+        write_text(staging / path, json.dumps(figures, indent=1) + "\n")
 
 
 def _track(

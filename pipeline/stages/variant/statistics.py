@@ -87,7 +87,7 @@ class CorpusSummary:
         self._placebo_deviation = max([self._placebo_deviation, *deviations])
 
     def metrics(self) -> dict[str, Any]:
-        """Return the few figures that `dvc exp show` lists.
+        """Return the figures of the corpus.
 
         `feasible` is the fraction of scenes, over all variants that ask for a dose, where the dose
         is feasible; `weak_placebos` counts the scenes whose placebo changes less than 0.8 of what
@@ -104,6 +104,12 @@ class CorpusSummary:
                 variant: _mean(*self._shares[index]) for index, variant in enumerate(self.variants)
             },
         }
+
+    def headline(self) -> dict[str, Any]:
+        """Return the few of them that `dvc exp show` lists."""
+        metrics = self.metrics()
+        full_boost = metrics["share"]["full_boost"]
+        return {"feasible": metrics["feasible"], "share": {"full_boost": full_boost}}
 
     def mean_alignments(self) -> dict[str, float | None]:
         """Return the mean alignment score of each variant."""

@@ -65,6 +65,7 @@ def test_the_tree_is_the_one_of_the_design(corpus) -> None:
         "outputs/variants_v3/manifest.json",
         "reports/variant/shares.csv",
         "reports/variant/metrics.json",
+        "reports/variant/headline.json",
         f"reports/variant/figures/{FIRST}-shares.png",
         f"reports/variant/figures/{FIRST}-scenes.png",
     }

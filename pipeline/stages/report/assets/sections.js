@@ -1,11 +1,5 @@
 // The sections below the scenes: proof, refusals, provenance.
 
-const ARMS = [
-  ["full", "whole method", "#0072b2", "-"],
-  ["control_only", "ControlNet alone", "#e69f00", null],
-  ["gradient_only", "gradient alone", "#009e73", null],
-];
-
 function missing(section, words) {
   byId(section).append(element("p", { class: "quiet" }, words));
 }
@@ -34,7 +28,7 @@ function showProof(proof) {
   for (const one of proof.proofs) {
     const article = element("article", {}, element("h3", {}, one.title), element("p", {}, one.meaning));
     proofs.append(article);
-    if (one.proof === "dose") showDose(article, proof.curve);
+    if (one.proof === "dose") showDose(article, proof);
     if (one.proof === "placebo") showEquivalence(article, proof.tests, proof.bound);
     if (one.proof === "control") showControl(article, proof.increases);
     article.append(figures(one.figures));
@@ -57,19 +51,18 @@ function figures(rows) {
   ]), { class: "figures" });
 }
 
-function showDose(article, rows) {
+function showDose(article, { curve: rows, arms: all }) {
   if (!rows.length) return;
-  const arms = ARMS.filter(([arm]) => rows.some((row) => row.arm === arm));
+  const arms = all.filter(([arm]) => rows.some((row) => row.arm === arm));
   chart(article, "Mean share that the judge sees, over the dose, beside the share that was asked for", (width) => drawDoseCurve(width, rows, arms));
   article.append(legend([["dose asked for (wide)", "#999999", "-"], ...arms.map(([, ...entry]) => entry)]),
     element("p", { class: "quiet" }, "Mean share of attention on the product as the judge sees it. On the grey line, what was asked for is what was achieved."));
 }
 
 function showEquivalence(article, tests, bound) {
-  const colours = { placebo: "#cc79a7", sham: "#000000" };
-  const rows = Object.entries(tests).map(([name, test]) => ({
-    label: `${name === "sham" ? "sham edit" : name}: ${test.pass ? "equivalent" : "not shown to be equivalent"}`,
-    colour: colours[name] || "#999999", values: test.changes, mean: test.mean, interval: test.interval,
+  const rows = Object.values(tests).map((test) => ({
+    label: `${test.label}: ${test.pass ? "equivalent" : "not shown to be equivalent"}`,
+    colour: test.colour, values: test.changes, mean: test.mean, interval: test.interval,
   }));
   if (!rows.length) return;
   chart(article, "Change of the judge's share in each video, with mean, interval and bounds", (width) => drawDots(width, rows, [-bound, bound], "change of the product's share"));
@@ -77,10 +70,7 @@ function showEquivalence(article, tests, bound) {
 }
 
 function showControl(article, increases) {
-  const colours = ["#0072b2", "#d55e00"];
-  const rows = Object.entries(increases).map(([label, increase], place) => ({
-    label, colour: colours[place], ...increase,
-  }));
+  const rows = Object.entries(increases).map(([label, increase]) => ({ label, ...increase }));
   chart(article, "Increase of the loss with a wrong heatmap, scene by scene", (width) => drawDots(width, rows, null, "increase of the loss inside the mask"));
   article.append(element("p", { class: "quiet" }, "A small dot is a scene; below it the figure over all scenes and its 95 % interval."));
 }
