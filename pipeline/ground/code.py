@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 # Parsing is slow and its result small, so it is kept where Python keeps what it compiles.
 _KEPT = Path(__file__).with_name("__pycache__") / "syntax.json"
+_MOST_KEPT = 2000
 
 
 class _Source(NamedTuple):
@@ -80,7 +81,7 @@ def libraries(*modules: str) -> set[str]:
     """Return the packages of others that the import closures of modules name."""
     named = {name for file in closure(*modules).values() for name in file.imports}
     top = {name.partition(".")[0] for name in named if file_of(name) is None}
-    return {name for name in top - sys.stdlib_module_names if not (ROOT / name).is_dir()}
+    return {name for name in top - sys.stdlib_module_names if not _is_here(name)}
 
 
 @cache
@@ -145,8 +146,16 @@ def maker_of(path: Path) -> str:
 @cache
 def file_of(module: str) -> str | None:
     """Return the file of a module of ours, relative to `ROOT`; None for anything else's."""
+    if not _is_here(module.partition(".")[0]):
+        return None
     base = module.replace(".", "/")
     return next((p for p in (f"{base}.py", f"{base}/__init__.py") if (ROOT / p).is_file()), None)
+
+
+@cache
+def _is_here(top: str) -> bool:
+    """Whether a package or module of that name lies at `ROOT`."""
+    return (ROOT / top).is_dir() or (ROOT / f"{top}.py").is_file()
 
 
 class _Sources:
@@ -175,7 +184,7 @@ class _Sources:
         if self._is_new:
             self._is_new = False
             try:
-                write_text(_KEPT, json.dumps(self._known))
+                write_text(_KEPT, json.dumps(dict([*self._known.items()][-_MOST_KEPT:])))
             except OSError:
                 return
 

@@ -35,7 +35,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def digest_after(house: Path, name: str, text: str) -> str:
     (house / name).write_text(text)
-    for cached in (code.code_digest, code.file_of, code._sources):
+    for cached in (code.code_digest, code.file_of, code._is_here, code._sources):
         cached.cache_clear()
     return code_digest("house.top")
 
