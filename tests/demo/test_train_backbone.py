@@ -173,7 +173,7 @@ def test_closed_form_is_linear_and_close() -> None:
     torch.manual_seed(0)
     images = drawn(16)
     autoencoder = make_autoencoder((16, 48, 64), 12)
-    set_closed_form(autoencoder(images))
+    set_closed_form(autoencoder, tensor_of(images))
     pair = tensor_of(images[:2])
     with torch.no_grad():
         latents = autoencoder.encode(torch.cat([pair, pair.mean(0, keepdim=True)])).latent_dist
