@@ -31,7 +31,7 @@ class MediaAttention:
         except ImportError as error:
             raise ParamsError(
                 f"the attention model {name} needs a package that is not installed. Run: "
-                "pip install 'gazeshift[mediaattention]', or choose spectral_residual."
+                "pip install mediaattention, or choose spectral_residual."
             ) from error
         self.name = name
         self.digest = digest(name, version("mediaattention"))

@@ -18,6 +18,10 @@ from pipeline.ground.params import ComputeParams
 T = TypeVar("T")
 R = TypeVar("R")
 
+# What each engine needs. It is named itself: an extra of ours would bring along the OpenCV that the
+# lock leaves out, over the one that it holds.
+_PACKAGES = {"ray": "ray", "dask": "distributed"}
+
 # Without streaming results, an engine gets this many items at a time, so that progress still shows.
 _ITEMS_PER_ROUND = 512
 
@@ -87,7 +91,7 @@ def _engine(backend: str) -> AbstractContextManager[Any]:
     except ImportError as error:
         raise ParamsError(
             f"compute.backend is {backend!r}, but its package is not installed. "
-            f"Run: pip install 'gazeshift[{backend}]', or set compute.backend: loky."
+            f"Run: pip install {_PACKAGES[backend]}, or set compute.backend: loky."
         ) from error
     return nullcontext()
 

@@ -119,6 +119,41 @@ def test_versions_are_of_the_libraries_that_the_code_imports() -> None:
     assert set(found) == {"python", "numpy"}
 
 
+MAKERS = (
+    "ingest.copying",
+    "stages.scene_cuts.cutting",
+    "stages.scene_cuts.imported",
+    "stages.keyword_masks.outlined",
+    "stages.keyword_masks.searched",
+    "stages.attention_heatmap.recorded",
+    "stages.attention_heatmap.predicted",
+    "stages.validate.measure",
+    "stages.encode.encoding",
+    "scenes.pixels",
+    "stages.train.run",
+    "stages.train.writing",
+    "stages.attention_model.training",
+    "stages.attention_model.writing",
+    "stages.variant.making",
+    "stages.variant.pictures",
+    "editing.scene_edits",
+    "editing.editor",
+    "editing.prepare",
+    "stages.dose_curve.rows",
+    "stages.evaluate.measure",
+    "learning.control_check",
+)
+# Where files go, which processes work, what is told to whom: no result depends on it.
+RUNNING = ("artefacts", "outs", "record", "workspace", "parallel")
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_what_makes_an_item_imports_nothing_that_only_runs_it(maker: str) -> None:
+    held = code.closure(f"pipeline.{maker}")
+    assert not held.keys() & {f"pipeline/ground/{name}.py" for name in RUNNING}
+    assert not [name for name in held if name.startswith("pipeline/tracking/")]
+
+
 def test_packages_have_a_docstring_and_nothing_else() -> None:
     """What a package's own file did would be in no digest."""
     for path in code.ROOT.glob("pipeline/*/**/__init__.py"):

@@ -24,7 +24,7 @@ def needs(backend: str) -> None:
     """Skip where the engine is not installed."""
     package = PACKAGES.get(backend)
     if package and importlib.util.find_spec(package) is None:
-        pytest.skip(f"{package} is not installed: pip install 'gazeshift[{backend}]'")
+        pytest.skip(f"{package} is not installed: pip install {package}")
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "ray", "dask"])

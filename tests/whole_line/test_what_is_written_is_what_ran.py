@@ -33,8 +33,8 @@ CHANGES = {
         ("pipeline/pictures/reading.py", "* 255.0", "* 250.0"),
     ],
     "validate": [
-        (f"{S}/validate/verdicts.py", ".9g", ".3g"),
-        ("pipeline/scenes/split.py", "0.7 ", "0.5 "),
+        (f"{S}/validate/measure.py", "np.count_nonzero(mask) /", "np.count_nonzero(~mask) /"),
+        ("pipeline/scenes/split.py", "position < 0.8", "position < 0.7"),
     ],
     "encode": [
         (f"{S}/encode/encoding.py", "as_half(torch.cat(batches))", "as_half(-torch.cat(batches))"),
@@ -53,15 +53,15 @@ CHANGES = {
         ("pipeline/heatmaps/levels.py", "inside / 255 / levels", "inside / 250 / levels"),
     ],
     "edit": [
-        ("pipeline/editing/scene_edits.py", "_LEAST_ALPHA = 0.01", "_LEAST_ALPHA = 1.2"),
         ("pipeline/editing/calibration.py", "FIRST_STRENGTH = 1.1", "FIRST_STRENGTH = 1.3"),
+        ("pipeline/heatmaps/dose.py", "_LEAST_ALPHA = 0.01", "_LEAST_ALPHA = 1.2"),
     ],
     "dose_curve": [
         (f"{S}/dose_curve/rows.py", '"requested_share", ', '"requested_share", "alignment", '),
-        ("pipeline/editing/prepare.py", "/ 127.5 - 1", "/ 127.6 - 1"),
+        ("pipeline/pictures/tensors.py", "GREY_LEVELS = 127.5", "GREY_LEVELS = 127.6"),
     ],
     "evaluate": [
-        (f"{S}/evaluate/measure.py", "255**2", "254**2"),
+        (f"{S}/evaluate/measure.py", "change.mean()", "change.max()"),
         ("pipeline/pictures/likeness.py", "_TEXTURE_SIGMA_PX = 2.0", "_TEXTURE_SIGMA_PX = 3.0"),
     ],
     "report": [
