@@ -100,7 +100,7 @@ def _plan_model(workspace: Workspace, params: AttentionHeatmapParams, location: 
     from pipeline.attention.models import load_attention_model
     from pipeline.stages.attention_heatmap.predicted import predict_heatmap
 
-    load_model = partial(load_attention_model, location, workspace.root)
+    load_model = partial(load_attention_model, location, workspace.root, parameter=INPUT)
     model = load_model()
     size = load_image_size(workspace) if params.source == "predictor" else None
     settings = digest(model.digest, repr(params.jpeg_quality), repr(size))
