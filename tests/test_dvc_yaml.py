@@ -120,7 +120,7 @@ def named(stage: str) -> list[str]:
 
 
 def test_more_pictures_of_variants_rerun_no_edit() -> None:
-    """The pictures are an out of their own; tests/test_variant.py has that no map changes."""
+    """The pictures are an out of their own."""
     assert {stage for stage in DVC if reads(stage, "variant.sample_videos")} == {
         "variant",
         "report",

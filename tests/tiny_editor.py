@@ -7,6 +7,7 @@ import json
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from mlflow import MlflowClient
+from pretended_records import write_records
 from tiny_backbone import save_tiny_backbone
 
 from pipeline.attention.models import load_attention_model
@@ -66,6 +67,7 @@ def write_controlnet(workspace: Workspace, seed: int, failed: tuple[str, ...] = 
 def write_gate(workspace: Workspace, failed: tuple[str, ...] = ()) -> None:
     """Write what the stage evaluate would say of the editor that is there."""
     load_attention_model.cache_clear()
+    write_records(workspace, "edit", "dose_curve", "evaluate")
     gate = {
         "pass": not failed,
         "model": weights_digest(workspace.path(CONTROLNET)),

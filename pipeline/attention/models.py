@@ -26,8 +26,8 @@ MODELS = {
     "mediaattention:spectral": "pipeline.attention.media:MediaAttention",
 }
 """The models that need no training here: their names, and the classes that take the name."""
-# What dvc.yaml names as deps of the stages that ask a model; the demo's viewers lie in demo/.
-_WATCHED = ("models", "demo")
+# What dvc.yaml names as deps of the stages that ask a model; the demo's judge is one by itself.
+_WATCHED, _DEMO = "models", "demo/viewers.py"
 _FOLDER = "pipeline.attention.predictor:Predictor"
 _FILE = "pipeline.attention.python_file:PythonFile"
 
@@ -83,7 +83,7 @@ def load_attention_model(
     elif location and path.is_dir():
         model = _class(_FOLDER)(path, device)
     elif path.suffix == ".py" and path.is_file():
-        if Path(location).parts[0] not in _WATCHED:
+        if Path(location).parts[0] != _WATCHED and location != _DEMO:
             raise ParamsError(
                 f"{parameter}: {location} must lie below models/, which the stages depend on: "
                 "anywhere else DVC would not see it change. Move it there."

@@ -181,7 +181,10 @@ def _versions(workspace: Workspace) -> Finding:
         }
         offenders += [f"{stage}: {difference}" for difference in sorted(changed)]
     title = "outs were computed with the libraries that are installed"
-    remedy = "To have them made with what is installed, delete the stage's outs, then `dvc repro`."
+    remedy = (
+        "To have them made with what is installed, delete the stage's outs and "
+        ".gazeshift/records/STAGE.sqlite, then `dvc repro STAGE`."
+    )
     return Finding(title, offenders, remedy, fatal=False)
 
 

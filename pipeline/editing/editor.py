@@ -17,7 +17,7 @@ from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.guidance import Canvas, GradientGuidance, guide_log_odds
 from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, SceneArrays, chunks
 from pipeline.editing.redraw import Request, redraw
-from pipeline.ground.code import code_digest
+from pipeline.ground.code import code_digest, versions
 from pipeline.ground.files import digest
 from pipeline.pictures.likeness import structure_similarity
 from pipeline.pictures.tensors import GREY_LEVELS, images_psnr_db, pixels_of
@@ -111,7 +111,7 @@ class SceneEditor:
         self.cache = cache
         self._preparation = Preparation(denoiser, params, models, cache)
         self.makers = (__name__, *self._preparation.makers, *guide.makers)
-        self._code = code_digest(*self.makers)
+        self._code = digest(code_digest(*self.makers), str(versions(*self.makers)))
         self._gradient = (
             GradientGuidance(
                 guide,

@@ -17,7 +17,7 @@ from pipeline.editing.cache import Cache
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.inversion import Inversion, invert
 from pipeline.editing.linear_decoder import LinearDecoder, fit_decoder
-from pipeline.ground.code import code_digest
+from pipeline.ground.code import code_digest, versions
 from pipeline.ground.files import digest
 from pipeline.pictures.tensors import tensor_of
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.editing.params import EditParams
 
 # By its name: here it is a protocol.
-_BACKBONE = "pipeline.diffusion.backbone"
+_MODELS = ("pipeline.diffusion.backbone", "pipeline.diffusion.controlnet")
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -89,9 +89,9 @@ class Preparation:
         self.device = next(denoiser.backbone.unet.parameters()).device
         schedule = denoiser.backbone.noise_scheduler().alphas_cumprod
         self.levels = noise_levels(schedule, params.depth, params.steps)
-        self.makers = (__name__, _BACKBONE)
+        self.makers = (__name__, *_MODELS)
         self.key = preparation_key(models, params, denoiser.uses_control)
-        self._code = code_digest(*self.makers)
+        self._code = digest(code_digest(*self.makers), str(versions(*self.makers)))
         # In the cache, results of 16 and of 32 bits are told apart.
         self._bits = str(half_type(self.device) if denoiser.half else None)
 

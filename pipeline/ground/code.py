@@ -12,7 +12,7 @@ import ast
 import json
 import platform
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
@@ -56,10 +56,10 @@ class Key(NamedTuple):
         return digest(self.inputs, self.code)
 
 
-def summary_key(keys: Collection[Key], makers: Iterable[str] = (), *inputs: str) -> Key:
-    """Return what a summary of items depends on: their inputs and makers, and its own."""
-    of_items = (maker for key in keys for maker in key.makers)
-    found = digest(*inputs, *(key.inputs for key in keys))
+def summary_key(keys: Mapping[str, Key], makers: Iterable[str] = (), *inputs: str) -> Key:
+    """Return what a summary of items {name: key} depends on: all of theirs, and its own."""
+    of_items = (maker for key in keys.values() for maker in key.makers)
+    found = digest(*inputs, *keys, *(key.inputs for key in keys.values()))
     return Key(found, tuple(dict.fromkeys((*of_items, *makers))))
 
 
@@ -124,10 +124,9 @@ def closure(*modules: str) -> dict[str, _Source]:
     found: dict[str, _Source] = {}
     waiting = []
     for module in modules:
-        first = module if module.endswith(".py") else file_of(module)
-        if first is None:
+        if not is_there(module):
             raise ValueError(f"{module} is no module below {ROOT}")
-        waiting.append(first)
+        waiting.append(module if module.endswith(".py") else str(file_of(module)))
     while waiting:
         path = ROOT / waiting.pop()
         name = maker_of(path) if path.is_relative_to(ROOT) else path.name
@@ -136,6 +135,12 @@ def closure(*modules: str) -> dict[str, _Source]:
             waiting += [file for one in found[name].imports if (file := file_of(one))]
     _sources().keep()
     return found
+
+
+def is_there(module: str) -> bool:
+    """Whether a module of ours, or a Python file, is there."""
+    file = module if module.endswith(".py") else file_of(module)
+    return file is not None and (ROOT / file).is_file()
 
 
 def maker_of(path: Path) -> str:
@@ -168,11 +173,13 @@ class _Sources:
         except (OSError, ValueError, TypeError, AttributeError):
             self._known = {}
         self._is_new = False
+        # Another parser, Python's or ours, may find something else in the same text.
+        self._parser = digest(sys.version, Path(__file__).read_bytes())
 
     def read(self, path: Path) -> _Source:
         """Return what a file comes to."""
         content = path.read_bytes()
-        key = digest(content, sys.version)
+        key = digest(content, self._parser)
         source = self._known.get(key)
         if source is None:
             source, self._is_new = _parsed(content), True
@@ -204,7 +211,8 @@ def _imports(node: ast.AST) -> Iterator[str]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names)
-        elif isinstance(child, ast.ImportFrom) and child.module:
+        elif isinstance(child, ast.ImportFrom):
+            assert child.module, "a relative import, which is not followed"
             yield child.module
             yield from (f"{child.module}.{alias.name}" for alias in child.names)
         elif not _is_for_types(child):
@@ -245,5 +253,9 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _is_for_types(node: ast.AST) -> bool:
-    """Whether it is `if TYPE_CHECKING:`."""
-    return isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+    """Whether it is `if TYPE_CHECKING:`, with nothing else that runs."""
+    return (
+        isinstance(node, ast.If)
+        and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        and not node.orelse
+    )

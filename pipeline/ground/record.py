@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from pipeline.ground.artefacts import record_of
-from pipeline.ground.code import Key, code_digest, versions
+from pipeline.ground.code import Key, code_digest, is_there, versions
 from pipeline.ground.files import digest, file_digest, replacing
 from pipeline.ground.workspace import Workspace
 
@@ -199,8 +199,10 @@ class Record:
                 self._set_note(_VOUCHED, [*self._note(_VOUCHED, []), told])
 
     def _stage_code(self) -> str:
-        """Return the digest of all of the stage's code, what only runs it included."""
-        return code_digest(f"pipeline.stages.{self.stage}.stage")
+        """Return the digest of all of the stage's code: what runs it, and what made its items."""
+        made_by = {maker for *makers, _ in _made_by(self.workspace, self.stage) for maker in makers}
+        there = sorted(maker for maker in made_by if is_there(maker))
+        return code_digest(f"pipeline.stages.{self.stage}.stage", *there)
 
     def _note(self, name: str, default: Any) -> Any:
         row = self.db.execute("SELECT content FROM notes WHERE name = ?", (name,)).fetchone()
@@ -231,12 +233,17 @@ def computed_with(workspace: Workspace, stage: str) -> Iterable[Mapping[str, str
 
 
 def is_of_present_code(workspace: Workspace, stage: str) -> bool:
-    """Return whether the present code made a stage's outs; True where no record says."""
-    made_by = _head(workspace, stage).get(_CODE, [])
+    """Return whether the stage's record says that the present code made its outs."""
+    made_by = _made_by(workspace, stage)
     try:
-        return all(code == code_digest(*makers) for *makers, code in made_by)
+        return bool(made_by) and all(code == code_digest(*makers) for *makers, code in made_by)
     except ValueError:
         return False
+
+
+def _made_by(workspace: Workspace, stage: str) -> list[list[str]]:
+    """Return the makers of a stage's items, each list with the digest of their code at its end."""
+    return list(_head(workspace, stage).get(_CODE, []))
 
 
 def _head(workspace: Workspace, stage: str) -> dict[str, Any]:

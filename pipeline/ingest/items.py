@@ -70,8 +70,8 @@ def make_items(outs: StageOuts, plan: Plan, tables: Sequence[Table]) -> list[Mad
         The results of all items, kept ones too, in plan order.
     """
     keys = {item.name: Key(item.inputs, plan.makers) for item in plan.items}
-    summed = (*keys, repr(plan.rejections))
-    keys |= {table.path: summary_key(keys.values(), table.makers, *summed) for table in tables}
+    refused = repr(plan.rejections)
+    keys |= {table.path: summary_key(keys, table.makers, refused) for table in tables}
     todo = outs.begin(keys)
     for made in plan.make([item for item in plan.items if item.name in todo], outs.staging):
         rejections = [one._asdict() for one in made.rejections]
@@ -97,7 +97,7 @@ def refusals_table(path: str, plan: Plan) -> Table:
     return Table(
         path,
         lambda staged, made: write_rejections(staged, refusals(plan, made)),
-        (write_rejections.__module__,),
+        (__name__,),
     )
 
 

@@ -34,11 +34,12 @@ def proved_on(workspace: Workspace) -> dict[str, str]:
     params = read_params(workspace)
     sections = {name: digest(json.dumps(params.get(name))) for name in ("evaluate", "dose_curve")}
     files = {"scenes": SCENES, "variants": MANIFEST, "judge": EvaluateParams.load(workspace).judge}
-    return {name: _digest(workspace.path(path)) for name, path in files.items()} | sections
+    return {name: _digest(workspace, path) for name, path in files.items()} | sections
 
 
-def _digest(path: Path) -> str:
-    if path.is_dir():
+def _digest(workspace: Workspace, name: str) -> str:
+    path = workspace.path(name)
+    if name and path.is_dir():
         return tree_digest(path, filter(Path.is_file, path.iterdir()))
     return file_digest(path) if path.is_file() else ""
 

@@ -94,7 +94,7 @@ def test_pixels_survive_the_way_there_and_back() -> None:
 
 @pytest.mark.skipif(INSTALLED, reason="installed")
 def test_a_package_that_is_not_installed_is_named() -> None:
-    with pytest.raises(ParamsError, match=r"pip install 'gazeshift\[mediaattention\]'"):
+    with pytest.raises(ParamsError, match=r"pip install mediaattention"):
         load_attention_model("mediaattention:ads", Path())
 
 

@@ -107,9 +107,13 @@ def test_a_module_that_is_not_there_is_named() -> None:
 
 def test_a_summary_depends_on_what_its_items_do() -> None:
     key = Key("inputs", ("pipeline.ground.files",))
-    summed = summary_key([key, key._replace(inputs="others")], ["pipeline.ground.code"], "table")
+    summed = summary_key(
+        {"a": key, "b": key._replace(inputs="others")}, ["pipeline.ground.code"], "table"
+    )
     assert summed.makers == ("pipeline.ground.files", "pipeline.ground.code")
-    assert summary_key([key]).inputs != summary_key([key._replace(inputs="others")]).inputs
+    alone = summary_key({"a": key}).inputs
+    assert summary_key({"a": key._replace(inputs="others")}).inputs != alone
+    assert summary_key({"b": key}).inputs != alone
     assert key.digest != key._replace(makers=("pipeline.ground.code",)).digest
 
 

@@ -59,5 +59,5 @@ def test_an_engine_that_is_not_installed_is_named_with_the_remedy(
     for module in ("ray.util.joblib", "distributed"):
         monkeypatch.setitem(sys.modules, module, None)
     compute = ComputeParams(backend=backend)
-    with pytest.raises(ParamsError, match=rf"pip install 'gazeshift\[{backend}\]'"):
+    with pytest.raises(ParamsError, match=f"pip install {PACKAGES[backend]}"):
         list(each(abs, range(2), compute, "numbers"))

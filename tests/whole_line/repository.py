@@ -16,7 +16,7 @@ from pipeline.ground.artefacts import OUTS
 from pipeline.ground.files import write_text
 from pipeline.scenes.split import split_of
 
-CODE = ("pipeline", "schemas", "dvc.yaml", ".dvcignore", ".gitignore")
+CODE = ("pipeline", "schemas", "demo/viewers.py", "dvc.yaml", ".dvcignore", ".gitignore")
 SIZE = (96, 64)
 # Of each part of the split; the proof needs two videos to have an interval.
 VIDEOS = {"train": 2, "val": 1, "test": 2}
@@ -65,6 +65,7 @@ class WholeLine(DvcRepository):
         for name in CODE:
             source = OURS / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
+            (root / name).parent.mkdir(exist_ok=True)
             options = {"ignore": shutil.ignore_patterns("__pycache__")} if source.is_dir() else {}
             copy(source, root / name, **options)
         for video_id in video_ids():

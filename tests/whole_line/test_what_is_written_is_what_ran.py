@@ -63,6 +63,7 @@ CHANGES = {
     "evaluate": [
         (f"{S}/evaluate/measure.py", "change.mean()", "change.max()"),
         ("pipeline/pictures/likeness.py", "_TEXTURE_SIGMA_PX = 2.0", "_TEXTURE_SIGMA_PX = 3.0"),
+        ("pipeline/learning/encoded.py", "/ 255", "/ 250"),
     ],
     "report": [
         (f"{S}/report/pictures.py", "_QUALITY = 80", "_QUALITY = 50"),

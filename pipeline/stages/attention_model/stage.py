@@ -67,7 +67,7 @@ def main(workspace: Workspace) -> None:
         return
     models = {name: load_attention_model(name, workspace.root) for name in _COMPARED}
     inputs = digest(
-        file_digest(workspace.path(SCENES)),
+        *(file_digest(workspace.path(table)) for table in (SCENES, CUTS_TABLE)),
         repr([(file.name, file_digest(file)) for file in _fixation_files(workspace)]),
         repr(size),
         params.model_dump_json(),

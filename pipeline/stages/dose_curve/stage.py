@@ -4,9 +4,7 @@ Three arms: the edit as configured and calibrated; the ControlNet alone, with gr
 off; and the gradient alone, with the ControlNet's residuals off. A sham edit, the redraw under the
 unchanged control, goes with the first. Nothing here depends on `variant.alpha`.
 
-`doses.csv` has one row per arm, scene and dose: `arm` (`full | control_only | gradient_only`), the
-columns of `edits.csv` with `variant` one of `alpha_{alpha}` and `sham`, and, of the heatmap file
-before any edit, `requested_share, planned_share, reachable_share, feasible`.
+`doses.csv` has one row per arm, scene and dose: `schemas/edits.py` names its columns.
 """
 
 from __future__ import annotations
@@ -32,13 +30,12 @@ from pipeline.heatmaps.recipes import Recipe
 from pipeline.heatmaps.rendering import render_scene, scenes_of
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.dose_curve.params import DoseCurveParams
-from pipeline.stages.dose_curve.rows import dose_row
+from pipeline.stages.dose_curve.rows import UNCHANGED, dose_row
 from schemas.variant_scenes import Planned
 
 LOG = logging.getLogger(__name__)
 
 _SUMMARY = "summary"
-_UNCHANGED = "unchanged"
 _ONE = np.ones(1)
 
 
@@ -71,21 +68,18 @@ def main(workspace: Workspace) -> None:
         measured: dict[str, dict[str, Planned]] = {}
         for item, task, doses in _tasks(workspace, edit, grids, image_size, maps):
             tasks[item], measured[item] = task, doses
+        makers = (render_scene.__module__, dose_row.__module__)
         plan = {
-            item: item_key(task, editors[item.split()[0]], image_size, dose_row.__module__)
+            item: item_key(task, editors[item.split()[0]], image_size, *makers)
             for item, task in tasks.items()
         }
-        plan[_SUMMARY] = summary_key(plan.values(), (write_records.__module__,))
+        plan[_SUMMARY] = summary_key(plan, (write_records.__module__,))
         todo = outs.begin(plan)
         for arm, editor in editors.items():
             items = [item for item in tasks if item in todo and item.startswith(f"{arm} ")]
             folder = outs.staging / DOSE_CURVE / arm
             for item, records in edited(items, tasks, editor, image_size, folder):
-                planned = measured[item]
-                rows = [
-                    dose_row(arm, record, planned.get(record["variant"], planned[_UNCHANGED]))
-                    for record in records
-                ]
+                rows = [dose_row(arm, record, measured[item]) for record in records]
                 outs.accept(item, pictures(tasks[item], f"{DOSE_CURVE}/{arm}"), rows)
         if _SUMMARY in todo:
             write_records(outs, tasks, outs.staging / DOSES)
@@ -108,7 +102,7 @@ def _tasks(
     alphas = sorted({alpha for grid in grids.values() for alpha in grid})
     boost = variants.variants["full_boost"]
     recipes = {f"alpha_{alpha:g}": Recipe(boost._replace(alpha=alpha), _ONE) for alpha in alphas}
-    recipes[_UNCHANGED] = Recipe(variants.variants["baseline"], _ONE)
+    recipes[UNCHANGED] = Recipe(variants.variants["baseline"], _ONE)
     for scene, (_, row) in zip(
         scenes_of(table, workspace.root, variants.keywords), table.iterrows(), strict=True
     ):
@@ -118,8 +112,8 @@ def _tasks(
         for arm, grid in grids.items():
             wishes = [_wish(f"alpha_{alpha:g}", alpha, targets, doses, edit) for alpha in grid]
             if arm == "full":
-                wishes.append(_sham(targets[_UNCHANGED], edit))
-            unchanged = targets[_UNCHANGED]
+                wishes.append(_sham(targets[UNCHANGED], edit))
+            unchanged = targets[UNCHANGED]
             task = scene_task(workspace.root, row, variants.keywords, tuple(wishes), unchanged)
             yield f"{arm} {stem}", task, doses
 

@@ -1,11 +1,6 @@
 """Stage `edit`: the scenes, redrawn so that attention follows their variants' heatmaps.
 
-`edits.csv` has one row per scene and variant: `video_id, scene_number, filename, variant, alpha,
-region, redrawn, modified, mean_abs_change` (grey levels over the whole frame), `editor` (the key of
-the models and params it was made with); where the scene is modified also `strength, strength_limit,
-evaluations, outside_psnr_db, whole_psnr_db` (before compositing, against the autoencoder's round
-trip); where a dose was asked for also `guide_share, guide_dose, guide_achieved, reached`; of a
-placebo `fade`, by which its change was brought down to its twin's.
+`edits.csv` has one row per scene and variant: `schemas/edits.py` names its columns.
 """
 
 from __future__ import annotations
@@ -50,7 +45,7 @@ def main(workspace: Workspace) -> None:
     models = load_models(workspace, params)
     editor = make_editor(models, params, shared_cache(workspace, params))
     plan = {item: item_key(task, editor, image_size) for item, task in tasks.items()}
-    plan[_SUMMARY] = summary_key(plan.values(), (write_records.__module__,))
+    plan[_SUMMARY] = summary_key(plan, (write_records.__module__,))
     with StageOuts(workspace, "edit") as outs:
         todo = outs.begin(plan)
         items = [item for item in tasks if item in todo]

@@ -65,7 +65,7 @@ def main(workspace: Workspace) -> None:
     } | texts
     plan = {name: Key(digest(made_with, *parts), makers) for name, parts in inputs.items()}
     table = file_digest(workspace.path(SCENES))
-    plan[_SUMMARY] = summary_key(plan.values(), makers, table)
+    plan[_SUMMARY] = summary_key(plan, makers, table)
     with StageOuts(workspace, "encode") as outs, torch.inference_mode():
         todo = outs.begin(plan)
         folder = outs.staging / ENCODED

@@ -1,11 +1,8 @@
-"""Does the ControlNet read its control? Its losses on the scenes that prove the edits."""
+"""Does the ControlNet read its control? Which scenes prove it, and what the answer depends on."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from pipeline.diffusion.controlnet import load_controlnet, weights_digest
+from pipeline.diffusion.controlnet import weights_digest
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import CONTROLNET, ENCODED
 from pipeline.ground.code import Key
@@ -14,30 +11,9 @@ from pipeline.ground.files import digest
 from pipeline.ground.params import ModelParams
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.params import EvaluateParams
+from pipeline.stages.evaluate.control_losses import ControlCheck, check_control
 from pipeline.stages.evaluate.proofs import SCENE
 from pipeline.stages.evaluate.scene_table import chosen_scenes
-
-if TYPE_CHECKING:
-    from torch.utils.data import Dataset
-
-
-# By their names: torch is imported where it is used.
-_CHECKED, _BACKBONE = "pipeline.learning.control_check", "pipeline.diffusion.backbone"
-
-
-class ControlCheck(NamedTuple):
-    """The check that is to be made."""
-
-    key: Key
-    """What its result depends on."""
-    controlnet: Path
-    scenes: Dataset[Any]
-    backbone: str
-    """Where it is: a folder or a hub's name."""
-    draws: int
-    batch_size: int
-    """Scenes at a time; no part of the key."""
-    seed: int
 
 
 def control_check(workspace: Workspace, params: EvaluateParams) -> ControlCheck:
@@ -74,7 +50,7 @@ def control_check(workspace: Workspace, params: EvaluateParams) -> ControlCheck:
         str((scenes.indices, params.control_draws, params.seed)),
     )
     return ControlCheck(
-        Key(inputs, (_CHECKED, _BACKBONE)),
+        Key(inputs, (check_control.__module__, EncodedScenes.__module__)),
         workspace.path(CONTROLNET),
         scenes,
         ModelParams.load(workspace).backbone,
@@ -82,28 +58,3 @@ def control_check(workspace: Workspace, params: EvaluateParams) -> ControlCheck:
         EditParams.load(workspace).batch_size,
         params.seed,
     )
-
-
-def check_control(check: ControlCheck, root: Path) -> list[dict[str, Any]]:
-    """Make the check; return one row per scene: its video, and the losses inside the mask."""
-    import torch
-
-    from pipeline.diffusion.backbone import load_backbone
-    from pipeline.learning.control_check import control_losses
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    backbone = load_backbone(check.backbone, root, device=device)
-    controlnet = load_controlnet(check.controlnet, device)
-    losses = control_losses(
-        backbone,
-        controlnet,
-        check.scenes,
-        batch_size=check.batch_size,
-        draws=check.draws,
-        seed=check.seed,
-    )
-    columns = zip(losses.video_ids, losses.true, losses.shuffled, losses.zero, strict=True)
-    return [
-        {"video_id": video, "true": float(true), "shuffled": float(other), "zero": float(zero)}
-        for video, true, other, zero in columns
-    ]

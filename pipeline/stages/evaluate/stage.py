@@ -41,7 +41,8 @@ from pipeline.heatmaps.params import VariantParams
 from pipeline.pictures.reading import read_rgb
 from pipeline.proof.gate import edited_with, proved_on, verdict
 from pipeline.proof.params import EvaluateParams
-from pipeline.stages.evaluate.control import check_control, control_check
+from pipeline.stages.evaluate.control import control_check
+from pipeline.stages.evaluate.control_losses import check_control
 from pipeline.stages.evaluate.judge import refuse_guide
 from pipeline.stages.evaluate.measure import Job, Picture, measure
 from pipeline.stages.evaluate.proofs import VARIANTS_ARM

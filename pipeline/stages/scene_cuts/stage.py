@@ -29,7 +29,7 @@ def main(workspace: Workspace) -> None:
     """Cut what is new or changed; write the scene images, scenes.csv and what was refused."""
     params = SceneCutsParams.load(workspace)
     plan = {"videos": plan_videos, "folder": plan_folder}[params.source](workspace, params)
-    table = Table(CUTS_TABLE, _write_table, (write_cuts.__module__,))
+    table = Table(CUTS_TABLE, _write_table, (__name__,))
     with StageOuts(workspace, params.name) as outs:
         made = make_items(outs, plan, [table, refusals_table(REFUSED, plan)])
     scenes = _scenes(made)

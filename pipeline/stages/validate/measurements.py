@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from pipeline.ground.code import code_digest
+from pipeline.ground.code import code_digest, versions
 from pipeline.ground.files import digest
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
@@ -92,7 +92,9 @@ class _Memory:
         self._store = sqlite3.connect(workspace.state / "measurements.sqlite")
         # A power cut may lose the store; then everything is measured again.
         self._store.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_TABLES}")
-        version = digest(code_digest(measure_scene.__module__), repr(settings[1:]))
+        maker = measure_scene.__module__
+        made_with = (code_digest(maker), str(versions(maker)), repr(settings[1:]))
+        version = digest(*made_with)
         if self._store.execute("SELECT version FROM version").fetchall() != [(version,)]:
             with self._store:
                 self._store.execute("DELETE FROM scenes")

@@ -69,7 +69,7 @@ def main(workspace: Workspace) -> None:
         )
         for video, found in inputs.items()
     }
-    plan[_SUMMARY] = summary_key(plan.values(), (__name__,), data_version)
+    plan[_SUMMARY] = summary_key(plan, (__name__,), data_version)
     with StageOuts(workspace, "variant") as outs:
         todo = outs.begin(plan)
         videos = [video for video in inputs if f"video {video}" in todo]

@@ -10,7 +10,8 @@ from pipeline.ground.files import file_digest, write_bytes
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.params import EvaluateParams
 from pipeline.stages.encode import stage as encode
-from pipeline.stages.evaluate.control import check_control, control_check
+from pipeline.stages.evaluate.control import control_check
+from pipeline.stages.evaluate.control_losses import check_control
 
 ALL = EvaluateParams(videos="all", control_draws=2)
 

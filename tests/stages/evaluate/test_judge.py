@@ -8,6 +8,7 @@ import pytest
 from demo import viewers
 from pipeline.attention.models import load_attention_model
 from pipeline.ground.errors import ParamsError
+from pipeline.ground.files import write_text
 from pipeline.pictures.tensors import tensor_of
 from pipeline.stages.evaluate.judge import judged_share, refuse_guide
 
@@ -38,8 +39,8 @@ def test_judges_see_less_noise_than_the_smallest_effect() -> None:
 
 
 def test_share_by_hand(tmp_path) -> None:
-    (tmp_path / "red.py").write_text("def attention_map(image): return image[..., 0]")
-    judge = load_attention_model("red.py", tmp_path)
+    write_text(tmp_path / "models/red.py", "def attention_map(image): return image[..., 0]")
+    judge = load_attention_model("models/red.py", tmp_path)
     scene = np.array([[0, 50], [100, 250]], np.uint8)[..., None].repeat(3, -1)
     mask = np.array([[False, True], [False, True]])
     assert judged_share(judge, scene, mask) == pytest.approx(0.75)
@@ -48,15 +49,16 @@ def test_share_by_hand(tmp_path) -> None:
 
 def test_a_judge_that_is_the_guide_is_refused_whatever_its_name(tmp_path) -> None:
     guide = load_attention_model("centre_surround", tmp_path)
-    (tmp_path / "own_judge.py").write_text(
+    write_text(
+        tmp_path / "models/own_judge.py",
         "from pathlib import Path\n"
         "from pipeline.attention.models import load_attention_model\n"
         "from pipeline.pictures.tensors import tensor_of\n"
         "def attention_map(image):\n"
         "    guide = load_attention_model('centre_surround', Path())\n"
-        "    return 3 * guide.maps(tensor_of(image[None]))[0].numpy()\n"
+        "    return 3 * guide.maps(tensor_of(image[None]))[0].numpy()\n",
     )
-    for location in ("own_judge.py", "centre_surround"):
+    for location in ("models/own_judge.py", "centre_surround"):
         judge = load_attention_model(location, tmp_path)
         with pytest.raises(ParamsError, match=r"edit\.guide.*proves nothing"):
             refuse_guide(judge, guide, SCENES, (96, 54))

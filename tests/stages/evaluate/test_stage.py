@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pretended_records import write_records
 from scene_trees import write_scene_tree
 from stages.evaluate.measured_table import control_losses
 from stages.evaluate.pretended_edits import write_edits
@@ -21,7 +22,7 @@ from pipeline.heatmaps.params import VariantParams
 from pipeline.scenes.split import split_of
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.evaluate import stage as evaluate
-from pipeline.stages.evaluate.control import ControlCheck
+from pipeline.stages.evaluate.control_losses import ControlCheck
 
 VIDEOS = [str(n) for n in range(100, 160) if split_of(str(n)) == "test"][:4]
 PARAMS = """
@@ -59,6 +60,7 @@ def edited(workspace: Workspace) -> Workspace:
     write_text(workspace.path("models/judge.py"), JUDGE)
     workspace.path("params.yaml").write_text(PARAMS.format("", "models/judge.py"))
     write_bytes(workspace.path(CONTROLNET) / WEIGHTS, b"weights")
+    write_records(workspace, "edit", "dose_curve")
     return workspace
 
 
@@ -134,7 +136,7 @@ def test_a_changed_edit_alone_is_judged_again(edited, monkeypatch) -> None:
     path.write_bytes(edited.path("data/video_scene_cuts").joinpath(
         VIDEOS[0], f"{VIDEOS[0]}-Scene-002-01.jpg").read_bytes())  # fmt: skip
     run(edited)
-    assert [picture.edited for _, picture in judged] == [path]
+    assert [job.picture.edited for job in judged] == [path]
 
 
 def test_a_pixel_outside_the_region_is_found(edited) -> None:

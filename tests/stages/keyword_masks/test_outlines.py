@@ -16,7 +16,6 @@ from pipeline.stages.keyword_masks.outlines import (
 )
 from schemas.annotations import Annotation
 
-TWO_POINTS = {"time_s": 1, "polygons": [[[1, 2], [3, 4]]]}
 SQUARE = [(10, 10), (20, 10), (20, 20), (10, 20)]
 
 

@@ -20,7 +20,7 @@ from pipeline.ground.workspace import Workspace
 from pipeline.scenes.refusals import write_rejections
 from pipeline.scenes.split import split_of
 from pipeline.stages.evaluate import stage as evaluate
-from pipeline.stages.evaluate.control import ControlCheck
+from pipeline.stages.evaluate.control_losses import ControlCheck
 from pipeline.stages.report import stage as report
 from pipeline.stages.variant import stage as variant
 from schemas.rejected_scenes import Reason, Rejection

@@ -43,7 +43,7 @@ from pipeline.tracking.store import tracking_uri
 
 ROOT = Path(__file__).parents[3]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-WEIGHTS = f"{controlnet.CONTROLNET}/{controlnet.WEIGHTS}"
+WEIGHTS = f"{artefacts.CONTROLNET}/{controlnet.WEIGHTS}"
 STARVED = {
     "steps": 6,
     "batch_size": 2,
@@ -305,7 +305,7 @@ def test_without_a_val_split_the_curve_is_that_of_the_training_loss(workspace: W
     write_params(workspace.root, steps=5, accumulate=2)
     encode.main(workspace)
     train.main(workspace)
-    ControlNetModel.from_pretrained(workspace.path(controlnet.CONTROLNET))
+    ControlNetModel.from_pretrained(workspace.path(artefacts.CONTROLNET))
     curve = pd.read_csv(workspace.path(artefacts.TRAIN_CURVE))
     assert curve["step"].tolist() == [2, 4, 5]
     assert (curve["train_loss"] > 0).all()

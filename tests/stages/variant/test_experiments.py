@@ -31,11 +31,11 @@ stages:
     - image_size
     - variant
     outs:
-    - outputs/variants_v3: {{persist: true, push: false}}
-    - reports/variant/figures: {{persist: true, push: false}}
-    - reports/variant/metrics.json: {{persist: true, push: false}}
-    - reports/variant/headline.json: {{persist: true, push: false}}
-    - reports/variant/shares.csv: {{persist: true, push: false}}
+    - outputs/variants_v3: {{persist: true}}
+    - reports/variant/figures: {{persist: true}}
+    - reports/variant/metrics.json: {{persist: true}}
+    - reports/variant/headline.json: {{persist: true}}
+    - reports/variant/shares.csv: {{persist: true}}
 metrics:
 - reports/variant/headline.json
 plots:
