@@ -25,7 +25,7 @@ from pydantic_core import to_jsonable_python
 
 from demo import results
 from pipeline import cli
-from pipeline.attention.models import MODELS
+from pipeline.attention.models import MODELS, OBSERVERS
 from pipeline.ground.params import Section, SharedParams
 from pipeline.registry import COMMANDS, STAGES, module_of
 from schemas import keywords
@@ -136,7 +136,7 @@ def _reasons(_: str) -> Iterator[str]:
 def _models(_: str) -> Iterator[str]:
     """Yield the attention models that need no training here."""
     yield from _head("name", "what", "gradient")
-    for name, place in MODELS.items():
+    for name, place in (MODELS | OBSERVERS).items():
         module, _, attribute = place.partition(":")
         model = getattr(importlib.import_module(module), attribute)
         what = str(model.__doc__).partition("\n\n")[0]

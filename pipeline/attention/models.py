@@ -26,9 +26,15 @@ MODELS = {
     "mediaattention:spectral": "pipeline.attention.media:MediaAttention",
 }
 """The models that need no training here: their names, and the classes that take the name."""
+OBSERVERS = {
+    "people_a": "pipeline.attention.people:People",
+    "people_b": "pipeline.attention.people:People",
+}
+"""Those that learned from people's recorded gaze, and the class that takes their folder."""
 # What dvc.yaml names as deps of the stages that ask a model; the demo's judge is one by itself.
 _WATCHED, _DEMO = "models", "demo/viewers.py"
 _FOLDER = "pipeline.attention.predictor:Predictor"
+_READOUTS = "models/people"
 _FILE = "pipeline.attention.python_file:PythonFile"
 
 
@@ -67,7 +73,7 @@ def load_attention_model(
     """Return a model by its name, folder or Python file; loaded once per process.
 
     Args:
-        location: one of `MODELS`; or, below `root`, a folder that the stage attention_model wrote,
+        location: one of `MODELS` or `OBSERVERS`; or, below `root`, a folder that the stage attention_model wrote,
             or a Python file (`pipeline.attention.python_file`).
         root: the data root.
         device: of torch.
@@ -80,6 +86,8 @@ def load_attention_model(
     path = root / location
     if location in MODELS:
         model: AttentionModel = _class(MODELS[location])(location)
+    elif location in OBSERVERS:
+        model = _class(OBSERVERS[location])(root / _READOUTS / location, device)
     elif location and path.is_dir():
         model = _class(_FOLDER)(path, device)
     elif path.suffix == ".py" and path.is_file():
@@ -91,7 +99,7 @@ def load_attention_model(
         model = _class(_FILE)(path, parameter)
     else:
         raise ParamsError(
-            f"{parameter}: {location!r} is no attention model: name one of {', '.join(MODELS)}; or "
+            f"{parameter}: {location!r} is no attention model: name one of {', '.join(MODELS | OBSERVERS)}; or "
             f"a folder that the stage attention_model has written, or a Python file with a "
             f"function `attention_map(image)`, below {root}."
         )

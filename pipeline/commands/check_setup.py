@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.attention.models import MODELS
+from pipeline.attention.models import MODELS, OBSERVERS
 from pipeline.commands.findings import Finding
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import KEYWORDS, OUTS, PREDICTOR
@@ -158,7 +158,7 @@ def _guide(workspace: Workspace) -> Finding:
 def _judge(workspace: Workspace) -> Finding:
     title = "evaluate.judge is a model that is there"
     judge = EvaluateParams.load(workspace).judge
-    if judge in MODELS or (judge and workspace.path(judge).exists()):
+    if judge in MODELS | OBSERVERS or (judge and workspace.path(judge).exists()):
         return Finding(title)
     remedy = "Name a model, a predictor's folder, or a Python file: docs/own_data.md#a-judge."
     return Finding(title, [f"evaluate.judge: found {judge!r}"], remedy)

@@ -70,11 +70,11 @@ def plan_saliency(workspace: Workspace, params: AttentionHeatmapParams) -> Plan:
         InputError: the model's weights are not there, or scene_cuts has not run.
         ParamsError: there is no such model, or its package is not installed.
     """
-    from pipeline.attention.models import MODELS
+    from pipeline.attention.models import MODELS, OBSERVERS
 
-    if params.model not in MODELS:
+    if params.model not in (names := MODELS | OBSERVERS):
         raise ParamsError(
-            f"attention_heatmap.model must be one of {', '.join(MODELS)}, found {params.model!r}. "
+            f"attention_heatmap.model must be one of {', '.join(names)}, found {params.model!r}. "
             "For a trained predictor, or a Python file, set source: predictor, and input to it."
         )
     return _plan_model(workspace, params, params.model)

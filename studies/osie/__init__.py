@@ -1,0 +1,1 @@
+"""The OSIE data set: photographs and the gaze of fifteen people on each."""
