@@ -49,8 +49,8 @@ one person does, and do not use them to decide about people.
 Means and 95 % intervals over photographs (bootstrap). IG is in bits per fixation over the mean map
 of the training photographs (`centre_bias`), which sAUC's other fixations are from, too.
 `other_half` is the map of the viewers who are not predicted, `other_viewers` predicts each viewer
-from the other fourteen; blur and part of centre bias of both were chosen on training photographs. Maps without
-weights are taken as they are, with 1 % of chance.
+from the other fourteen; blur and part of centre bias of both were chosen on training photographs.
+Maps without weights are taken as they are, with 1 % of chance.
 
 {tables}
 ## What they do not do

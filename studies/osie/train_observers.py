@@ -80,25 +80,17 @@ class Plan:
 
 
 _BLOCKS_A, _BLOCKS_B = (4, 7, 10, 14, 15), (6, 10, 14, 19, 20)
-_FAST, _SLOW = Recipe(epochs=12), Recipe(epochs=20, dropout=0.2)
+_RECIPE = Recipe(epochs=12)
 PLANS = {
     "people_a": Plan(
         "efficientnet_lite0",
         "joint",
-        (
-            Candidate(_BLOCKS_A, 16, _FAST),
-            Candidate((4, 10), 16, _FAST),
-            Candidate(_BLOCKS_A, 32, _SLOW),
-        ),
+        (Candidate(_BLOCKS_A, 16, _RECIPE), Candidate((4, 10), 16, _RECIPE)),
     ),
     "people_b": Plan(
         "efficientnet_lite2",
         "product",
-        (
-            Candidate(_BLOCKS_B, 8, _FAST),
-            Candidate((14, 19, 20), 8, _FAST),
-            Candidate(_BLOCKS_B, 16, _SLOW),
-        ),
+        (Candidate(_BLOCKS_B, 8, _RECIPE), Candidate((14, 19, 20), 8, _RECIPE)),
     ),
 }
 """Of different features and heads, so that one may judge where the other guides."""
