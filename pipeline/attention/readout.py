@@ -143,7 +143,7 @@ class Readout(nn.Module):
 
     def forward(self, features: Sequence[Tensor], cells: tuple[int, int]) -> Tensor:
         """Return log densities, N×rows×columns, whose exponentials sum to 1 over the cells."""
-        total: Tensor | float = 0.0
+        total = self._log_sigma.new_zeros(())
         for number, values in enumerate(features):
             weight = self._entry[number].weight * getattr(self, f"scale{number}")[:, None, None]
             bias = self._entry[number].bias - weight.flatten(1) @ getattr(self, f"mean{number}")
@@ -151,7 +151,6 @@ class Readout(nn.Module):
             if self.config.head == "product":
                 mixed = self._mix[number](mixed)
             total = total + on_cells(mixed, cells)
-        assert isinstance(total, Tensor)
         if self.config.head == "joint":
             total = self._mix[0](total)
         logits = blur(total[:, 0], self._log_sigma.exp()) + self._centre_bias(cells)

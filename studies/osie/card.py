@@ -59,8 +59,10 @@ Maps without weights are taken as they are, with 1 % of chance.
   durations, text to be read, moving pictures and drawn scenes are outside of that.
 - Gaze was recorded from few people at one place.
 - They are averages over three seconds: no order of fixations, no single viewer.
-- Faces, text and what people hold draw them; that is what gaze does, and it means that an edit
-  of a product beside a face moves them less.
+- The ceilings are maps of seven to fourteen people, blurred: noisy themselves, and no bound in the
+  strict sense. A readout that pools many photographs can come near `other_half` in IG while its
+  maps still fit the recorded ones worse (CC).
+- What an observer says of an edit made against itself is worth nothing: use the other one.
 
 Made by `python -m studies.osie.train_observers`; all figures: `studies/osie/results.json`.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -89,7 +89,7 @@ def fine_grained(path: Path) -> Floats:
     """Montabone & Soto 2010, "Human detection using a mobile platform …", in OpenCV."""
     model = cv2.saliency.StaticSaliencyFineGrained.create()
     _, found = model.computeSaliency(cv2.cvtColor(read_pixels(path), cv2.COLOR_RGB2BGR))
-    return metrics.density(_shrunk(found), _FLOOR)
+    return metrics.density(_shrunk(np.asarray(found, np.float32)), _FLOOR)
 
 
 def _shrunk(attention: NDArray[np.float32]) -> cv2.typing.MatLike:
@@ -118,7 +118,7 @@ class OtherViewers:
         photographs: Sequence[Photograph],
     ) -> None:
         self._given, self._wanted, self._prior = given, wanted, prior
-        bits: dict[tuple[float, float], float] = Counter()
+        bits: defaultdict[tuple[float, float], float] = defaultdict(float)
         for sigma_px in _SIGMAS_PX:
             for photograph in photographs:
                 for density, viewers in self._densities(photograph, sigma_px):

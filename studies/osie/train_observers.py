@@ -219,7 +219,7 @@ def _cross_validated(
     cells = (counts.shape[1], counts.shape[2])
     bits = torch.zeros(len(features))
     for fold in np.unique(folds):
-        learned, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        learned, held = (np.flatnonzero(part).tolist() for part in (folds != fold, folds == fold))
         fitted = fit(config, recipe, [features[at] for at in learned], counts[learned])
         found = predict(fitted, [features[at] for at in held], cells)
         prior = torch.from_numpy(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.attention.models import load_attention_model
 from pipeline.attention.people import People, save_people
 from pipeline.attention.readout import (
     STRIDE,
@@ -59,7 +60,7 @@ def test_pictures_are_read_at_multiples_of_32_near_the_area() -> None:
 
 def test_a_folder_without_a_readout_is_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"people_a holds no observer .* `dvc pull models/people"):
-        People(tmp_path / "people_a")
+        load_attention_model("people_a", tmp_path)
 
 
 @pytest.mark.skipif(INSTALLED, reason="installed")
