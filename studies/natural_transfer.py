@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", type=Path, default=Path(), help="which models/people is below")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the figures")
-    parser.add_argument("--scenes", type=int, default=3, help="of each video, at most")
+    parser.add_argument("--scenes", type=int, default=9, help="of each video, at most")
     parser.add_argument("--seed", type=int, default=2026, help="of the corpus")
     parser.add_argument("--observers", nargs="+", default=OBSERVERS)
     options = parser.parse_args(arguments)
@@ -67,12 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GazeshiftError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    rows = pd.DataFrame(measure(test_scenes(options.seed, options.scenes), models))
+    rows = pd.DataFrame(measure(drawn_scenes(options.seed, options.scenes), models))
     write_text(options.results, json.dumps(summarise(rows, list(models)), indent=1) + "\n")
     return 0
 
 
-def test_scenes(seed: int, scenes: int) -> list[tuple[str, SceneSpec]]:
+def drawn_scenes(seed: int, scenes: int) -> list[tuple[str, SceneSpec]]:
     """Return the first scenes of each test video, with the video's id."""
     plans = [plan for plan in plan_corpus(seed) if split_of(plan.video_id) == TEST]
     return [(plan.video_id, scene) for plan in plans for scene in _scenes(plan, scenes)]
@@ -119,6 +119,10 @@ def summarise(rows: pd.DataFrame, models: Sequence[str]) -> dict[str, Any]:
         found[model] = {
             "transfer": round(transfer(np.arange(len(rows))), 3),
             "transfer_ci95": interval and [round(bound, 3) for bound in interval],
+            "transfer_at": {
+                str(alpha): round(transfer(np.flatnonzero(rows["alpha"] == alpha)), 3)
+                for alpha in ALPHAS
+            },
             "right_way": round(float((np.sign(seen) == np.sign(judge)).mean()), 3),
             "correlation": round(float(np.corrcoef(seen, judge)[0, 1]), 3),
         }
