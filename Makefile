@@ -15,7 +15,7 @@ help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/installed  ## set up, pull the demo's inputs, run every stage, say what came out
-	dvc pull --quiet data.dvc models/demo_backbone.dvc
+	dvc pull --quiet data.dvc models/demo_backbone.dvc models/people.dvc
 	dvc repro
 	gazeshift summary
 	gazeshift promote

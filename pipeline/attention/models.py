@@ -73,8 +73,8 @@ def load_attention_model(
     """Return a model by its name, folder or Python file; loaded once per process.
 
     Args:
-        location: one of `MODELS` or `OBSERVERS`; or, below `root`, a folder that the stage attention_model wrote,
-            or a Python file (`pipeline.attention.python_file`).
+        location: one of `MODELS` or `OBSERVERS`; or, below `root`, a folder that the stage
+            attention_model wrote, or a Python file (`pipeline.attention.python_file`).
         root: the data root.
         device: of torch.
         parameter: that says so, for messages.
@@ -98,8 +98,9 @@ def load_attention_model(
             )
         model = _class(_FILE)(path, parameter)
     else:
+        names = ", ".join(MODELS | OBSERVERS)
         raise ParamsError(
-            f"{parameter}: {location!r} is no attention model: name one of {', '.join(MODELS | OBSERVERS)}; or "
+            f"{parameter}: {location!r} is no attention model: name one of {names}; or "
             f"a folder that the stage attention_model has written, or a Python file with a "
             f"function `attention_map(image)`, below {root}."
         )

@@ -173,15 +173,15 @@ def scores_of(
     found = {}
     if recorded is not None:
         found = {
-            "CC": metrics.correlation(density, recorded),
-            "SIM": metrics.similarity(density, recorded),
-            "KLD": metrics.divergence(density, recorded),
+            "CC": metrics.cc(density, recorded),
+            "SIM": metrics.sim(density, recorded),
+            "KLD": metrics.kld(density, recorded),
         }
     return {
         **found,
-        "NSS": metrics.scanpath_saliency(density, *where),
-        "IG": metrics.information_gain(density, prior, *where),
-        "sAUC": metrics.auc_shuffled(density, *where, *elsewhere),
+        "NSS": metrics.nss(density, *where),
+        "IG": metrics.ig(density, prior, *where),
+        "sAUC": metrics.sauc(density, *where, *elsewhere),
     }
 
 

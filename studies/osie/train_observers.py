@@ -129,8 +129,8 @@ def run(data: Path, out: Path, cache: Path) -> dict[str, Any]:
         results[name] = train_observer(name, plan, train, out / name, cache)
     observers = {name: map_of(People(out / name)) for name in PLANS}
     predictors: dict[str, Predictor] = {
-        "spectral_residual": classical(SpectralResidual()),
-        "centre_surround": classical(CentreSurround()),
+        "spectral_residual": classical(SpectralResidual("spectral_residual")),
+        "centre_surround": classical(CentreSurround("centre_surround")),
         "fine_grained": fine_grained,
         **observers,
     }
@@ -232,7 +232,7 @@ def _cross_validated(
 
 def _alike(photograph: Photograph, observers: Sequence[Predictor]) -> float:
     first, second = (of(photograph.path) for of in observers)
-    return metrics.correlation(first, second)
+    return metrics.cc(first, second)
 
 
 def _split(photograph: Photograph) -> str:

@@ -72,7 +72,8 @@ def plan_saliency(workspace: Workspace, params: AttentionHeatmapParams) -> Plan:
     """
     from pipeline.attention.models import MODELS, OBSERVERS
 
-    if params.model not in (names := MODELS | OBSERVERS):
+    names = MODELS | OBSERVERS
+    if params.model not in names:
         raise ParamsError(
             f"attention_heatmap.model must be one of {', '.join(names)}, found {params.model!r}. "
             "For a trained predictor, or a Python file, set source: predictor, and input to it."
