@@ -32,7 +32,7 @@ from pipeline.ground.artefacts import OUTS
 from pipeline.ground.code import Key
 from pipeline.ground.errors import UserFilesError
 from pipeline.ground.files import file_digest
-from pipeline.ground.record import File, Record, current, database
+from pipeline.ground.record import File, Record, copied, current
 from pipeline.ground.workspace import Workspace
 
 _JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -160,22 +160,14 @@ def foreign_files(workspace: Workspace, stage: str) -> list[str]:
 
 
 def is_made(workspace: Workspace, stage: str, keys: Mapping[str, Key]) -> bool:
-    """Return whether a run with the plan {item: key} would find everything made.
-
-    The record is read as it lies, without a lock: on a shared file system another machine's process
-    may be at work with it.
-    """
-    path = database(workspace, stage)
-    if not path.is_file():
-        return False
-    db = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
+    """Return whether a run with the plan {item: key} would find everything made."""
     try:
-        _take_stock(workspace, OUTS[stage], db)
-        return _kept(keys, db) == set(keys)
+        with copied(workspace, stage) as record:
+            _take_stock(workspace, OUTS[stage], record.db)
+            record.heed_vouching(keys)
+            return _kept(keys, record.db) == set(keys)
     except sqlite3.DatabaseError:
         return False
-    finally:
-        db.close()
 
 
 def _kept(keys: Mapping[str, Key], db: sqlite3.Connection) -> set[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -49,14 +50,18 @@ class Record:
     Args:
         workspace: the data root.
         stage: name of the stage.
+        db: what there is of it already; None is the workspace's own.
     """
 
-    def __init__(self, workspace: Workspace, stage: str) -> None:
+    def __init__(
+        self, workspace: Workspace, stage: str, db: sqlite3.Connection | None = None
+    ) -> None:
         self.workspace = workspace
         self.stage = stage
         path = database(workspace, stage)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.db = sqlite3.connect(path)
+        if db is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self.db = db or sqlite3.connect(path)
         # A kill loses nothing that was committed; only a power cut can, and then items are made
         # again.
         self.db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; {_TABLES}")
@@ -216,6 +221,19 @@ class Record:
 def database(workspace: Workspace, stage: str) -> Path:
     """Return where a stage's record lies."""
     return workspace.state / "records" / f"{stage}.sqlite"
+
+
+def copied(workspace: Workspace, stage: str) -> Record:
+    """Return a copy of a stage's record in memory: of one that nothing may be written to.
+
+    It is read as it lies, without a lock: on a shared file system another machine's process may be
+    at work with it.
+    """
+    memory, path = sqlite3.connect(":memory:"), database(workspace, stage)
+    if path.is_file():
+        with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as source:
+            source.backup(memory)
+    return Record(workspace, stage, memory)
 
 
 def current(keys: Mapping[str, Key], db: sqlite3.Connection) -> set[str]:

@@ -75,6 +75,15 @@ def test_whether_all_is_made_can_be_asked_without_a_run(workspace: Workspace) ->
     assert not is_made(workspace, "demo", plan({"a": "1"}))
 
 
+def test_a_pulled_record_is_known_to_who_only_asks(workspace: Workspace) -> None:
+    run(workspace, {"a": "1"})
+    database = workspace.path(".gazeshift/records/demo.sqlite")
+    database.unlink()
+    assert is_made(workspace, "demo", plan({"a": "1"}))
+    assert not is_made(workspace, "demo", plan({"a": "2"}))
+    assert not database.exists()
+
+
 def test_a_lost_file_is_made_again(workspace: Workspace) -> None:
     run(workspace, {"a": "1", "b": "1"})
     workspace.path("out/a/content.txt").unlink()
