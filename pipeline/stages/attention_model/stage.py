@@ -66,8 +66,10 @@ def main(workspace: Workspace) -> None:
         _leave_untrained(workspace)
         return
     models = {name: load_attention_model(name, workspace.root) for name in _COMPARED}
+    # Without the table of cuts, no fixation is scored.
+    tables = (workspace.path(SCENES), workspace.path(CUTS_TABLE))
     inputs = digest(
-        *(file_digest(workspace.path(table)) for table in (SCENES, CUTS_TABLE)),
+        *(file_digest(path) for path in tables if path.is_file()),
         repr([(file.name, file_digest(file)) for file in _fixation_files(workspace)]),
         repr(size),
         params.model_dump_json(),
