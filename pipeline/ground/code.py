@@ -124,9 +124,10 @@ def closure(*modules: str) -> dict[str, _Source]:
     found: dict[str, _Source] = {}
     waiting = []
     for module in modules:
-        if not is_there(module):
+        first = maker_file(module)
+        if first is None:
             raise ValueError(f"{module} is no module below {ROOT}")
-        waiting.append(module if module.endswith(".py") else str(file_of(module)))
+        waiting.append(first)
     while waiting:
         path = ROOT / waiting.pop()
         name = maker_of(path) if path.is_relative_to(ROOT) else path.name
@@ -137,10 +138,10 @@ def closure(*modules: str) -> dict[str, _Source]:
     return found
 
 
-def is_there(module: str) -> bool:
-    """Whether a module of ours, or a Python file, is there."""
-    file = module if module.endswith(".py") else file_of(module)
-    return file is not None and (ROOT / file).is_file()
+def maker_file(maker: str) -> str | None:
+    """Return the file of a maker, a module of ours or a Python file; None where it is not there."""
+    file = maker if maker.endswith(".py") else file_of(maker)
+    return file if file and (ROOT / file).is_file() else None
 
 
 def maker_of(path: Path) -> str:

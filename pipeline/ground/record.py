@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from pipeline.ground.artefacts import record_of
-from pipeline.ground.code import Key, code_digest, is_there, versions
+from pipeline.ground.code import Key, code_digest, maker_file, versions
 from pipeline.ground.files import digest, file_digest, replacing
 from pipeline.ground.workspace import Workspace
 
@@ -206,7 +206,7 @@ class Record:
     def _stage_code(self) -> str:
         """Return the digest of all of the stage's code: what runs it, and what made its items."""
         made_by = {maker for *makers, _ in _made_by(self.workspace, self.stage) for maker in makers}
-        there = sorted(maker for maker in made_by if is_there(maker))
+        there = sorted(maker for maker in made_by if maker_file(maker))
         return code_digest(f"pipeline.stages.{self.stage}.stage", *there)
 
     def _note(self, name: str, default: Any) -> Any:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pipeline.attention import metrics
-from pipeline.attention.models import AttentionModel
+from pipeline.attention.models import AttentionModel, load_attention_model
 from pipeline.pictures.tensors import tensor_of
 from studies.osie.data import SIGMA_PX, VIEWERS, Floats, Photograph, fixation_map, read_pixels
 
@@ -80,16 +80,9 @@ def map_of(model: AttentionModel, floor: float = 0.0) -> Predictor:
     return predict
 
 
-def classical(model: AttentionModel) -> Predictor:
+def classical(name: str) -> Predictor:
     """Return the densities of a model without weights, as it is."""
-    return map_of(model, _FLOOR)
-
-
-def fine_grained(path: Path) -> Floats:
-    """Montabone & Soto 2010, "Human detection using a mobile platform …", in OpenCV."""
-    model = cv2.saliency.StaticSaliencyFineGrained.create()
-    _, found = model.computeSaliency(cv2.cvtColor(read_pixels(path), cv2.COLOR_RGB2BGR))
-    return metrics.density(_shrunk(np.asarray(found, np.float32)), _FLOOR)
+    return map_of(load_attention_model(name, Path()), _FLOOR)
 
 
 def _shrunk(attention: NDArray[np.float32]) -> cv2.typing.MatLike:

@@ -26,10 +26,8 @@ from torch import Tensor
 
 from pipeline.attention import metrics, readout
 from pipeline.attention.blur import blur
-from pipeline.attention.centre_surround import CentreSurround
 from pipeline.attention.people import FOLDER, People, save_people
 from pipeline.attention.readout import STRIDE, Backbone, ReadoutConfig, working_size
-from pipeline.attention.spectral_residual import SpectralResidual
 from pipeline.ground.errors import GazeshiftError
 from pipeline.ground.files import digest, replacing, write_text
 from studies.osie import fitting
@@ -40,7 +38,6 @@ from studies.osie.fitting import Recipe, cross_entropy, fit, predict
 from studies.osie.scoring import (
     Predictor,
     classical,
-    fine_grained,
     map_of,
     score,
     summarise,
@@ -94,6 +91,7 @@ PLANS = {
     ),
 }
 """Of different features and heads, so that one may judge where the other guides."""
+_CLASSICAL = ("spectral_residual", "centre_surround", "fine_grained")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -129,9 +127,7 @@ def run(data: Path, out: Path, cache: Path) -> dict[str, Any]:
         results[name] = train_observer(name, plan, train, out / name, cache)
     observers = {name: map_of(People(out / name)) for name in PLANS}
     predictors: dict[str, Predictor] = {
-        "spectral_residual": classical(SpectralResidual("spectral_residual")),
-        "centre_surround": classical(CentreSurround("centre_surround")),
-        "fine_grained": fine_grained,
+        **{name: classical(name) for name in _CLASSICAL},
         **observers,
     }
     results["val"] = summarise(score(val, train, observers))
