@@ -15,6 +15,7 @@ from pipeline.diffusion.controlnet import WEIGHTS
 from pipeline.ground import artefacts
 from pipeline.ground.artefacts import CONTROLNET
 from pipeline.ground.files import write_bytes, write_text
+from pipeline.ground.record import Key
 from pipeline.ground.tables import write_table
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.refusals import write_rejections
@@ -88,9 +89,8 @@ def write_all(root: Path) -> Workspace:
     with pytest.MonkeyPatch.context() as patch:
         # The control check needs models, and has tests of its own; MLflow too.
         losses = control_losses().to_dict("records")
-        patch.setattr(
-            evaluate, "control_check", lambda *_: ControlCheck("", root, None, "", 1, 1, 0)
-        )
+        check = ControlCheck(Key("", ()), root, None, "", 1, 1, 0)
+        patch.setattr(evaluate, "control_check", lambda *_: check)
         patch.setattr(evaluate, "check_control", lambda *_: losses)
         for stage in (evaluate, report, variant):
             patch.setattr(stage, "log_run", lambda *_: None)
