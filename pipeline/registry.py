@@ -13,6 +13,7 @@ STAGES = {
     "encode": "pass scenes and keywords through the frozen models",
     "train": "train a ControlNet to read mask and heatmap",
     "attention_model": "learn where people look",
+    "distil": "teach the ControlNet to carry the dose",
     "variant": "raise or lower attention on the product",
     "edit": "redraw the scenes so that attention follows the variants",
     "dose_curve": "edit a grid of doses, for the proof",

@@ -20,14 +20,14 @@ from pipeline.ground.artefacts import CONTROLNET, GATE
 from pipeline.ground.files import file_digest, write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.gate import edited_with, proved_on
-from pipeline.stages.train.stage import REGISTERED
+from pipeline.tracking.models import REGISTERED
 from pipeline.tracking.store import tracking_uri
 
 PARAMS = """
 image_size: [48, 32]
 model: {backbone: models/tiny}
 variant: {on_clip: solve}
-edit: {steps: 4, half_precision: false}
+edit: {steps: 4, half_precision: false, controlnet: outputs/training_v3/controlnet}
 """
 
 

@@ -7,7 +7,8 @@ import sys
 from typing import Any
 
 from pipeline.diffusion.controlnet import weights_digest
-from pipeline.ground.artefacts import CONTROLNET, GATE, TRAINING
+from pipeline.editing.params import EditParams
+from pipeline.ground.artefacts import GATE
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.gate import edited_with, outdated
@@ -47,9 +48,10 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
             f"{path} is older than {' and '.join(changed)}: it proves nothing of what is there "
             "now. Run `dvc repro evaluate`."
         )
-    if gate.get("model") != weights_digest(workspace.path(CONTROLNET)):
+    controlnet = EditParams.load(workspace).controlnet
+    if gate.get("model") != weights_digest(workspace.path(controlnet)):
         raise InputError(
-            f"{path} is about another ControlNet than {TRAINING} holds now. Run "
+            f"{path} is about another ControlNet than {controlnet} holds now. Run "
             "`dvc repro evaluate`."
         )
     wanted = edited_with(workspace, current_editor_key(workspace))

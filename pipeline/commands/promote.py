@@ -18,8 +18,7 @@ from pipeline.ground.workspace import Workspace
 from pipeline.serving.edit_requests import FIELDS, example_row
 from pipeline.serving.pack import CODE, SCRIPT, pack_editor, requirements
 from pipeline.serving.served_editor import ANSWER_FIELDS, ServedEditor
-from pipeline.stages.train.stage import REGISTERED
-from pipeline.tracking.models import ServedModel, promote, register_served
+from pipeline.tracking.models import REGISTERED, ServedModel, promote, register_served
 from pipeline.tracking.store import tracking_uri
 
 ALIAS = "champion"

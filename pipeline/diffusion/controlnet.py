@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from diffusers import ControlNetModel
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+WITH_DOSE = 3
+"""Channels of a control that says how far attention is to move: `[mask, heatmap, dose]`."""
 
 
 def weights_digest(folder: Path) -> str:
@@ -26,6 +29,17 @@ def weights_digest(folder: Path) -> str:
     return file_digest(weights)
 
 
+def conditioning_channels(folder: Path) -> int:
+    """Return how many channels a trained ControlNet's control has.
+
+    Raises:
+        InputError: there is none.
+    """
+    weights_digest(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return int(config["conditioning_channels"])
+
+
 def load_controlnet(folder: Path, device: str) -> ControlNetModel:
     """Load a trained ControlNet, frozen, laid out to compute fast."""
     from diffusers import ControlNetModel
@@ -34,3 +48,31 @@ def load_controlnet(folder: Path, device: str) -> ControlNetModel:
 
     controlnet = ControlNetModel.from_pretrained(folder).to(device)
     return laid_out(controlnet).eval().requires_grad_(False)
+
+
+def with_dose_channel(controlnet: ControlNetModel) -> ControlNetModel:
+    """Return a copy of a ControlNet of `[mask, heatmap]` that reads a third channel.
+
+    What it reads there changes nothing yet: the channel's weights are 0.
+    """
+    import copy
+
+    import torch
+
+    widened = copy.deepcopy(controlnet)
+    old = widened.controlnet_cond_embedding.conv_in
+    new = torch.nn.Conv2d(
+        old.in_channels + 1, old.out_channels, old.kernel_size, old.stride, old.padding
+    )
+    with torch.no_grad():
+        new.weight.zero_()
+        new.weight[:, : old.in_channels] = old.weight
+    new.bias = old.bias
+    widened.controlnet_cond_embedding.conv_in = new.to(old.weight)
+    widened.register_to_config(conditioning_channels=new.in_channels)
+    return widened
+
+
+def reads_dose(controlnet: ControlNetModel) -> bool:
+    """Return whether a ControlNet reads the third channel, `[mask, heatmap, dose]`."""
+    return int(controlnet.config.conditioning_channels) == WITH_DOSE

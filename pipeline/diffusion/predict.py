@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
-from torch import Tensor
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel, UNet2DConditionModel
@@ -26,8 +27,8 @@ def controlled(
         latents: N×C×h×w, noisy.
         timesteps: N.
         text: N×T×D, the keywords' embeddings.
-        control: N×2×H×W in [0, 1], mask and heatmap; embedded already for a ControlNet that does
-            not embed.
+        control: N×2×H×W in [0, 1], mask and heatmap, or N×3×H×W with the dose; embedded already for
+            a ControlNet that does not embed.
     """
     if controlnet is None:
         return unet(latents, timesteps, encoder_hidden_states=text).sample
@@ -45,3 +46,10 @@ def controlled(
         down_block_additional_residuals=down,
         mid_block_additional_residual=middle,
     ).sample
+
+
+def beyond_embedding(controlnet: ControlNetModel) -> ControlNetModel:
+    """Return the ControlNet, sharing all weights, that takes its control embedded, N×D×h×w."""
+    rest = copy.copy(controlnet)
+    rest._modules = {**controlnet._modules, "controlnet_cond_embedding": nn.Identity()}
+    return rest

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.diffusion.backbone import Backbone
+from pipeline.diffusion.controlnet import reads_dose
 from pipeline.diffusion.ddim import Level, velocity_of_output
 from pipeline.diffusion.precision import autocast
-from pipeline.diffusion.predict import controlled
+from pipeline.diffusion.predict import beyond_embedding, controlled
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
@@ -35,12 +35,17 @@ class Denoiser:
     half: bool = True
     uses_control: bool = True
 
+    @property
+    def reads_dose(self) -> bool:
+        """Whether the control has a third channel."""
+        return reads_dose(self.controlnet)
+
     @torch.no_grad()
     def embedded(self, control: Tensor) -> Tensor:
         """Return a control's embedding, N×D×h×w, which is the same at every step.
 
         Args:
-            control: N×2×H×W in [0, 1].
+            control: N×2×H×W in [0, 1], or N×3×H×W with the dose.
         """
         if not self.uses_control:
             return control
@@ -68,7 +73,4 @@ class Denoiser:
 
     @cached_property
     def _beyond_embedding(self) -> ControlNetModel:
-        """The ControlNet, sharing all weights, that takes its control embedded."""
-        rest = copy.copy(self.controlnet)
-        rest._modules = {**rest._modules, "controlnet_cond_embedding": nn.Identity()}
-        return rest
+        return beyond_embedding(self.controlnet)

@@ -36,6 +36,8 @@ class Ask(NamedTuple):
         weight: H×W in [0, 1], where the edit may change the picture (`feathered_region`).
         raised: H×W, where attention is to rise.
         lowered: H×W, at whose cost.
+        moves: H×W, where, for each unit of the shift (`moved_region`); for a ControlNet that reads
+            the dose.
         shift: requested change of the log odds of attention on `raised` against `lowered`.
         strength: to edit with; None calibrates it.
         sham: the own control, to learn what inverting and redrawing do by themselves: the
@@ -48,6 +50,7 @@ class Ask(NamedTuple):
     weight: Map
     raised: Mask
     lowered: Mask
+    moves: Map
     shift: float
     strength: float | None = None
     sham: bool = False
@@ -146,8 +149,8 @@ class SceneEditor:
         return [results[place] for place in range(len(asks))]
 
     def _ask_key(self, prepared: Prepared, ask: Ask) -> str:
-        maps = b"".join(part.tobytes() for part in ask[1:5])
-        return digest(self._code, self.key(), prepared.keys[ask.scene], str(ask[5:]), maps)
+        maps = b"".join(part.tobytes() for part in ask[1:6])
+        return digest(self._code, self.key(), prepared.keys[ask.scene], str(ask[6:]), maps)
 
     @torch.no_grad()
     def _calibrated(self, prepared: Prepared, asks: Sequence[Ask]) -> list[Edited]:
@@ -210,18 +213,24 @@ class SceneEditor:
         strengths: NDArray[np.float64],
         goals: NDArray[np.float64],
     ) -> Iterator[Edited]:
-        """Redraw one batch."""
+        """Redraw one batch; strengths scale what is asked of the gradient or of the ControlNet."""
         scenes = torch.tensor([ask.scene for ask in asks], device=prepared.image.device)
         canvas = self._canvas(prepared, asks)
-        mask = prepared.own[scenes, 0].cpu().numpy()
-        wanted = [(m, ask.heatmap) for m, ask in zip(mask, asks, strict=True)]
+        own = prepared.own[scenes]
+        parts = [own[:, :1], self._maps([ask.heatmap for ask in asks])]
+        gain = np.full_like(strengths, self.params.control_strength)
+        if self.denoiser.reads_dose:
+            # The control itself says how much is asked.
+            doses = zip(strengths, asks, strict=True)
+            parts.append(self._maps([strength * ask.shift * ask.moves for strength, ask in doses]))
+        elif not self._gradient:
+            gain *= strengths
         request = Request(
             text=prepared.text[scenes],
-            own=prepared.own[scenes],
-            wanted=self._preparation.controls(wanted),
+            own=own,
+            wanted=torch.cat(parts, 1),
             goal=self._preparation.tensor(goals),
-            control_gain=self.params.control_strength
-            * self._preparation.tensor(np.ones_like(strengths) if self._gradient else strengths),
+            control_gain=self._preparation.tensor(gain),
         )
         inversion = prepared.inversion.take(scenes)
         latents = redraw(
@@ -261,10 +270,14 @@ class SceneEditor:
             latents=prepared.inversion.redrawn[scenes],
             decoded=prepared.reconstruction[scenes],
             decoder=prepared.decoder.take(scenes),
-            weight=self._preparation.tensor(np.stack([ask.weight for ask in asks])[:, None]),
+            weight=self._maps([ask.weight for ask in asks]),
             raised=self._preparation.tensor(np.stack([ask.raised for ask in asks])),
             lowered=self._preparation.tensor(np.stack([ask.lowered for ask in asks])),
         )
+
+    def _maps(self, maps: Sequence[Map]) -> Tensor:
+        """Return N maps as N×1×H×W."""
+        return self._preparation.tensor(np.stack(maps)[:, None])
 
 
 def editor_key(preparation: str, params: EditParams) -> str:

@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.attention.odds import attention_log_odds
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import autocast
 from pipeline.editing.linear_decoder import LinearDecoder
 
 if TYPE_CHECKING:
     from pipeline.attention.models import AttentionModel
-
-_NO_ATTENTION = 1e-9
 
 
 @dataclass(frozen=True)
@@ -58,14 +57,8 @@ class Canvas:
 
 
 def guide_log_odds(guide: AttentionModel, pictures: Tensor, canvas: Canvas) -> Tensor:
-    """Return the log of attention on `raised` over attention on `lowered`, N values.
-
-    With the keyword's region against all the rest, this is the logit of its attention share.
-    """
-    maps = guide.maps(pictures)
-    raised = (maps * canvas.raised).sum((1, 2))
-    lowered = (maps * canvas.lowered).sum((1, 2))
-    return torch.log(raised + _NO_ATTENTION) - torch.log(lowered + _NO_ATTENTION)
+    """Return the log odds of attention that the guide sees, N values (`attention_log_odds`)."""
+    return attention_log_odds(guide.maps(pictures), canvas.raised, canvas.lowered)
 
 
 @dataclass(frozen=True)

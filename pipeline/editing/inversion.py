@@ -61,7 +61,7 @@ def invert(
         denoiser: the model.
         latents: N×C×h×w of the scenes.
         text: N×T×D of their keywords.
-        control: N×2×H×W, their own.
+        control: N×2×H×W, their own; N×3×H×W where the ControlNet reads the dose.
         levels: from the clean picture to the deepest.
         refinements: evaluations of the model for each step, >= 1; 1 is plain DDIM inversion, up
             to where the velocity is taken.

@@ -10,7 +10,6 @@ from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import SceneEditor, editor_key
 from pipeline.editing.params import EditParams
 from pipeline.editing.prepare import preparation_key
-from pipeline.ground.artefacts import CONTROLNET
 from pipeline.ground.errors import ParamsError
 from pipeline.ground.files import digest
 from pipeline.ground.params import ModelParams, load_image_size
@@ -44,13 +43,13 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
     from pipeline.attention.models import load_attention_model
     from pipeline.diffusion.backbone import load_backbone
 
-    weights = weights_digest(workspace.path(CONTROLNET))
+    weights = weights_digest(workspace.path(params.controlnet))
     torch.manual_seed(params.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     location = ModelParams.load(workspace).backbone
     backbone = load_backbone(location, workspace.root, device=device)
     backbone.check_size(load_image_size(workspace))
-    controlnet = load_controlnet(workspace.path(CONTROLNET), device)
+    controlnet = load_controlnet(workspace.path(params.controlnet), device)
     guide = load_attention_model(params.guide, workspace.root, device, "edit.guide")
     if params.gradient_strength and not guide.differentiable:
         raise ParamsError(
@@ -76,7 +75,7 @@ def current_editor_key(workspace: Workspace) -> str:
     folder = backbone_folder(ModelParams.load(workspace).backbone, workspace.root)
     guide = load_attention_model(params.guide, workspace.root)
     models = digest(
-        backbone_digest(folder), weights_digest(workspace.path(CONTROLNET)), guide.digest
+        backbone_digest(folder), weights_digest(workspace.path(params.controlnet)), guide.digest
     )
     return editor_key(preparation_key(models, params, uses_control=True), params)
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from pipeline.ground.artefacts import PREDICTOR
+from pipeline.ground.artefacts import DOSE_CONTROLNET, PREDICTOR
 from pipeline.ground.params import Section
 from pipeline.heatmaps.dose import Region
 
@@ -24,6 +24,9 @@ class EditParams(Section):
     """Whose scenes are edited: all, or one part of the split."""
     region: Region = "keyword"
     """What boosts and reductions redraw: the product, or everything else (product kept)."""
+    controlnet: str = DOSE_CONTROLNET
+    """Folder of the ControlNet: what `distil` made, or `outputs/training_v3/controlnet`, which
+    reads mask and heatmap alone and needs the gradient to reach a dose."""
     depth: Annotated[float, Field(gt=0, le=1)] = 0.7
     """How far into the noise a scene is inverted, as a fraction of the schedule."""
     steps: Annotated[int, Field(ge=1, le=1000)] = 5

@@ -57,7 +57,7 @@ class Prepared:
         reconstruction: N×3×H×W, inverted and redrawn under the own control: the sham edit.
         decoder: as a linear map, fitted around the round trip.
         text: N×T×D.
-        own: N×2×H×W, the controls.
+        own: N×C×H×W, the controls; the third of three channels, the dose, is 0.
         inversion: where every redraw starts.
         keys: of what is kept of the scenes, and of their edits.
     """
@@ -99,7 +99,7 @@ class Preparation:
     def prepare(self, scenes: Sequence[SceneArrays]) -> Prepared:
         """Return the scenes, ready to be edited."""
         image = tensor_of(np.stack([scene.image for scene in scenes]), self.device)
-        own = self.controls([(scene.mask, scene.heatmap) for scene in scenes])
+        own = self._own_controls(scenes)
         text = self.denoiser.backbone.encode_texts([scene.keyword for scene in scenes])
         pictures = [self._picture_key(scene) for scene in scenes]
         latents, round_trip, jacobian, fit = self._kept(pictures, self._seen, image)
@@ -162,9 +162,12 @@ class Preparation:
         made = invert(self.denoiser, latents, text, own, self.levels, self.params.refinements)
         return *vars(made).values(), self.denoiser.backbone.decode(made.redrawn)
 
-    def controls(self, maps: Sequence[tuple[NDArray, Map]]) -> Tensor:
-        """Return the controls, N×2×H×W, of masks and heatmaps."""
-        return self.tensor(np.stack([np.stack(pair) for pair in maps]))
+    def _own_controls(self, scenes: Sequence[SceneArrays]) -> Tensor:
+        """Return the scenes' own controls: masks, heatmaps, and no dose where one is read."""
+        maps = [[scene.mask, scene.heatmap] for scene in scenes]
+        if self.denoiser.reads_dose:
+            maps = [[*pair, np.zeros_like(pair[1])] for pair in maps]
+        return self.tensor(np.stack([np.stack(channels) for channels in maps]))
 
     def tensor(self, values: NDArray) -> Tensor:
         """Return numbers as float32 on the models' device."""

@@ -20,8 +20,8 @@ class Request:
 
     Attributes:
         text: N×T×D of the keywords.
-        own: N×2×H×W, the scenes' own controls.
-        wanted: N×2×H×W, the modified controls.
+        own: N×2×H×W, the scenes' own controls; N×3×H×W where the ControlNet reads the dose.
+        wanted: of the same shape, the modified controls.
         goal: N, log odds that the guide is to see; read where the gradient guides.
         control_gain: N, of control guidance: 0 ignores the modified control, 1 follows it plainly.
     """

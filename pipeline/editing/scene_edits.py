@@ -17,7 +17,7 @@ from pipeline.heatmaps.params import Kind
 from pipeline.pictures.reading import Pixels, encode, read_heatmap, read_rgb
 from pipeline.pictures.resizing import resize
 from pipeline.scenes.masks import keyword_mask
-from pipeline.scenes.regions import add_difference, feathered_region
+from pipeline.scenes.regions import add_difference, feathered_region, moved_region
 
 
 class Wish(NamedTuple):
@@ -160,10 +160,12 @@ def _ask(
         # No factor says what is asked: the map itself does.
         raised = (heatmap > opened.scene.heatmap) & ~mask
         lowered = ~raised & ~mask
-        moved = _odds(heatmap, raised, lowered) - _odds(opened.scene.heatmap, raised, lowered)
-        return Ask(place, heatmap, weight, raised, lowered, moved, strength)
-    asked = shift(wish.alpha, wish.region)
-    return Ask(place, heatmap, weight, mask, ~mask, asked, strength, wish.sham)
+        asked = _odds(heatmap, raised, lowered) - _odds(opened.scene.heatmap, raised, lowered)
+    else:
+        raised, lowered = mask, ~mask
+        asked = shift(wish.alpha, wish.region)
+    moves = moved_region(raised, lowered, weight)
+    return Ask(place, heatmap, weight, raised, lowered, moves, asked, strength, wish.sham)
 
 
 def _odds(heatmap: Map, raised: Mask, lowered: Mask) -> float:

@@ -37,6 +37,11 @@ TRAIN_METRICS = "reports/train/metrics.json"
 TRAIN_HEADLINE = "reports/train/headline.json"
 TRAIN_CURVE = "reports/train/curve.csv"
 
+DOSE_CONTROLNET = "outputs/dose_controlnet"
+DISTIL_METRICS = "reports/distil/metrics.json"
+DISTIL_HEADLINE = "reports/distil/headline.json"
+DISTIL_CURVE = "reports/distil/curve.csv"
+
 PREDICTOR = "outputs/attention_model"
 PREDICTOR_METRICS = "reports/attention_model/metrics.json"
 PREDICTOR_HEADLINE = "reports/attention_model/headline.json"
@@ -96,6 +101,7 @@ OUTS: dict[str, tuple[str, ...]] = {
         PREDICTOR_SCORES,
         PREDICTOR_CURVE,
     ),
+    "distil": (DOSE_CONTROLNET, DISTIL_METRICS, DISTIL_HEADLINE, DISTIL_CURVE),
     "variant": (VARIANTS, VARIANT_SHARES, VARIANT_METRICS, VARIANT_HEADLINE, VARIANT_FIGURES),
     "edit": (EDITED,),
     "dose_curve": (DOSE_CURVE,),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.learning.checkpoints import StreamedCheckpoints, open_checkpoint
 
@@ -104,6 +108,39 @@ def fit(
     for optimizer in trainer.optimizers:
         optimizer.state.clear()
     return trainer
+
+
+def averaged(model: nn.Module, decay: float) -> AveragedModel:
+    """Return a frozen copy that follows a model's weights, at first faster than by `decay`."""
+
+    def average(copies: Any, current: Any, count: Tensor | int) -> None:
+        steps = int(count)
+        get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(copies, current, count)
+
+    return AveragedModel(model, multi_avg_fn=average).requires_grad_(False)
+
+
+def adamw(
+    weights: Iterable[nn.Parameter],
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    warmup_steps: int,
+    steps: int,
+) -> Any:
+    """Return what Lightning is to optimise with: AdamW, a linear warm-up, then a cosine to 0."""
+    optimizer = torch.optim.AdamW(
+        weights, lr=learning_rate, betas=(0.9, 0.99), weight_decay=weight_decay
+    )
+
+    def factor(step: int) -> float:
+        if step < warmup_steps:
+            return (step + 1) / (warmup_steps + 1)
+        done = (step - warmup_steps) / (steps - warmup_steps)
+        return 0.5 + 0.5 * math.cos(math.pi * min(done, 1))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def load_best(module: pl.LightningModule, folder: Path) -> None:

@@ -46,7 +46,10 @@ def surroundings(picture: Pixels, mask: NDArray[np.bool_]) -> NDArray[np.float32
 
 
 def scale_contrast(
-    picture: Pixels, around: NDArray[np.float32], weight: NDArray[np.float32], factor: float
+    picture: Pixels,
+    around: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    factor: float | NDArray[np.float32],
 ) -> Pixels:
     """Return a picture whose difference to `around` is scaled where `weight` lets it.
 
@@ -54,8 +57,10 @@ def scale_contrast(
         picture: H×W×3.
         around: H×W×3 grey levels, `surroundings`.
         weight: H×W in [0, 1], `feathered_region`.
-        factor: 0 leaves the surroundings, 1 the picture; more is clipped at black and white.
+        factor: one, or H×W; 0 leaves the surroundings, 1 the picture, more is clipped at black
+            and white.
     """
+    factors = np.asarray(factor, np.float32)[..., None]
     pixels = picture.astype(np.float32)
-    wanted = np.clip(around + factor * (pixels - around), 0, 255)
+    wanted = np.clip(around + factors * (pixels - around), 0, 255)
     return np.rint(pixels + weight[..., None] * (wanted - pixels)).clip(0, 255).astype(np.uint8)

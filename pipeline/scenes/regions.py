@@ -32,6 +32,24 @@ def feathered_region(
     return 1 - outside if region == "keyword" else outside
 
 
+def moved_region(
+    raised: NDArray[np.bool_], lowered: NDArray[np.bool_], weight: Weight
+) -> NDArray[np.float32]:
+    """Return where attention is to move, H×W, for each unit of its change of log odds.
+
+    1 where it is to rise, -1 where it is to fall, as far as the picture may change there; where
+    it may on both sides, each takes half.
+
+    Args:
+        raised: H×W, one side.
+        lowered: H×W, the other.
+        weight: H×W, of `feathered_region`.
+    """
+    up, down = (side & (weight == 1) for side in (raised, lowered))
+    moved = up.astype(np.float32) - down
+    return moved / 2 if up.any() and down.any() else moved
+
+
 def add_difference(original: Pixels, difference: NDArray[np.float32], weight: Weight) -> Pixels:
     """Add an edit's difference to the original inside the region; all other pixels stay.
 

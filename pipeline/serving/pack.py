@@ -13,7 +13,6 @@ import schemas
 from pipeline.attention.predictor import CONFIG, WEIGHTS
 from pipeline.diffusion.backbone import INDEX, backbone_files, backbone_folder
 from pipeline.editing.params import EditParams
-from pipeline.ground.artefacts import CONTROLNET
 from pipeline.ground.files import digest, link_or_copy, tree_digest, write_text
 from pipeline.ground.params import ModelParams, load_image_size
 from pipeline.ground.places import MARKER
@@ -56,9 +55,9 @@ def pack_editor(workspace: Workspace, folder: Path) -> str:
         InputError: a model is missing.
     """
     edit, backbone = EditParams.load(workspace), ModelParams.load(workspace).backbone
-    controlnet, source = workspace.path(CONTROLNET), backbone_folder(backbone, workspace.root)
+    controlnet, source = workspace.path(edit.controlnet), backbone_folder(backbone, workspace.root)
     files = {
-        path: f"{CONTROLNET}/{path.name}"
+        path: f"{edit.controlnet}/{path.name}"
         for path in controlnet.iterdir()
         if path.suffix in (".json", ".safetensors")
     }

@@ -14,9 +14,13 @@ from pipeline.ground.workspace import Workspace
 from pipeline.tracking.store import DEMO, EXPERIMENT, keep_quiet, open_store, tracking_uri
 
 if TYPE_CHECKING:
+    from diffusers import ControlNetModel
     from mlflow import MlflowClient
 
 LOG = logging.getLogger(__name__)
+
+REGISTERED = "gazeshift-controlnet"
+"""Under what name ControlNets are registered."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,37 @@ class ServedModel:
     """Of the model in general."""
     words: str
     """About this version."""
+
+
+def tracked_controlnet(
+    folder: Path, digest: str, controlnet: ControlNetModel, figures: Mapping[str, float]
+) -> TrackedModel:
+    """Return a trained ControlNet as a model to register.
+
+    Args:
+        folder: of its weights.
+        digest: their hash.
+        controlnet: as it was trained.
+        figures: of its training.
+    """
+    config = controlnet.config
+    return TrackedModel(
+        folder=folder,
+        registered_name=REGISTERED,
+        loader="diffusers.ControlNetModel",
+        inputs={
+            "sample": (-1, config.in_channels, -1, -1),
+            "timestep": (-1,),
+            "encoder_hidden_states": (-1, -1, config.cross_attention_dim),
+            "controlnet_cond": (-1, config.conditioning_channels, -1, -1),
+        },
+        outputs={"mid_block_res_sample": (-1, config.block_out_channels[-1], -1, -1)},
+        digest=digest,
+        words=", ".join(f"{name} {value:.4g}" for name, value in figures.items()),
+        description="ControlNets that read `[keyword mask, attention heatmap]`, those that carry "
+        "the dose a third channel too. `candidate` is the last one trained; `champion` the last "
+        "one whose edits passed the proof.",
+    )
 
 
 class _FolderFlavour:

@@ -7,7 +7,7 @@ from pipeline.ground.artefacts import CONTROLNET, GATE
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_bytes
 from pipeline.ground.workspace import Workspace
-from pipeline.stages.train.stage import REGISTERED
+from pipeline.tracking.models import REGISTERED
 from pipeline.tracking.store import tracking_uri
 
 

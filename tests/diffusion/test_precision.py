@@ -7,8 +7,7 @@ from types import MappingProxyType
 import pytest
 import torch
 
-from pipeline.diffusion.precision import autocast, half_type
-from pipeline.stages.train.run import training_precision
+from pipeline.diffusion.precision import autocast, half_type, training_precision
 
 CPU = torch.device("cpu")
 

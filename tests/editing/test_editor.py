@@ -9,10 +9,11 @@ from tiny_models import BrightnessGuide, NoiseOfVelocity, tiny_denoiser
 from torch.nn import functional
 
 from pipeline.diffusion import precision
+from pipeline.diffusion.controlnet import with_dose_channel
 from pipeline.editing.cache import TensorCache
 from pipeline.editing.editor import Ask, Edited, Prepared, SceneArrays, SceneEditor
 from pipeline.editing.params import EditParams
-from pipeline.scenes.regions import feathered_region
+from pipeline.scenes.regions import feathered_region, moved_region
 
 SIZE = (48, 32)
 MASK = np.zeros(SIZE, bool)
@@ -34,7 +35,8 @@ def make_editor(folder: Path, **params: float) -> SceneEditor:
 def ask(scene: int, alpha: float, strength: float | None = None) -> Ask:
     weight = feathered_region(MASK, "keyword", 2, SIZE)
     heatmap = np.where(MASK, HEATMAP * alpha, HEATMAP)
-    return Ask(scene, heatmap, weight, MASK, ~MASK, float(np.log(alpha)), strength)
+    moves = moved_region(MASK, ~MASK, weight)
+    return Ask(scene, heatmap, weight, MASK, ~MASK, moves, float(np.log(alpha)), strength)
 
 
 @pytest.fixture
@@ -264,3 +266,38 @@ def test_without_control_the_controlnet_does_not_run(tmp_path: Path) -> None:
     editor = SceneEditor(denoiser, BrightnessGuide(), params, "models", cache)
     (edit,) = editor.edit(editor.prepare(scenes()), [ask(0, 1.5, 1.0)])
     assert np.abs(edit.difference).max() > 1
+
+
+def dose_editor(folder: Path) -> SceneEditor:
+    """One whose ControlNet reads the dose, from weights that are not 0; no gradient helps."""
+    denoiser = tiny_denoiser()
+    controlnet = with_dose_channel(denoiser.controlnet)
+    torch.manual_seed(3)
+    torch.nn.init.normal_(controlnet.controlnet_cond_embedding.conv_in.weight[:, 2:], std=2.0)
+    widened = dataclasses.replace(denoiser, controlnet=controlnet)
+    params = EditParams(half_precision=False, gradient_strength=0)
+    return SceneEditor(widened, BrightnessGuide(), params, "models", TensorCache(folder, 1))
+
+
+def test_a_controlnet_that_reads_the_dose_is_told_the_strength_by_its_control(tmp_path) -> None:
+    editor = dose_editor(tmp_path)
+    prepared = editor.prepare(scenes())
+    assert prepared.own.shape[1] == 3
+    assert (prepared.own[:, 2] == 0).all()
+    heatmap = ask(0, 1.0).heatmap
+    asks = [ask(0, alpha, 1.0)._replace(heatmap=heatmap) for alpha in (1.0, 1.5, 0.5)]
+    twice = asks[1]._replace(strength=2.0)
+    nothing, more, less, much = (edit.difference for edit in editor.edit(prepared, [*asks, twice]))
+    # The heatmaps are the scene's own: what differs is the third channel alone.
+    assert np.abs(nothing).max() < 0.01
+    assert np.abs(more).max() > 0.05
+    assert (more * less).sum() < 0
+    assert np.abs(much).sum() > 1.5 * np.abs(more).sum()
+
+
+def test_nothing_is_asked_of_it_outside_what_may_change(tmp_path: Path) -> None:
+    editor = dose_editor(tmp_path)
+    prepared = editor.prepare(scenes())
+    asked = ask(0, 2.0, 1.0)
+    (edit,) = editor.edit(prepared, [asked._replace(weight=np.zeros(SIZE, np.float32))])
+    assert np.abs(edit.difference).max() < 0.01

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.ground.code import Key
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
+
+    from pipeline.learning.params import DistilParams
 
 
 class ControlCheck(NamedTuple):
@@ -26,8 +30,81 @@ class ControlCheck(NamedTuple):
     seed: int
 
 
-def check_control(check: ControlCheck, root: Path) -> list[dict[str, Any]]:
+class DoseCheck(NamedTuple):
+    """The check of a ControlNet that carries the dose, by the loss that it was trained for."""
+
+    key: Key
+    """What its result depends on."""
+    controlnet: Path
+    frozen: Path
+    """What it learned from."""
+    rows: Sequence[dict[Any, Any]]
+    """Of the scene table."""
+    backbone: str
+    """Where it is: a folder or a hub's name."""
+    guide: str
+    distil: DistilParams
+    image_size: tuple[int, int]
+    feather_px: float
+    draws: int
+    seed: int
+
+
+def check_dose(check: DoseCheck, root: Path) -> list[dict[str, Any]]:
+    """Make the check; return one row per scene: its video, and the losses in the region.
+
+    `shuffled` has the scene's own maps with the shift that another scene is asked for, `zero` its
+    unchanged control, which asks for nothing.
+    """
+    import torch
+    from tqdm import tqdm
+
+    from pipeline.attention.models import load_attention_model
+    from pipeline.diffusion.backbone import load_backbone
+    from pipeline.diffusion.controlnet import load_controlnet
+    from pipeline.learning.dose_loss import dose_losses
+    from pipeline.learning.ladders import Ladders, ladder_scene, make_ladders, save_ladders
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    backbone = load_backbone(check.backbone, root, device=device)
+    guide = load_attention_model(check.guide, root, device, "edit.guide")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "ladders.safetensors")
+        save_ladders(
+            [
+                make_ladders(
+                    ladder_scene(row, root, check.image_size, check.seed),
+                    backbone,
+                    guide,
+                    check.distil.factors,
+                    check.feather_px,
+                )
+                for row in tqdm(check.rows, desc="control check", unit=" scene")
+            ],
+            path,
+        )
+        losses = dose_losses(
+            backbone,
+            load_controlnet(check.controlnet, device),
+            load_controlnet(check.frozen, device),
+            Ladders(path),
+            depth=check.distil.depth,
+            largest=check.distil.largest_shift,
+            draws=check.draws,
+            seed=check.seed,
+        )
+    videos = [row["video_id"] for row in check.rows]
+    columns = zip(videos, losses.true, losses.shuffled, losses.zero, strict=True)
+    return [
+        {"video_id": video, "true": float(true), "shuffled": float(other), "zero": float(zero)}
+        for video, true, other, zero in columns
+    ]
+
+
+def check_control(check: ControlCheck | DoseCheck, root: Path) -> list[dict[str, Any]]:
     """Make the check; return one row per scene: its video, and the losses inside the mask."""
+    if isinstance(check, DoseCheck):
+        return check_dose(check, root)
     import torch
 
     from pipeline.diffusion.backbone import load_backbone

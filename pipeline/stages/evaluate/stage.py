@@ -20,7 +20,6 @@ from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import (
     CHANGES,
     CONTROL_LOSSES,
-    CONTROLNET,
     GATE,
     HEADLINE,
     JUDGED,
@@ -187,7 +186,7 @@ class _Summary:
         }
         notes = {f"{name}_tost_pass": test.verdict for name, test in self.tests.items()}
         self.gate = {
-            "model": weights_digest(workspace.path(CONTROLNET)),
+            "model": weights_digest(workspace.path(EditParams.load(workspace).controlnet)),
             **edited_with(workspace, table.loc[table["arm"] == VARIANTS_ARM, "editor"].iloc[0]),
             "proved_on": proved_on(workspace),
             **verdict(self.figures, params.gate, notes),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from diffusers import ControlNetModel
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.layout import laid_out
 from pipeline.diffusion.noise import Noised, clean_of_output, clean_weight
 from pipeline.diffusion.predict import controlled
+from pipeline.learning.fitting import adamw, averaged
 from pipeline.learning.generators import generator_for
 from pipeline.stages.train.objective import Losses, Objective
 from pipeline.stages.train.params import TrainParams
@@ -48,8 +47,7 @@ class ControlNetModule(pl.LightningModule):
         ).float()
         laid_out(self.controlnet)
         self.controlnet.requires_grad_(True).train()
-        self.average = AveragedModel(self.controlnet, multi_avg_fn=self._average)
-        self.average.requires_grad_(False)
+        self.average = averaged(self.controlnet, params.ema_decay)
         if params.gradient_checkpointing:
             self.controlnet.enable_gradient_checkpointing()
             backbone.unet.enable_gradient_checkpointing()
@@ -102,24 +100,13 @@ class ControlNetModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return AdamW with a linear warm-up and a cosine to 0."""
         params = self.params
-        optimizer = torch.optim.AdamW(
+        return adamw(
             self.controlnet.parameters(),
-            lr=params.learning_rate,
-            betas=(0.9, 0.99),
+            learning_rate=params.learning_rate,
             weight_decay=params.weight_decay,
+            warmup_steps=params.warmup_steps,
+            steps=params.steps,
         )
-
-        def factor(step: int) -> float:
-            if step < params.warmup_steps:
-                return (step + 1) / (params.warmup_steps + 1)
-            done = (step - params.warmup_steps) / (params.steps - params.warmup_steps)
-            return 0.5 + 0.5 * math.cos(math.pi * min(done, 1))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
 
     def on_fit_start(self) -> None:
         """Bring the frozen parts, which are no submodules, to the device."""
@@ -150,11 +137,6 @@ class ControlNetModule(pl.LightningModule):
         text = self.unconditional_text
         assert isinstance(text, Tensor)
         return text
-
-    def _average(self, averaged: Any, current: Any, count: Tensor | int) -> None:
-        steps = int(count)
-        decay = min(self.params.ema_decay, (1 + steps) / (10 + steps))
-        get_ema_multi_avg_fn(decay)(averaged, current, count)
 
     def _log(self, part: str, losses: Losses, **options: Any) -> None:
         shown = {"loss": losses.total, **losses._asdict()}

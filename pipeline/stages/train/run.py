@@ -6,22 +6,23 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
 
 from pipeline.diffusion.backbone import Backbone
-from pipeline.diffusion.precision import half_type
+from pipeline.diffusion.precision import training_precision
 from pipeline.ground.errors import InputError, ParamsError
 from pipeline.learning.checkpoints import resume_step
 from pipeline.learning.control_check import control_losses
 from pipeline.learning.fitting import LAST, fit, load_best
+from pipeline.learning.progress import Progress, StepCurve
 from pipeline.learning.training_scenes import TrainingScenes, fixed_sample
 from pipeline.stages.train.batches import Batches
-from pipeline.stages.train.callbacks import Progress, SampleGrids, StepCurve
+from pipeline.stages.train.callbacks import SampleGrids
 from pipeline.stages.train.controlnet_module import ControlNetModule
-from pipeline.stages.train.params import Precision, TrainParams
+from pipeline.stages.train.params import TrainParams
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
@@ -166,18 +167,3 @@ class Run:
             "val_loss_in_mask_no_heatmap": float(check.zero.mean()),
             "control_shuffle_loss_increase": check.increase(),
         }
-
-
-def training_precision(
-    wanted: Precision,
-) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
-    """Return what `auto` means here: 16 bits where they are fast.
-
-    That is bfloat16 wherever there is arithmetic for it: its range needs no scaling of the loss.
-    """
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-        return "bf16-mixed" if native else "16-mixed"
-    return "bf16-mixed" if half_type(torch.device("cpu")) else "32-true"

@@ -25,7 +25,7 @@ from pipeline.ground.params import ModelParams, load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.train.params import TrainParams
-from pipeline.tracking.models import TrackedModel
+from pipeline.tracking.models import tracked_controlnet
 from pipeline.tracking.runs import LiveRun, TrackedRun
 from pipeline.tracking.store import data_version
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-REGISTERED = "gazeshift-controlnet"
 _ITEM = "training"
 # What changes how fast training goes, not where it leads.
 _NO_RESULT = {"num_workers", "gradient_checkpointing"}
@@ -50,13 +49,14 @@ def main(workspace: Workspace) -> None:
     from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
     from pipeline.diffusion.backbone import load_backbone
+    from pipeline.diffusion.precision import training_precision
     from pipeline.learning.shards import MANIFEST
     from pipeline.learning.training_scenes import encoded_scenes, raw_scenes
     from pipeline.stages.train import run, writing
 
     params = TrainParams.load(workspace)
     # What `auto` comes to is part of the key: a run must not be resumed in another precision.
-    precise = {"precision": run.training_precision(params.precision)}
+    precise = {"precision": training_precision(params.precision)}
     params = params.model_copy(update=precise)
     size = load_image_size(workspace)
     backbone = load_backbone(ModelParams.load(workspace).backbone, workspace.root)
@@ -92,7 +92,10 @@ def main(workspace: Workspace) -> None:
         )
         assert trained is not None
         outs.accept(_ITEM, _write(outs, trained))
-        live.finish(_finished(workspace, begun, trained), _model(workspace, trained))
+        folder = workspace.path(CONTROLNET)
+        weights = weights_digest(folder)
+        model = tracked_controlnet(folder, weights, trained.controlnet, trained.metrics)
+        live.finish(_finished(workspace, begun, trained), model)
     shutil.rmtree(state)
     LOG.info("train: %d steps; the ControlNet is in %s.", trained.metrics["steps"], TRAINING)
 
@@ -126,26 +129,4 @@ def _finished(workspace: Workspace, begun: TrackedRun, trained: Trained) -> Trac
         begun,
         metrics={f"final/{name}": value for name, value in trained.metrics.items()},
         artifacts={"": [workspace.path(TRAIN_METRICS), workspace.path(TRAIN_CURVE)]},
-    )
-
-
-def _model(workspace: Workspace, trained: Trained) -> TrackedModel:
-    """Return the ControlNet as a model to register."""
-    controlnet = trained.controlnet
-    text_width = controlnet.config.cross_attention_dim
-    return TrackedModel(
-        folder=workspace.path(CONTROLNET),
-        registered_name=REGISTERED,
-        loader="diffusers.ControlNetModel",
-        inputs={
-            "sample": (-1, controlnet.config.in_channels, -1, -1),
-            "timestep": (-1,),
-            "encoder_hidden_states": (-1, -1, text_width),
-            "controlnet_cond": (-1, 2, -1, -1),
-        },
-        outputs={"mid_block_res_sample": (-1, controlnet.config.block_out_channels[-1], -1, -1)},
-        digest=weights_digest(workspace.path(CONTROLNET)),
-        words=", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items()),
-        description="ControlNets that read `[keyword mask, attention heatmap]`. `candidate` is the "
-        "last one trained; `champion` the last one whose edits passed the proof.",
     )

@@ -12,7 +12,7 @@ from pipeline.commands import gate
 from pipeline.diffusion.controlnet import WEIGHTS
 from pipeline.editing import loading
 from pipeline.ground import artefacts
-from pipeline.ground.artefacts import CONTROLNET, SCENES
+from pipeline.ground.artefacts import DOSE_CONTROLNET, SCENES
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import file_digest, write_bytes, write_text
@@ -59,7 +59,7 @@ def edited(workspace: Workspace) -> Workspace:
     write_edits(workspace.root, scenes, (48, 32))
     write_text(workspace.path("models/judge.py"), JUDGE)
     workspace.path("params.yaml").write_text(PARAMS.format("", "models/judge.py"))
-    write_bytes(workspace.path(CONTROLNET) / WEIGHTS, b"weights")
+    write_bytes(workspace.path(DOSE_CONTROLNET) / WEIGHTS, b"weights")
     write_records(workspace, "edit", "dose_curve")
     return workspace
 
@@ -157,7 +157,7 @@ def test_the_gate_says_which_proof_failed_and_the_stage_ends_well(
     run(edited, "gate: {dose_logit_slope: {min: 30}, feasible_fraction: {min: 0.5}}")
     verdict = json.loads(edited.path(artefacts.GATE).read_text())
     assert verdict["failed"] == ["dose"]
-    assert verdict["model"] == file_digest(edited.path(CONTROLNET) / WEIGHTS)
+    assert verdict["model"] == file_digest(edited.path(DOSE_CONTROLNET) / WEIGHTS)
     monkeypatch.setattr(loading, "current_editor_key", lambda workspace: verdict["editor"])
     assert gate.main(edited) == 1
     assert "dose_logit_slope is" in capsys.readouterr().out

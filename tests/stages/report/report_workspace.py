@@ -13,7 +13,7 @@ from stages.evaluate.pretended_edits import write_edits
 
 from pipeline.diffusion.controlnet import WEIGHTS
 from pipeline.ground import artefacts
-from pipeline.ground.artefacts import CONTROLNET
+from pipeline.ground.artefacts import DOSE_CONTROLNET
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.record import Key
 from pipeline.ground.tables import write_table
@@ -85,7 +85,7 @@ def write_all(root: Path) -> Workspace:
     ]
     write_rejections(root / "reports/validation/rejected_scenes.csv", refused)
     write_text(root / "reports/train/metrics.json", json.dumps({"steps": 560}))
-    write_bytes(root / CONTROLNET / WEIGHTS, b"weights")
+    write_bytes(root / DOSE_CONTROLNET / WEIGHTS, b"weights")
     with pytest.MonkeyPatch.context() as patch:
         # The control check needs models, and has tests of its own; MLflow too.
         losses = control_losses().to_dict("records")

@@ -39,6 +39,7 @@ from pipeline.stages.train.batches import Batches, ShuffledBatches
 from pipeline.stages.train.controlnet_module import ControlNetModule
 from pipeline.stages.train.params import TrainParams
 from pipeline.stages.train.run import Run
+from pipeline.tracking.models import REGISTERED
 from pipeline.tracking.store import tracking_uri
 
 ROOT = Path(__file__).parents[3]
@@ -151,7 +152,7 @@ def test_the_run_can_be_browsed_and_the_model_is_registered(
     commit = committed(root)
     train.main(Workspace(root))
     client = MlflowClient(tracking_uri(Workspace(root)))
-    version = client.get_model_version_by_alias(train.REGISTERED, "candidate")
+    version = client.get_model_version_by_alias(REGISTERED, "candidate")
     assert version.tags["weights"] == file_digest(root / WEIGHTS)
     logged = client.get_logged_model(version.source.removeprefix("models:/"))
     assert logged.artifact_location.startswith((root / "mlruns/artifacts").as_uri())

@@ -1,0 +1,240 @@
+"""What a ControlNet that carries the dose is taught: the change that a ladder makes, and no other.
+
+Its control is `[mask, heatmap, dose]`: the wanted heatmap, and a third channel that says how far
+attention is to move and where, in log odds, 0 under the scene's own control. An 8-bit map whose
+maximum is on the product already cannot say "more"; the third channel can.
+
+From a noisy scene the target is what the frozen ControlNet, which reads `[mask, heatmap]`, predicts
+as clean under the scene's own control, *plus* the difference of the ladder's latents. The frozen
+prediction is a control variate: all that is uncertain about the scene at that noise is in both, and
+what is left to learn is the change. The control changes inside the region alone, as an edit's does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from pipeline.diffusion.backbone import Backbone
+from pipeline.diffusion.noise import Noised, add_noise, clean_of_output, squared_error
+from pipeline.diffusion.precision import autocast
+from pipeline.diffusion.predict import beyond_embedding, controlled
+from pipeline.learning.generators import generator_for
+
+if TYPE_CHECKING:
+    from diffusers import ControlNetModel, UNet2DConditionModel
+
+_CHECK = 4
+# Scenes of a check; the draws depend on it.
+_AT_A_TIME = 8
+
+
+class Pairs(NamedTuple):
+    """N scenes, each with one change of it.
+
+    Attributes:
+        clean: N×C×h×w, the scenes' latents, with what was done of the change already.
+        change: N×C×h×w, what is still to be added to them.
+        shift: N, of the log odds, which all of the change makes.
+        moves: N×1×H×W, where attention moves (`moved_region`).
+        weight: N×1×h×w in [0, 1], where the change may be.
+        own: N×2×H×W, the scenes' own mask and heatmap.
+        text: N×T×D.
+    """
+
+    clean: Tensor
+    change: Tensor
+    shift: Tensor
+    moves: Tensor
+    weight: Tensor
+    own: Tensor
+    text: Tensor
+
+
+def draw_pairs(
+    batch: dict[str, Tensor], largest: float, generator: torch.Generator, on_the_way: float = 0.0
+) -> Pairs:
+    """Draw a ladder and a place between its rungs for each scene of a batch of `Ladders`.
+
+    Half of the draws are of the product's ladder. Shifts are even within what the ladder reaches
+    and `largest`; the latents between two rungs are interpolated.
+
+    Args:
+        batch: of `Ladders`.
+        largest: shift that is asked for.
+        generator: of the draws.
+        on_the_way: part of the draws in which the scene has a part of its change already, and the
+            rest is to be added, though all of it is asked for: so an edit's later steps see it.
+    """
+    count, kinds = batch["shifts"].shape[:2]
+    device = batch["latents"].device
+    uniform = torch.rand(5, count, generator=generator)
+    kind = torch.where(uniform[0] < 0.5, 0, 1 + (uniform[1] * (kinds - 1)).long())
+    rows = torch.arange(count)
+    shifts = batch["shifts"][rows, kind].cpu().numpy()
+    wanted, places = np.empty(count, np.float32), np.empty(count, np.float32)
+    for row, rungs in enumerate(shifts):
+        ascending = np.maximum.accumulate(rungs)
+        low, high = max(ascending[0], -largest), min(ascending[-1], largest)
+        wanted[row] = low + float(uniform[2, row]) * (high - low)
+        places[row] = np.interp(wanted[row], ascending, np.arange(len(rungs)))
+    below = np.minimum(places.astype(int), shifts.shape[1] - 2)
+    part = torch.from_numpy((places - below).astype(np.float32)).to(device)[:, None, None, None]
+    latents = batch["latents"][rows, kind]
+    low_rung = latents[rows, torch.from_numpy(below)]
+    changed = low_rung + part * (latents[rows, torch.from_numpy(below + 1)] - low_rung)
+    # All ladders hold the scene itself, where nothing shifts.
+    clean = latents[rows, torch.from_numpy(np.abs(shifts).argmin(1))]
+    weight = batch["weights"][rows, kind]
+    change = weight * (changed - clean)
+    done = torch.where(uniform[3] < on_the_way, uniform[4], 0).to(device)[:, None, None, None]
+    return Pairs(
+        clean=clean + done * change,
+        change=(1 - done) * change,
+        shift=torch.from_numpy(wanted).to(device),
+        moves=batch["moves"][rows, kind][:, None],
+        weight=weight,
+        own=batch["control"],
+        text=batch["text"],
+    )
+
+
+def dose_controls(own: Tensor, moves: Tensor, shift: Tensor) -> Tensor:
+    """Return the controls that ask for a shift, N×3×H×W.
+
+    The heatmap is multiplied by the factor that the shift stands for where attention moves, then
+    scaled to what it summed up to and capped at 1.
+
+    Args:
+        own: N×2×H×W, mask and heatmap.
+        moves: N×1×H×W.
+        shift: N.
+    """
+    mask, heatmap = own[:, :1], own[:, 1:]
+    dose = moves * shift[:, None, None, None]
+    raised = heatmap * dose.exp()
+    total, before = (values.sum((1, 2, 3), keepdim=True) for values in (raised, heatmap))
+    wanted = (raised * before / total.clamp(min=1e-6)).clamp(max=1)
+    return torch.cat([mask, wanted, dose], 1)
+
+
+def predicted_change(
+    unet: UNet2DConditionModel,
+    controlnet: ControlNetModel,
+    frozen: ControlNetModel,
+    pairs: Pairs,
+    wanted: Tensor,
+    noised: Noised,
+    prediction: str,
+) -> Tensor:
+    """Return how the clean prediction changes from the own control to the wanted one, N×C×h×w.
+
+    Args:
+        unet: of the backbone.
+        controlnet: reads three channels.
+        frozen: reads two.
+        pairs: the scenes.
+        wanted: N×3×H×W, the controls that ask for a change.
+        noised: the scenes with noise.
+        prediction: what the UNet answers with.
+    """
+    asked = noised.latents, noised.timesteps, pairs.text
+    with torch.no_grad():
+        before = controlled(unet, frozen, *asked, pairs.own)
+    embed = controlnet.controlnet_cond_embedding
+    own = embed(torch.cat([pairs.own, torch.zeros_like(pairs.moves)], 1))
+    control = own + pairs.weight * (embed(wanted) - own)
+    after = controlled(unet, beyond_embedding(controlnet), *asked, control)
+    clean = clean_of_output(after.float(), noised, prediction)
+    return clean - clean_of_output(before.float(), noised, prediction)
+
+
+def change_error(predicted: Tensor, pairs: Pairs) -> Tensor:
+    """Return the mean squared error of each scene's change in its region, N."""
+    error = squared_error(predicted, pairs.change) * pairs.weight
+    return error.sum((1, 2, 3)) / pairs.weight.sum((1, 2, 3)).clamp(min=1e-6)
+
+
+def noised_pairs(
+    pairs: Pairs, alphas_cumprod: Tensor, depth: float, prediction: str, generator: torch.Generator
+) -> Noised:
+    """Add noise to the scenes, at timesteps that are spread evenly over the angles up to `depth`.
+
+    The angle of a noise level is `arccos(sqrt(alphas_cumprod))`; an edit's steps are even in it.
+    """
+    angles = torch.arccos(alphas_cumprod.double().sqrt())
+    last = angles[round(depth * (len(angles) - 1))]
+    drawn = torch.rand(len(pairs.clean), generator=generator, dtype=torch.float64) * last
+    timesteps = torch.searchsorted(angles, drawn).clamp(max=len(angles) - 1)
+    noise = torch.randn(pairs.clean.shape, generator=generator).to(pairs.clean)
+    return add_noise(
+        pairs.clean, noise, timesteps.to(pairs.clean.device), alphas_cumprod, prediction
+    )
+
+
+class DoseLosses(NamedTuple):
+    """The mean squared error of the change in the region, one value per scene."""
+
+    true: NDArray[np.float64]
+    """With the control that asks for the change."""
+    shuffled: NDArray[np.float64]
+    """With that of the same map, but for the shift that another scene is asked for."""
+    zero: NDArray[np.float64]
+    """With the scene's own control: what doing nothing would score."""
+
+
+@torch.no_grad()
+def dose_losses(
+    backbone: Backbone,
+    controlnet: ControlNetModel,
+    frozen: ControlNetModel,
+    scenes: Dataset[Any],
+    *,
+    depth: float,
+    largest: float,
+    draws: int,
+    seed: int = 0,
+) -> DoseLosses:
+    """Measure whether a ControlNet draws the change that it is asked for, in scenes' ladders.
+
+    Args:
+        backbone: frozen, on the ControlNets' device.
+        controlnet: to examine, of three channels.
+        frozen: of two, which it learned from.
+        scenes: `Ladders`, two at least.
+        depth: of the noise, `distil.depth`.
+        largest: shift that is asked for, `distil.largest_shift`.
+        draws: changes and noises per scene, the same for all three controls.
+        seed: of them.
+    """
+    schedule = backbone.noise_scheduler().alphas_cumprod
+    rows: list[list[Tensor]] = []
+    for place, batch in enumerate(DataLoader(scenes, batch_size=_AT_A_TIME)):
+        batch = {name: values.to(controlnet.device) for name, values in batch.items()}
+        sums = torch.zeros(3, len(batch["text"]), dtype=torch.float64)
+        for draw in range(draws):
+            generator = generator_for(seed, _CHECK, place, draw)
+            pairs = draw_pairs(batch, largest, generator)
+            noised = noised_pairs(pairs, schedule, depth, backbone.prediction_type, generator)
+            for arm, shift in enumerate((pairs.shift, pairs.shift.roll(1))):
+                wanted = dose_controls(pairs.own, pairs.moves, shift)
+                with autocast(controlnet.device):
+                    predicted = predicted_change(
+                        backbone.unet,
+                        controlnet,
+                        frozen,
+                        pairs,
+                        wanted,
+                        noised,
+                        backbone.prediction_type,
+                    )
+                sums[arm] += change_error(predicted, pairs).cpu().double()
+            sums[2] += change_error(torch.zeros_like(pairs.change), pairs).cpu().double()
+        rows.append([*(sums / draws)])
+    true, shuffled, zero = (torch.cat(parts).numpy() for parts in zip(*rows, strict=True))
+    return DoseLosses(true, shuffled, zero)

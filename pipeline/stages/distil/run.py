@@ -1,0 +1,148 @@
+"""One distillation: ladders, module and trainer, from nothing or from a checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from pipeline.diffusion.backbone import Backbone
+from pipeline.diffusion.precision import training_precision
+from pipeline.ground.files import digest
+from pipeline.learning.batches import ShuffledBatches
+from pipeline.learning.checkpoints import resume_step
+from pipeline.learning.dose_loss import dose_losses
+from pipeline.learning.fitting import LAST, fit, load_best
+from pipeline.learning.ladders import Ladders, ladder_scene, make_ladders, save_ladders
+from pipeline.learning.params import DistilParams
+from pipeline.learning.progress import Progress, StepCurve
+from pipeline.stages.distil.dose_module import DoseModule
+
+if TYPE_CHECKING:
+    from diffusers import ControlNetModel
+
+    from pipeline.attention.models import AttentionModel
+
+LOG = logging.getLogger(__name__)
+
+
+class Teachers(NamedTuple):
+    """All that is frozen: the backbone, the ControlNet to begin with, and the guide."""
+
+    backbone: Backbone
+    controlnet: ControlNetModel
+    guide: AttentionModel
+
+
+class Distilled(NamedTuple):
+    """What a run gave."""
+
+    controlnet: ControlNetModel
+    """With the averaged weights of the best validation."""
+    metrics: dict[str, float]
+    curve: list[dict[str, float]]
+
+
+def sampled(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Return `count` scenes of a table, or all of fewer: those of the lowest hashes of names."""
+    names = zip(table["video_id"], table["scene_number"], strict=True)
+    hashes = pd.Series([digest(str(video), str(number)) for video, number in names], table.index)
+    return table.loc[hashes.sort_values().index[:count]].sort_index()
+
+
+def write_ladders(
+    rows: Sequence[dict[Any, Any]],
+    teachers: Teachers,
+    params: DistilParams,
+    root: Path,
+    size: tuple[int, int],
+    feather_px: float,
+    path: Path,
+) -> Ladders:
+    """Make the ladders of scenes, unless an interrupted run has; return them.
+
+    Raises:
+        InputError: a scene's file is missing or breaks the contract.
+    """
+    if not path.is_file():
+        made = [
+            make_ladders(
+                ladder_scene(row, root, size, params.seed),
+                teachers.backbone,
+                teachers.guide,
+                params.factors,
+                feather_px,
+            )
+            for row in tqdm(rows, desc=f"{path.stem} ladders", unit=" scene")
+        ]
+        save_ladders(made, path)
+    return Ladders(path)
+
+
+def distil(
+    teachers: Teachers, params: DistilParams, train: Ladders, val: Ladders | None, folder: Path
+) -> Distilled:
+    """Train to the end, from where an interrupted run was.
+
+    Args:
+        teachers: the frozen models.
+        params: section `distil`.
+        train: ladders to learn from.
+        val: to choose the weights by, and for the figures; without, the last weights are kept.
+        folder: for checkpoints.
+    """
+    first_step = resume_step(folder / LAST)
+    if first_step:
+        LOG.info("distil: goes on at step %d of %d.", first_step, params.steps)
+    module = DoseModule(teachers.backbone, teachers.controlnet, params)
+    curve = StepCurve(params.val_every)
+    batches = ShuffledBatches(
+        len(train), params.batch_size, params.steps, first_step, seed=params.seed
+    )
+    fit(
+        module,
+        DataLoader(train, batch_sampler=batches),
+        DataLoader(val, params.batch_size) if val else None,
+        folder,
+        [curve, Progress(refresh_rate=10)],
+        patience=params.steps if val else None,
+        saved={} if val else {"every_n_train_steps": params.val_every},
+        devices=1,
+        precision=training_precision(),
+        max_steps=params.steps,
+        max_epochs=1,
+        gradient_clip_val=params.clip_norm,
+        val_check_interval=min(params.val_every, params.steps),
+        limit_val_batches=None if val else 0,
+        logger=False,
+        log_every_n_steps=10,
+    )
+    module.to(teachers.backbone.unet.device)
+    if val:
+        load_best(module, folder)
+    controlnet = module.averaged.eval()
+    metrics = {"steps": float(params.steps)}
+    if val:
+        losses = dose_losses(
+            teachers.backbone,
+            controlnet,
+            teachers.controlnet,
+            val,
+            depth=params.depth,
+            largest=params.largest_shift,
+            draws=params.val_draws,
+            seed=params.seed,
+        )
+        true, shuffled, zero = (values.mean() for values in losses)
+        metrics |= {
+            "val_loss": float(true),
+            "explained": float(1 - true / zero),
+            "shuffle_loss_increase": float(shuffled / true - 1),
+            "zero_loss_increase": float(zero / true - 1),
+        }
+    return Distilled(controlnet, metrics, curve.rows)

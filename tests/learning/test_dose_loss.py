@@ -1,0 +1,105 @@
+import math
+
+import pytest
+import torch
+from tiny_models import tiny_denoiser
+
+from pipeline.diffusion.controlnet import reads_dose, with_dose_channel
+from pipeline.learning.dose_loss import (
+    Pairs,
+    change_error,
+    dose_controls,
+    dose_losses,
+    draw_pairs,
+    noised_pairs,
+    predicted_change,
+)
+
+RUNGS = torch.tensor([-1.0, 0.0, 2.0])
+
+
+def batch(count: int = 64) -> dict[str, torch.Tensor]:
+    """Latents that say themselves how far they have shifted, in all three ladders."""
+    latents = RUNGS[None, None, :, None, None, None].expand(count, 3, 3, 3, 6, 4).clone()
+    return {
+        "latents": latents,
+        "shifts": RUNGS.expand(count, 3, 3).clone(),
+        "control": torch.full((count, 2, 24, 16), 0.25),
+        "moves": torch.ones(count, 3, 24, 16),
+        "weights": torch.ones(count, 3, 1, 6, 4),
+        "text": torch.zeros(count, 3, 8),
+    }
+
+
+def drawn(largest: float = 1.5, on_the_way: float = 0.0) -> Pairs:
+    return draw_pairs(batch(), largest, torch.Generator().manual_seed(0), on_the_way)
+
+
+def test_a_change_is_that_of_its_shift_between_the_rungs() -> None:
+    pairs = drawn()
+    torch.testing.assert_close(pairs.change[:, 0, 0, 0], pairs.shift)
+    assert (pairs.clean == 0).all()
+    assert -1 <= pairs.shift.min() < -0.8
+    assert 1.3 < pairs.shift.max() <= 1.5
+
+
+def test_on_the_way_what_was_done_and_what_is_left_make_the_change() -> None:
+    pairs = drawn(on_the_way=1.0)
+    torch.testing.assert_close((pairs.clean + pairs.change)[:, 0, 0, 0], pairs.shift)
+    assert 0.3 < (pairs.clean[:, 0, 0, 0] / pairs.shift).mean() < 0.7
+
+
+def test_the_control_raises_the_heatmap_by_the_factor_and_says_the_dose() -> None:
+    own = torch.full((1, 2, 2, 2), 0.25)
+    moves = torch.zeros(1, 1, 2, 2)
+    moves[..., 0, 0] = 1
+    mask, heatmap, dose = dose_controls(own, moves, torch.tensor([math.log(2)]))[0]
+    assert torch.equal(mask, own[0, 0])
+    torch.testing.assert_close(heatmap, torch.tensor([[0.4, 0.2], [0.2, 0.2]]))
+    torch.testing.assert_close(dose[0], torch.tensor([math.log(2), 0]))
+
+
+def test_noise_goes_no_deeper_than_asked() -> None:
+    schedule = torch.linspace(0.999, 0.01, 1000)
+    noised = noised_pairs(drawn(), schedule, 0.3, "v_prediction", torch.Generator().manual_seed(0))
+    assert noised.timesteps.max() <= 300
+    # Even in angle: as the schedule falls, so do its first steps count more than in time.
+    angles = torch.arccos(schedule.sqrt())[noised.timesteps]
+    assert angles.mean().item() == pytest.approx(angles.max().item() / 2, rel=0.2)
+
+
+def test_a_new_channel_changes_nothing_at_first() -> None:
+    denoiser = tiny_denoiser()
+    widened = with_dose_channel(denoiser.controlnet)
+    assert reads_dose(widened)
+    assert not reads_dose(denoiser.controlnet)
+    pairs = drawn()
+    schedule = denoiser.backbone.noise_scheduler().alphas_cumprod
+    noised = noised_pairs(pairs, schedule, 0.5, "v_prediction", torch.Generator().manual_seed(0))
+    own = torch.cat([pairs.own, torch.ones(64, 1, 24, 16)], 1)
+    unet = denoiser.backbone.unet
+    change = predicted_change(
+        unet, widened, denoiser.controlnet, pairs, own, noised, "v_prediction"
+    )
+    torch.testing.assert_close(change, torch.zeros_like(change), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        change_error(change, pairs), pairs.shift.square(), atol=1e-4, rtol=1e-4
+    )
+
+
+def test_a_controlnet_that_ignores_the_dose_scores_what_doing_nothing_scores() -> None:
+    denoiser = tiny_denoiser()
+    samples = batch(10)
+    scenes = [{name: values[row] for name, values in samples.items()} for row in range(10)]
+    losses = dose_losses(
+        denoiser.backbone,
+        with_dose_channel(denoiser.controlnet),
+        denoiser.controlnet,
+        scenes,  # type: ignore[arg-type]
+        depth=0.5,
+        largest=1.0,
+        draws=2,
+    )
+    assert [len(values) for values in losses] == [10, 10, 10]
+    # But for what its heatmap channel does already.
+    assert losses.true.mean() == pytest.approx(losses.zero.mean(), rel=0.1)
