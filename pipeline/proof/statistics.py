@@ -94,22 +94,17 @@ def clustered_interval(
 
 
 class Equivalence(NamedTuple):
-    """Two one-sided paired t tests at 5 %.
-
-    Attributes:
-        mean: of the videos' mean changes.
-        interval: 90 % interval of that mean; None where it is undefined.
-        p: the larger of the two p values; None where it is undefined.
-        videos: how many.
-        passed: the interval lies inside the bounds, over enough videos.
-        verdict: in words.
-    """
+    """Two one-sided paired t tests at 5 %; None is undefined."""
 
     mean: float | None
+    """Of the videos' mean changes."""
     interval: Interval | None
+    """The 90 % interval of that mean."""
     p: float | None
+    """The larger of the two p values."""
     videos: int
     passed: bool
+    """The interval lies inside the bounds, over enough videos."""
     verdict: str
 
 
