@@ -98,8 +98,8 @@ def modify_heatmap(
         alpha: factor, finite and >= 0.
         on_clip: "cap" uses alpha as given, so capped maps fall short of the dose; "solve" takes
             the factor at which the share is the one that alpha asks for, or, where that cannot be
-            reached, the one nearest to 1 with the share at its limit (`reachable_share`); no mass
-            is ever lost.
+            reached, the one nearest to 1 with the share at its limit
+            (`LevelMap.reachable_share`); no mass is ever lost.
 
     Raises:
         ValueError: for an alpha, shape, value or `on_clip` outside the above.
@@ -109,15 +109,16 @@ def modify_heatmap(
     if on_clip not in get_args(OnClip):
         raise ValueError(f"on_clip must be one of {get_args(OnClip)}, found {on_clip!r}")
     batch = heat.shape[:-2]
+    ones = np.ones(heat.shape[-2:])
     if not batch:
-        return modify_values(heat, inside, factor, on_clip)
-    changes = [modify_values(heat[i], inside[i], factor, on_clip) for i in np.ndindex(batch)]
+        return modify_values(heat, inside, factor, on_clip, ones)
+    changes = [modify_values(heat[i], inside[i], factor, on_clip, ones) for i in np.ndindex(batch)]
     fields = (np.array(values) for values in zip(*changes, strict=True))
     return HeatmapChange(*(values.reshape(batch + values.shape[1:]) for values in fields))
 
 
 def modify_values(
-    heatmap: FloatMap, region: Mask, alpha: float, on_clip: OnClip, counts: Values | None = None
+    heatmap: FloatMap, region: Mask, alpha: float, on_clip: OnClip, counts: Values
 ) -> HeatmapChange:
     """`modify_heatmap` on checked values, each of which may stand for many pixels.
 
@@ -130,7 +131,7 @@ def modify_values(
         region: binary, of the heatmap's shape.
         alpha: finite and >= 0.
         on_clip: as in `modify_heatmap`.
-        counts: pixels behind each value, >= 1, of the heatmap's shape; one each if not given.
+        counts: pixels behind each value, >= 1, of the heatmap's shape.
     """
     heat = heatmap.astype(np.float64)
     total = weighted_sum(heat, counts)
@@ -154,22 +155,20 @@ def modify_values(
         mass_lost = factor == 0 and count_pixels(weights > 0, counts) < total
     scaled = heat * np.where(region, region_scale, background_scale)
     over = count_pixels(scaled > (0 if mass_lost else OVER_ONE), counts)
-    pixels = heat.size if counts is None else counts.sum().item()
     result = np.minimum(scaled, 1, out=scaled).astype(np.float32)
     modified = not np.array_equal(result, heatmap)
-    return HeatmapChange(result, modified, over / pixels, mass_lost, alpha)
+    return HeatmapChange(result, modified, over / float(counts.sum()), mass_lost, alpha)
 
 
 def _solved_scales(
-    heat: Values, region: Mask, factor: float, counts: Values | None
+    heat: Values, region: Mask, factor: float, counts: Values
 ) -> tuple[float, float] | None:
     """Scales of region and background that give the requested share, or the limit of the share.
 
     None where region or background hold no attention, so that no factor moves the share.
     """
     region_heat, background_heat = heat[region], heat[~region]
-    region_counts = None if counts is None else counts[region]
-    background_counts = None if counts is None else counts[~region]
+    region_counts, background_counts = counts[region], counts[~region]
     region_sum = weighted_sum(region_heat, region_counts)
     background_sum = weighted_sum(background_heat, background_counts)
     if region_sum == 0 or background_sum == 0:
@@ -190,7 +189,7 @@ def _solved_scales(
     )
 
 
-def capped_scale(weights: Values, total: float, counts: Values | None = None) -> float:
+def capped_scale(weights: Values, total: float, counts: Values) -> float:
     """Solve `sum(min(c*weights, 1)) = total` for `c`, exactly (module docstring, "The cap").
 
     Where `total` is all that the positive weights can hold, or more, this is the smallest `c` that
@@ -210,8 +209,7 @@ def capped_scale(weights: Values, total: float, counts: Values | None = None) ->
     if weights.max() * scale <= 1:
         return scale
     capped = 0.0
-    free = weights.ravel()
-    free_counts = None if counts is None else counts.ravel()
+    free, free_counts = weights.ravel(), counts.ravel()
     while True:
         over = free * scale > 1
         newly_capped = count_pixels(over, free_counts)
@@ -219,19 +217,18 @@ def capped_scale(weights: Values, total: float, counts: Values | None = None) ->
         if newly_capped == 0 or capped + newly_capped >= total:
             return scale
         capped += newly_capped
-        free = free[~over]
-        free_counts = None if free_counts is None else free_counts[~over]
+        free, free_counts = free[~over], free_counts[~over]
         scale = max(scale, (total - capped) / weighted_sum(free, free_counts))
 
 
-def weighted_sum(values: Values, counts: Values | None) -> float:
-    """The sum over pixels of `values`, each of which stands for `counts` pixels (None: for one)."""
-    return float(values.sum() if counts is None else (values * counts).sum())
+def weighted_sum(values: Values, counts: Values) -> float:
+    """The sum over pixels of `values`, each of which stands for `counts` pixels."""
+    return float((values * counts).sum())
 
 
-def count_pixels(chosen: Mask, counts: Values | None) -> float:
+def count_pixels(chosen: Mask, counts: Values) -> float:
     """The number of pixels behind the chosen values."""
-    return float(np.count_nonzero(chosen) if counts is None else counts[chosen].sum())
+    return float(counts[chosen].sum())
 
 
 def attention_share(heatmap: ArrayLike, mask: ArrayLike) -> PerMap:

@@ -36,17 +36,13 @@ _GROUPS = 3
 
 @dataclass(frozen=True)
 class LevelMap:
-    """An 8-bit heatmap, its keyword mask, and the table of its distinct (level, group) pairs.
-
-    Attributes:
-        levels: H×W uint8.
-        groups: H×W uint8, which part of the picture each pixel belongs to.
-        counts: 3×256, how many pixels of each group have each level.
-    """
+    """An 8-bit heatmap, its keyword mask, and the table of its distinct (level, group) pairs."""
 
     levels: Pixels
     groups: Pixels
+    """Which part of the picture each pixel belongs to."""
     counts: NDArray[np.float64]
+    """3×256, how many pixels of each group have each level."""
 
     @classmethod
     def of(cls, levels: Pixels, keyword: Mask, seed: int | None = None) -> Self:
@@ -87,7 +83,7 @@ class LevelMap:
     def modify(
         self, alpha: float, on_clip: OnClip = "cap", region: Region = "keyword"
     ) -> HeatmapChange:
-        """Do `modify_heatmap` for the keyword region (or the background) on the values."""
+        """Do `modify_heatmap` on the values."""
         return modify_values(self.heat, self._inside(region), alpha, on_clip, self.pixels)
 
     def redistribute(self, total_change: float | None, factor: float | None) -> HeatmapChange:
@@ -140,24 +136,21 @@ class LevelMap:
         for group in (_KEYWORD, _RAISED):
             differs = (tables[group] != tables[_LOWERED]) & (self.counts[group] > 0)
             if differs.any():
-                window, chosen = self._place(group)
+                window, chosen = self._places[group]
                 levels = cv2.LUT(self.levels[window], tables[group])
                 picture[window] = cv2.copyTo(levels, chosen, picture[window])
         return picture
 
-    def _place(self, group: int) -> tuple[tuple[slice, slice], Pixels]:
-        """Return the window that holds a group, and 255 where the group is in it."""
-        if group not in self._places:
-            inside = cv2.inRange(self.groups, np.array(group), np.array(group))
-            chosen = np.asarray(inside, np.uint8)
+    @cached_property
+    def _places(self) -> list[tuple[tuple[slice, slice], Pixels]]:
+        """The window that holds each group, and 255 where the group is in it."""
+        places = []
+        for group in map(np.array, range(_GROUPS)):
+            chosen = np.asarray(cv2.inRange(self.groups, group, group), np.uint8)
             x, y, width, height = cv2.boundingRect(chosen)
             window = (slice(y, y + height), slice(x, x + width))
-            self._places[group] = window, chosen[window]
-        return self._places[group]
-
-    @cached_property
-    def _places(self) -> dict[int, tuple[tuple[slice, slice], Pixels]]:
-        return {}
+            places.append((window, chosen[window]))
+        return places
 
 
 def _count(groups: Pixels, num_groups: int, levels: Pixels) -> NDArray[np.float64]:

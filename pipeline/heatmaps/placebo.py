@@ -39,9 +39,9 @@ def redistribute(
     heat: FloatMap,
     raised: Mask,
     lowered: Mask,
-    total_change: float | None = None,
-    factor: float | None = None,
-    counts: Values | None = None,
+    total_change: float | None,
+    factor: float | None,
+    counts: Values,
 ) -> HeatmapChange:
     """Move attention from one half of the background to the other.
 
@@ -54,13 +54,12 @@ def redistribute(
             `D = r` or all of the raised half is at 1.
         factor: uses this `p`, finite and >= 1, as long as `D <= r`; `total_change` then only serves
             `change_ratio`.
-        counts: pixels behind each value, of the heatmap's shape; one each if not given.
+        counts: pixels behind each value, of the heatmap's shape.
     """
     raised_heat = heat[raised].astype(np.float64)
-    raised_counts = None if counts is None else counts[raised]
-    lowered_counts = None if counts is None else counts[lowered]
+    raised_counts = counts[raised]
     raised_sum = weighted_sum(raised_heat, raised_counts)
-    lowered_sum = weighted_sum(heat[lowered].astype(np.float64), lowered_counts)
+    lowered_sum = weighted_sum(heat[lowered].astype(np.float64), counts[lowered])
     if factor is None:
         wanted = (total_change or 0) / 2
     else:
@@ -77,11 +76,11 @@ def redistribute(
     result[raised] = np.minimum(scaled, 1)
     result[lowered] = heat[lowered] * (1 - gain / lowered_sum)
     change = weighted_sum(np.abs(result - heat).astype(np.float64), counts)
-    pixels = heat.size if counts is None else counts.sum().item()
+    clipped = count_pixels(scaled > OVER_ONE, raised_counts)
     return HeatmapChange(
         result,
         modified=change > 0,
-        clipped_fraction=count_pixels(scaled > OVER_ONE, raised_counts) / pixels,
+        clipped_fraction=clipped / float(counts.sum()),
         factor=used,
         change_ratio=_change_ratio(change, total_change),
     )

@@ -34,13 +34,7 @@ class MapFiles(NamedTuple):
 
 
 def scenes_of(table: pd.DataFrame, root: Path, keywords: Keywords) -> list[MapFiles]:
-    """Return rows of the scene table as scenes, in order.
-
-    Args:
-        table: of one video, sorted.
-        root: what relative paths are relative to.
-        keywords: `variant.keywords`.
-    """
+    """Return rows of the scene table, or of a variant's, as scenes, in order."""
     return [
         MapFiles(
             row["video_id"],
@@ -68,13 +62,7 @@ def render_scene(
 ) -> dict[str, Planned]:
     """Write the scene's map of every variant in `targets`; return what each was measured to be.
 
-    Args:
-        scene: paths of its files.
-        position: in its video, from 0.
-        recipes: of the variants, and of their twins.
-        targets: {variant: file to write}.
-        params: section `variant`.
-        image_size: (height, width) of the maps.
+    The scene has this position in its video, from 0; the recipes are also those of twins.
 
     Raises:
         ImageRefused: a file breaks the contract.

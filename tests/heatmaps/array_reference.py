@@ -20,7 +20,8 @@ def redistribute_background(
     attended = np.where(keyword, 0, heat)
     level_heat = np.bincount(field.ravel(), weights=attended.ravel(), minlength=FIELD_LEVELS)
     upper = field > median_level(level_heat)
-    return redistribute(heat, ~keyword & upper, ~(upper | keyword), total_change, factor)
+    raised, lowered = ~keyword & upper, ~(upper | keyword)
+    return redistribute(heat, raised, lowered, total_change, factor, np.ones(heat.shape))
 
 
 def reachable_share(heatmap: ArrayLike, region: ArrayLike, alpha: float) -> float:

@@ -252,7 +252,7 @@ def test_the_reachable_share_bounds_and_is_approached(drawn, alpha) -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0, 30))
 def test_capped_scale_reaches_every_total_that_fits(weights, total) -> None:
     values = np.array([weight for weight in weights if weight > 1e-100] or [1.0])
-    reached = np.minimum(capped_scale(values, total) * values, 1).sum()
+    reached = np.minimum(capped_scale(values, total, np.ones_like(values)) * values, 1).sum()
     assert reached == pytest.approx(min(total, values.size), rel=1e-9)
 
 
