@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from pipeline.learning.checkpoints import StreamedCheckpoints, open_checkpoint
+from pipeline.ground.files import replacing
 
 LAST = "last.ckpt"
 """What a resumed run goes on from."""
@@ -27,6 +29,21 @@ _NO_CONCERN = (
     # It is: it holds what a resumed run needs.
     "exists and is not empty",
 )
+
+
+class StreamedCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint straight to its file, whole or not at all.
+
+    It is as large as all that is trained, its average and the optimizer. Lightning's own puts it
+    together in memory first: 5.7 GB for Stable Diffusion 1.5.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Save to a local file."""
+        with replacing(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
 
 
 class Curve(pl.Callback):
@@ -104,6 +121,17 @@ def fit(
     for optimizer in trainer.optimizers:
         optimizer.state.clear()
     return trainer
+
+
+def open_checkpoint(path: Path) -> dict[str, Any]:
+    """Return a checkpoint, mapped: only what is used of it is read."""
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return content
+
+
+def resume_step(path: Path) -> int:
+    """Return the optimizer step of a checkpoint, 0 where there is none."""
+    return int(open_checkpoint(path)["global_step"]) if path.is_file() else 0
 
 
 def load_best(module: pl.LightningModule, folder: Path) -> None:
