@@ -67,12 +67,9 @@ def load_attention_model(
 ) -> AttentionModel:
     """Return a model by its name, folder or Python file; loaded once per process.
 
-    Args:
-        location: one of `MODELS` or `OBSERVERS`; or, below `root`, a folder that the stage
-            attention_model wrote, or a Python file (`pipeline.attention.python_file`).
-        root: the data root.
-        device: of torch.
-        parameter: that says so, for messages.
+    That is one of `MODELS` or `OBSERVERS`; or, below `root`, a folder that the stage
+    attention_model wrote, or a Python file (`pipeline.attention.python_file`). Messages name the
+    parameter that says so.
 
     Raises:
         ParamsError: there is no such model, or its package is not installed.

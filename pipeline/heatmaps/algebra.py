@@ -126,12 +126,7 @@ def modify_values(
     values, such as an 8-bit one, can be given as those values with the number of pixels that have
     them: the result is the same, and costs what there are values instead of pixels.
 
-    Args:
-        heatmap: any shape, in [0, 1].
-        region: binary, of the heatmap's shape.
-        alpha: finite and >= 0.
-        on_clip: as in `modify_heatmap`.
-        counts: pixels behind each value, >= 1, of the heatmap's shape.
+    Map, region and counts, the pixels behind each value, >= 1, have one shape, whatever it is.
     """
     heat = heatmap.astype(np.float64)
     total = weighted_sum(heat, counts)
@@ -193,12 +188,8 @@ def capped_scale(weights: Values, total: float, counts: Values) -> float:
     """Solve `sum(min(c*weights, 1)) = total` for `c`, exactly (module docstring, "The cap").
 
     Where `total` is all that the positive weights can hold, or more, this is the smallest `c` that
-    brings each of them to 1 (0 without positive weights).
-
-    Args:
-        weights: any shape, >= 0.
-        total: the sum to reach, >= 0.
-        counts: pixels behind each weight, as in `modify_values`.
+    brings each of them to 1 (0 without positive weights). Weights and total are >= 0; counts as in
+    `modify_values`.
     """
     room = count_pixels(weights > 0, counts)
     if room == 0:

@@ -46,15 +46,15 @@ def redistribute(
     """Move attention from one half of the background to the other.
 
     Args:
-        heat: any shape, in [0, 1]; each value may stand for many pixels, as in `modify_values`.
-        raised: the half that gains attention, of the heatmap's shape.
+        heat: as in `modify_values`, with its `counts`.
+        raised: the half that gains attention.
         lowered: the half that pays for it.
         total_change: the total absolute change to make, >= 0: full_boost's on the same scene. `p`
             is solved for it exactly, or is the smallest with the largest possible change, where
             `D = r` or all of the raised half is at 1.
         factor: uses this `p`, finite and >= 1, as long as `D <= r`; `total_change` then only serves
             `change_ratio`.
-        counts: pixels behind each value, of the heatmap's shape.
+        counts: pixels behind each value.
     """
     raised_heat = heat[raised].astype(np.float64)
     raised_counts = counts[raised]
@@ -102,9 +102,6 @@ def median_level(level_heat: NDArray) -> int:
     """Return the field's level that cuts the heat in two halves: the lower one, and all above it.
 
     Neither half is without heat, unless all of it is on one level (then the upper one is empty).
-
-    Args:
-        level_heat: heat on each level of the field.
     """
     attended = np.flatnonzero(level_heat)
     if attended.size < 2:

@@ -79,16 +79,10 @@ def fit(
 
     Then free what only training needs, 4 GB with Stable Diffusion 1.5: gradients and moments.
 
-    Args:
-        module: to train.
-        train: a loader, or a data module for both.
-        val: a loader, if anything is validated.
-        folder: of `LAST` and `BEST`.
-        callbacks: what they note is part of both.
-        patience: validations without a lower `val/loss` until training stops; None where nothing
-            is validated, and whatever was saved last is the best.
-        saved: when, as `ModelCheckpoint` has it.
-        options: more of Lightning's trainer.
+    `train` is a loader, or a data module for both. The folder holds `LAST` and `BEST`, with what
+    callbacks note; `saved` tells `ModelCheckpoint` when. Patience counts validations without a
+    lower `val/loss` until training stops; it is None where nothing is validated, and whatever was
+    saved last is the best.
     """
     # Notes on hardware, and an advertisement.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)

@@ -59,13 +59,8 @@ def clustered_interval(
     acceleration, and with it the interval of a median, is undefined whenever leaving out a video
     changes nothing. Resamples in which the statistic is undefined (NaN) do not count.
 
-    Args:
-        clusters: of each row.
-        statistic: takes positions of rows, with repetitions, and returns the figure.
-        seed: of the resampling.
-
-    Returns:
-        None with fewer than two clusters.
+    The statistic takes positions of rows, with repetitions, and returns the figure. There is no
+    interval with fewer than two clusters.
     """
     names, membership = np.unique(np.asarray(clusters, np.str_), return_inverse=True)
     if len(names) < 2:
@@ -111,10 +106,8 @@ class Equivalence(NamedTuple):
 def equivalence(changes: ArrayLike, bound: float, least_videos: int = 10) -> Equivalence:
     """Test whether the mean of per-video changes lies within ±bound (Schuirmann 1987).
 
-    Args:
-        changes: one mean (edited − original) share per video.
-        bound: > 0, in units of share.
-        least_videos: with fewer nothing is shown, whatever the interval.
+    There is one mean (edited − original) share per video, and the bound, > 0, is in units of share.
+    With fewer than the least number of videos nothing is shown, whatever the interval.
     """
     values = np.asarray(changes, np.float64)
     count = len(values)

@@ -60,12 +60,9 @@ def read_scenes(
         if (blank := table[name].isna()).any():
             line = int(blank.to_numpy().argmax()) + 2
             raise InputError(f"{path}: {name} is blank in line {line}. Run `gazeshift validate`.")
-    runs = video_runs(table)
-    for video_id in runs.ids:
+    for video_id in table["video_id"].unique():
         check_video_id(video_id)
-    if not _in_order(runs, table["scene_number"].to_numpy()):
-        table = table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
-    return table
+    return table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
 
 
 def video_runs(table: pd.DataFrame) -> VideoRuns:
@@ -74,12 +71,6 @@ def video_runs(table: pd.DataFrame) -> VideoRuns:
     starts = np.flatnonzero(ids.ne(ids.shift()).to_numpy())
     lengths = np.diff(starts, append=len(table))
     return VideoRuns(ids.iloc[starts].to_numpy(object), starts, lengths)
-
-
-def _in_order(runs: VideoRuns, numbers: NDArray[Any]) -> bool:
-    ascends = numbers[1:] >= numbers[:-1]
-    ascends[runs.starts[1:] - 1] = True
-    return bool(np.all(runs.ids[1:] > runs.ids[:-1]) and ascends.all())
 
 
 def mask_paths(row: Mapping[Any, Any] | pd.Series, keywords: Keywords) -> tuple[str, ...]:
