@@ -85,10 +85,7 @@ class Rejection(NamedTuple):
     @classmethod
     def of(cls, scene: tuple[str, int | None], file: str, reason: Reason, found: str) -> Self:
         """Return the refusal of a scene, (video id, number or None), because of a file."""
-        video_id, scene_number = scene
-        return cls(
-            video_id=video_id, scene_number=scene_number, file=file, reason=reason, found=found
-        )
+        return cls(*scene, file, reason, found)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:

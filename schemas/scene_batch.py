@@ -132,18 +132,17 @@ def _expectations(limits: BatchLimits, profile: Profile | None) -> Sequence[Any]
             meta={"finding": f"fewer than {limits.min_scenes} scenes came in"},
         )
     ]
-    for reason in Reason:
-        expectations.append(
-            gxe.ExpectColumnValuesToNotBeInSet(
-                column="outcome",
-                value_set=[reason.value],
-                mostly=1 - limits.max_refused_share,
-                meta={"finding": f"{reason} refuses over {limits.max_refused_share:.0%} of scenes"},
-            )
+    expectations += [
+        gxe.ExpectColumnValuesToNotBeInSet(
+            column="outcome",
+            value_set=[reason.value],
+            mostly=1 - limits.max_refused_share,
+            meta={"finding": f"{reason} refuses over {limits.max_refused_share:.0%} of scenes"},
         )
-    for column, partition in ((name, (profile or {}).get(name)) for name in _EDGES):
-        if partition is None:
-            continue
+        for reason in Reason
+    ]
+    known = profile or {}
+    for column in (name for name in _EDGES if name in known):
         finding = (
             f"the distribution of {column} has drifted from the reference profile by more than "
             f"{limits.max_drift:g} nats; look at the scenes, and if they are as they should be, "
@@ -152,7 +151,7 @@ def _expectations(limits: BatchLimits, profile: Profile | None) -> Sequence[Any]
         expectations.append(
             gxe.ExpectColumnKLDivergenceToBeLessThan(
                 column=column,
-                partition_object=dict(partition),
+                partition_object=dict(known[column]),
                 threshold=limits.max_drift,
                 tail_weight_holdout=_HELD_OUT,
                 internal_weight_holdout=_HELD_OUT,

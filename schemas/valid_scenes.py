@@ -87,13 +87,8 @@ def _named_after_its_scene(column: str) -> Rule:
 
 
 def _filename_of_image(table: pd.DataFrame) -> pd.Series:
-    return (
-        table["scene_image_path"]
-        .str.replace("\\", "/")
-        .str.split("/")
-        .str[-1]
-        .eq(table["filename"])
-    )
+    names = table["scene_image_path"].str.extract(r"([^/\\]*)$", expand=False)
+    return names.eq(table["filename"])
 
 
 def _sorted(table: pd.DataFrame) -> bool:

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.ground.artefacts import CUTS, CUTS_TABLE
+from pipeline.ground.artefacts import CUTS, CUTS_CSV
 from pipeline.ground.files import write_bytes
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode
@@ -83,7 +83,7 @@ def make_cuts(
             image_path(workspace.path(CUTS), scene).with_suffix(".jpg"),
             encode(draw_shot(scene.scene_number, size), "jpg"),
         )
-    write_cuts(workspace.path(CUTS_TABLE), scenes)
+    write_cuts(workspace.path(CUTS_CSV), scenes)
     return scenes
 
 

@@ -22,9 +22,7 @@ _EPSILON = 2.2204e-16
 def density(attention: ArrayLike, floor: float = 0.0) -> Map:
     """Return a map scaled to sum 1; uniform where it is all zero.
 
-    Args:
-        attention: H×W, >= 0.
-        floor: the share in [0, 1] that falls anywhere, so that no pixel has none.
+    The floor is the share in [0, 1] that falls anywhere, so that no pixel has none.
     """
     values = np.asarray(attention, np.float64)
     total = values.sum()
@@ -92,11 +90,7 @@ def area_under_curve(positives: ArrayLike, negatives: ArrayLike) -> float:
 def ig(predicted: ArrayLike, prior: ArrayLike, rows: Pixels, columns: Pixels) -> float:
     """IG: how much better the density tells the fixations than the prior, in bits per fixation.
 
-    Args:
-        predicted: a density (see `density`); a fixation where it is 0 costs infinitely many bits.
-        prior: of a centre bias, > 0.
-        rows: of the fixations.
-        columns: of the fixations.
+    The prior, > 0, is a centre bias; a fixation where the density is 0 costs infinitely many bits.
     """
     found, expected = (density(values)[rows, columns] for values in (predicted, prior))
     with np.errstate(divide="ignore"):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 MODELS = {
     "centre_surround": "pipeline.attention.centre_surround:CentreSurround",
-    "spectral_residual": "pipeline.attention.spectral_residual:SpectralResidual",
-    "fine_grained": "pipeline.attention.fine_grained:FineGrained",
+    "spectral_residual": "pipeline.attention.opencv_saliency:SpectralResidual",
+    "fine_grained": "pipeline.attention.opencv_saliency:FineGrained",
     "mediaattention:ads": "pipeline.attention.media:MediaAttention",
     "mediaattention:unisal": "pipeline.attention.media:MediaAttention",
     "mediaattention:spectral": "pipeline.attention.media:MediaAttention",
@@ -44,26 +44,21 @@ class AttentionModel(Protocol):
     @property
     def name(self) -> str:
         """What it is called in params, tables and heatmap files."""
-        ...
 
     @property
     def differentiable(self) -> bool:
         """Whether gradients flow from the maps to the images."""
-        ...
 
     @property
     def digest(self) -> str:
         """A hash of all that its maps depend on besides the images and our code."""
-        ...
 
     @property
     def makers(self) -> tuple[str, ...]:
         """The modules whose code makes the maps: dotted names, or paths of Python files."""
-        ...
 
     def maps(self, images: Tensor) -> Tensor:
         """Return attention, N×H×W float32, finite and >= 0, of N×3×H×W images in [-1, 1]."""
-        ...
 
 
 @cache
@@ -72,12 +67,9 @@ def load_attention_model(
 ) -> AttentionModel:
     """Return a model by its name, folder or Python file; loaded once per process.
 
-    Args:
-        location: one of `MODELS` or `OBSERVERS`; or, below `root`, a folder that the stage
-            attention_model wrote, or a Python file (`pipeline.attention.python_file`).
-        root: the data root.
-        device: of torch.
-        parameter: that says so, for messages.
+    That is one of `MODELS` or `OBSERVERS`; or, below `root`, a folder that the stage
+    attention_model wrote, or a Python file (`pipeline.attention.python_file`). Messages name the
+    parameter that says so.
 
     Raises:
         ParamsError: there is no such model, or its package is not installed.

@@ -23,11 +23,7 @@ _OPPONENTS = ((1 / 3, 1 / 3, 1 / 3), (1, -1, 0), (-0.5, -0.5, 1))
 
 
 class AttentionNetwork(nn.Module):
-    """Images to log densities of attention.
-
-    Args:
-        config: its size.
-    """
+    """Images to log densities of attention."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()

@@ -22,9 +22,7 @@ CONFIG = "config.json"
 class Predictor:
     """Attention as a network predicts it that was trained on recorded heatmaps.
 
-    Args:
-        folder: as `save_predictor` writes it.
-        device: of torch.
+    Its folder is as `save_predictor` writes it.
 
     Raises:
         InputError: the folder holds no such model, or a damaged one.

@@ -22,11 +22,8 @@ class PythonFile:
 
     It returns attention, H×W, finite and >= 0. The same picture gives the same map: whatever is
     drawn at random is drawn from fixed seeds, so that an original and its edits are looked at by
-    the same viewers. The file may import anything that is installed or lies in the root.
-
-    Args:
-        path: of the file.
-        parameter: that names it, for messages.
+    the same viewers. The file may import anything that is installed or lies in the root. Messages
+    name the parameter that names the file.
 
     Raises:
         ParamsError: the file has no such function.

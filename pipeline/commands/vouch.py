@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pipeline.ground.errors import InputError
-from pipeline.ground.outs import vouch
+from pipeline.ground.record import Record
 from pipeline.ground.workspace import Workspace
 
 
@@ -19,7 +19,8 @@ def main(workspace: Workspace, stage: str) -> int:
     Raises:
         InputError: the stage has made nothing yet.
     """
-    items = vouch(workspace, stage)
+    with Record(workspace, stage) as record:
+        items = record.vouch()
     if not items:
         raise InputError(f"{stage} has made nothing here yet, so there is nothing to vouch for.")
     sys.stdout.write(

@@ -28,23 +28,16 @@ _VARIANTS = ("*.fp16.*", "*.non_ema.*")
 
 @dataclass(frozen=True)
 class Backbone:
-    """Frozen models on one device.
-
-    Attributes:
-        unet: predicts noise or velocity.
-        vae: between pictures and latents.
-        text_encoder: of keywords.
-        tokenizer: its own.
-        scheduler_config: the noise schedule and what the UNet predicts.
-        digest: hash of all files that the models were read from.
-    """
+    """Frozen models on one device."""
 
     unet: UNet2DConditionModel
     vae: AutoencoderKL
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     scheduler_config: dict[str, Any]
+    """The noise schedule and what the UNet predicts."""
     digest: str
+    """Hash of all files that the models were read from."""
 
     @property
     def prediction_type(self) -> str:
@@ -106,11 +99,6 @@ class Backbone:
 
 def load_backbone(location: str, root: Path, *, device: str = "cpu") -> Backbone:
     """Load a backbone, frozen, in 32 bits.
-
-    Args:
-        location: `model.backbone`.
-        root: the data root.
-        device: of torch.
 
     Raises:
         InputError: there is none, or none of a kind that is supported.

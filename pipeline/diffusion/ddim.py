@@ -65,11 +65,8 @@ def velocity_change(clean_change: Tensor, level: Level) -> Tensor:
     return -clean_change / math.sin(level.angle)
 
 
-def velocity_of_noise(noise: Tensor, latents: Tensor, level: Level) -> Tensor:
-    """Turn the output of a model that predicts the noise into a velocity."""
-    return (noise - math.sin(level.angle) * latents) / math.cos(level.angle)
-
-
 def velocity_of_output(output: Tensor, latents: Tensor, level: Level, prediction: str) -> Tensor:
     """Turn a model's output into a velocity; `prediction` is its scheduler's prediction type."""
-    return velocity_of_noise(output, latents, level) if prediction == "epsilon" else output
+    if prediction == "epsilon":
+        return (output - math.sin(level.angle) * latents) / math.cos(level.angle)
+    return output

@@ -9,21 +9,16 @@ from torch.nn import functional
 
 
 class Noised(NamedTuple):
-    """Latents with noise at their timesteps, and what the model should answer.
-
-    Attributes:
-        latents: N×C×h×w, noisy.
-        timesteps: N.
-        target: N×C×h×w, noise or velocity.
-        signal: N×1×1×1, the clean latents' factor in the noisy ones.
-        noise_level: N×1×1×1, the noise's.
-    """
+    """Latents, N×C×h×w, with noise at N timesteps, and what the model should answer."""
 
     latents: Tensor
     timesteps: Tensor
     target: Tensor
+    """Noise or velocity."""
     signal: Tensor
+    """N×1×1×1, the clean latents' factor in the noisy ones."""
     noise_level: Tensor
+    """N×1×1×1, the noise's."""
 
 
 def add_noise(

@@ -19,7 +19,7 @@ IMPORT = "data/import"
 
 CUTS = "data/video_scene_cuts"
 """The scenes' images."""
-CUTS_TABLE = f"{CUTS}/scenes.csv"
+CUTS_CSV = f"{CUTS}/scenes.csv"
 """Which scenes were cut, from when to when, and how large: `schemas.scenes`."""
 MASKS = "keyword_masks"
 HEATMAPS = "attention_heatmap"

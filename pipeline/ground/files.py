@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
+"""What file managers leave in folders."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

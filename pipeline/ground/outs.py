@@ -23,7 +23,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import yaml
@@ -31,11 +30,10 @@ import yaml
 from pipeline.ground.artefacts import OUTS
 from pipeline.ground.code import Key
 from pipeline.ground.errors import UserFilesError
-from pipeline.ground.files import file_digest
+from pipeline.ground.files import JUNK, file_digest
 from pipeline.ground.record import File, Record, copied, current
 from pipeline.ground.workspace import Workspace
 
-_JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
 # Temporary tables, which take less memory than sets of 1,400,000 paths.
 _STOCK = """
 CREATE TEMP TABLE present (path TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -50,9 +48,7 @@ SELECT path FROM present JOIN files USING (path) WHERE item NOT IN (SELECT item 
 class StageOuts:
     """The outs of one stage and the record of what it wrote there; a context manager.
 
-    Args:
-        workspace: the data root.
-        stage: name of the stage; its outs are those of `OUTS`, with a suffix a file, else a folder.
+    Its outs are those of `OUTS`, with a suffix a file, else a folder.
     """
 
     def __init__(self, workspace: Workspace, stage: str) -> None:
@@ -71,14 +67,9 @@ class StageOuts:
         self._record = Record(self.workspace, self.stage)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._record:
-            if error is None:
+            if kind is None:
                 self._record.share(self._plan.values())
         shutil.rmtree(self.staging, ignore_errors=True)
 
@@ -106,12 +97,10 @@ class StageOuts:
         return set(keys) - kept
 
     def accept(self, item: str, paths: Iterable[str] = (), result: Any = None) -> None:
-        """Record an item as made and move its files from the staging folder into place.
+        """Record an item of the plan as made and move its files from `staging` into place.
 
-        Args:
-            item: an item of the plan.
-            paths: its files, relative to the root; each lies under `staging` at that same path.
-            result: anything JSON can hold; `results` gives it back in this and later runs.
+        Their paths are relative to the root, and they lie under `staging` at these same paths. The
+        result, anything JSON can hold, is what `results` gives back in this and later runs.
         """
         files = {}
         for path in paths:
@@ -141,15 +130,6 @@ class StageOuts:
             for folder, _, _ in os.walk(self.workspace.path(out), topdown=False):
                 if Path(folder) != self.workspace.path(out) and not os.listdir(folder):
                     os.rmdir(folder)
-
-
-def vouch(workspace: Workspace, stage: str) -> int:
-    """Note that a stage's present code makes what its outs hold; return how many items that is.
-
-    The next run re-records them with it, and says so in the record.
-    """
-    with Record(workspace, stage) as record:
-        return record.vouch()
 
 
 def foreign_files(workspace: Workspace, stage: str) -> list[str]:
@@ -212,7 +192,7 @@ def _walk(workspace: Workspace, outs: tuple[str, ...]) -> Iterator[str]:
             links = [name for name in subfolders if os.path.islink(os.path.join(folder, name))]
             for name in names + links:
                 path = Path(folder, name)
-                if name in _JUNK:
+                if name in JUNK:
                     path.unlink()
                 else:
                     yield workspace.relative(path)

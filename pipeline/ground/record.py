@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from pipeline.ground.artefacts import record_of
@@ -45,13 +44,7 @@ class File(NamedTuple):
 
 
 class Record:
-    """The record of one stage; a context manager, which closes it.
-
-    Args:
-        workspace: the data root.
-        stage: name of the stage.
-        db: what there is of it already; None is the workspace's own.
-    """
+    """The record of one stage, in the workspace's database or another; a context manager."""
 
     def __init__(
         self, workspace: Workspace, stage: str, db: sqlite3.Connection | None = None
@@ -70,23 +63,11 @@ class Record:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.db.close()
 
     def add(self, item: str, key: Key, files: Mapping[str, File], result: Any) -> None:
-        """Record an item as made.
-
-        Args:
-            item: its name.
-            key: what it was made from.
-            files: {path relative to the root: file}.
-            result: anything JSON can hold.
-        """
+        """Record an item as made, with its files by their path; JSON must hold the result."""
         made_with = json.dumps(versions(*key.makers), sort_keys=True)
         environment = digest(made_with)[:8]
         environments = self._note(_ENVIRONMENTS, {})
@@ -172,7 +153,8 @@ class Record:
     def vouch(self) -> int:
         """Note that the present code makes what all items' files hold; return how many there are.
 
-        The note is void once any of the stage's code changes again.
+        The next run re-records them with it, and says so in the record. The note is void once any
+        of the stage's code changes again.
         """
         codes = [code for (code,) in self.db.execute("SELECT DISTINCT code FROM items")]
         with self.db:

@@ -39,8 +39,7 @@ functions return NaN, tables write null.
 """
 
 import math
-from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,28 +64,27 @@ _ALPHA_LIMITS = (1e-100, 1e100)
 OVER_ONE = 1 + 2.0**-24
 
 
-@dataclass(frozen=True)
-class HeatmapChange:
-    """What `modify_heatmap` did. For a batch every field but `heatmap` is an array, one per map.
-
-    Attributes:
-        heatmap: float32, the input's shape, values in [0, 1].
-        modified: False where the heatmap is the input, value by value.
-        clipped_fraction: the share of all pixels that the cap holds at 1, i.e. with `c*A' > 1`
-            (where mass is lost: every pixel with `A' > 0`); 0 where the plain formula holds.
-        mass_lost: True where no map of values up to 1 has the input's total (alpha = 0 only).
-        factor: the alpha in effect; differs from the one asked for only with `on_clip="solve"`.
-    """
+class HeatmapChange(NamedTuple):
+    """What was done to a map. For a batch every field but `heatmap` is an array, one per map."""
 
     heatmap: FloatMap
-    modified: FlagPerMap
-    clipped_fraction: PerMap
-    mass_lost: FlagPerMap
-    factor: PerMap
+    """The input's shape, values in [0, 1]."""
+    modified: FlagPerMap = False
+    """False where the heatmap is the input, value by value."""
+    clipped_fraction: PerMap = 0.0
+    """The share of all pixels that the cap holds at 1, i.e. with `c*A' > 1` (where mass is lost:
+    every pixel with `A' > 0`); 0 where the plain formula holds."""
+    mass_lost: FlagPerMap = False
+    """True where no map of values up to 1 has the input's total (alpha = 0 only)."""
+    factor: PerMap = 1.0
+    """The alpha in effect, which differs from the one asked for only with `on_clip="solve"`. Of a
+    placebo that redistributes: the `p >= 1` of its raised half (before the cap at 1)."""
+    change_ratio: PerMap = math.nan
+    """Of such a placebo: the total absolute change over the one asked for; 1 where none was."""
 
 
 def modify_heatmap(
-    heatmap: ArrayLike, region: ArrayLike, alpha: ArrayLike, on_clip: OnClip = "cap"
+    heatmap: ArrayLike, region: ArrayLike, alpha: float, on_clip: OnClip = "cap"
 ) -> HeatmapChange:
     """Multiply attention in a region by alpha, keeping the total (derivation: module docstring).
 
@@ -97,37 +95,30 @@ def modify_heatmap(
     Args:
         heatmap: H×W, or ...×H×W for a batch; finite, in [0, 1]; computed on as float32.
         region: binary, of the heatmap's shape, or H×W for all maps of a batch.
-        alpha: factor, finite and >= 0; a scalar, or one per map with the batch's shape.
+        alpha: factor, finite and >= 0.
         on_clip: "cap" uses alpha as given, so capped maps fall short of the dose; "solve" takes
             the factor at which the share is the one that alpha asks for, or, where that cannot be
-            reached, the one nearest to 1 with the share at its limit (`reachable_share`); no mass
-            is ever lost.
+            reached, the one nearest to 1 with the share at its limit
+            (`LevelMap.reachable_share`); no mass is ever lost.
 
     Raises:
         ValueError: for an alpha, shape, value or `on_clip` outside the above.
     """
     heat, inside = checked_maps(heatmap, region)
-    alphas = checked_alphas(alpha, heat.shape[:-2])
+    factor = checked_alphas(alpha).item()
     if on_clip not in get_args(OnClip):
         raise ValueError(f"on_clip must be one of {get_args(OnClip)}, found {on_clip!r}")
-    if heat.ndim == 2:
-        return modify_values(heat, inside, alphas.item(), on_clip)
-    changes = [
-        modify_values(heat[index], inside[index], alphas[index].item(), on_clip)
-        for index in np.ndindex(alphas.shape)
-    ]
-    stacked = {
-        name: np.stack([getattr(change, name) for change in changes])
-        for name in (field.name for field in fields(HeatmapChange))
-    }
-    batch = alphas.shape
-    return HeatmapChange(
-        **{name: values.reshape(batch + values.shape[1:]) for name, values in stacked.items()}
-    )
+    batch = heat.shape[:-2]
+    ones = np.ones(heat.shape[-2:])
+    if not batch:
+        return modify_values(heat, inside, factor, on_clip, ones)
+    changes = [modify_values(heat[i], inside[i], factor, on_clip, ones) for i in np.ndindex(batch)]
+    fields = (np.array(values) for values in zip(*changes, strict=True))
+    return HeatmapChange(*(values.reshape(batch + values.shape[1:]) for values in fields))
 
 
 def modify_values(
-    heatmap: FloatMap, region: Mask, alpha: float, on_clip: OnClip, counts: Values | None = None
+    heatmap: FloatMap, region: Mask, alpha: float, on_clip: OnClip, counts: Values
 ) -> HeatmapChange:
     """`modify_heatmap` on checked values, each of which may stand for many pixels.
 
@@ -135,16 +126,11 @@ def modify_values(
     values, such as an 8-bit one, can be given as those values with the number of pixels that have
     them: the result is the same, and costs what there are values instead of pixels.
 
-    Args:
-        heatmap: any shape, in [0, 1].
-        region: binary, of the heatmap's shape.
-        alpha: finite and >= 0.
-        on_clip: as in `modify_heatmap`.
-        counts: pixels behind each value, >= 1, of the heatmap's shape; one each if not given.
+    Map, region and counts, the pixels behind each value, >= 1, have one shape, whatever it is.
     """
     heat = heatmap.astype(np.float64)
     total = weighted_sum(heat, counts)
-    unchanged = HeatmapChange(heatmap.copy(), False, 0.0, False, alpha)
+    unchanged = HeatmapChange(heatmap.copy(), factor=alpha)
     if alpha == 1 or total == 0 or not region.any() or region.all():
         return unchanged
     factor = np.clip(alpha, *_ALPHA_LIMITS).item() if alpha > 0 else 0.0
@@ -164,22 +150,20 @@ def modify_values(
         mass_lost = factor == 0 and count_pixels(weights > 0, counts) < total
     scaled = heat * np.where(region, region_scale, background_scale)
     over = count_pixels(scaled > (0 if mass_lost else OVER_ONE), counts)
-    pixels = heat.size if counts is None else counts.sum().item()
     result = np.minimum(scaled, 1, out=scaled).astype(np.float32)
     modified = not np.array_equal(result, heatmap)
-    return HeatmapChange(result, modified, over / pixels, mass_lost, alpha)
+    return HeatmapChange(result, modified, over / float(counts.sum()), mass_lost, alpha)
 
 
 def _solved_scales(
-    heat: Values, region: Mask, factor: float, counts: Values | None
+    heat: Values, region: Mask, factor: float, counts: Values
 ) -> tuple[float, float] | None:
     """Scales of region and background that give the requested share, or the limit of the share.
 
     None where region or background hold no attention, so that no factor moves the share.
     """
     region_heat, background_heat = heat[region], heat[~region]
-    region_counts = None if counts is None else counts[region]
-    background_counts = None if counts is None else counts[~region]
+    region_counts, background_counts = counts[region], counts[~region]
     region_sum = weighted_sum(region_heat, region_counts)
     background_sum = weighted_sum(background_heat, background_counts)
     if region_sum == 0 or background_sum == 0:
@@ -200,16 +184,12 @@ def _solved_scales(
     )
 
 
-def capped_scale(weights: Values, total: float, counts: Values | None = None) -> float:
+def capped_scale(weights: Values, total: float, counts: Values) -> float:
     """Solve `sum(min(c*weights, 1)) = total` for `c`, exactly (module docstring, "The cap").
 
     Where `total` is all that the positive weights can hold, or more, this is the smallest `c` that
-    brings each of them to 1 (0 without positive weights).
-
-    Args:
-        weights: any shape, >= 0.
-        total: the sum to reach, >= 0.
-        counts: pixels behind each weight, as in `modify_values`.
+    brings each of them to 1 (0 without positive weights). Weights and total are >= 0; counts as in
+    `modify_values`.
     """
     room = count_pixels(weights > 0, counts)
     if room == 0:
@@ -220,8 +200,7 @@ def capped_scale(weights: Values, total: float, counts: Values | None = None) ->
     if weights.max() * scale <= 1:
         return scale
     capped = 0.0
-    free = weights.ravel()
-    free_counts = None if counts is None else counts.ravel()
+    free, free_counts = weights.ravel(), counts.ravel()
     while True:
         over = free * scale > 1
         newly_capped = count_pixels(over, free_counts)
@@ -229,19 +208,18 @@ def capped_scale(weights: Values, total: float, counts: Values | None = None) ->
         if newly_capped == 0 or capped + newly_capped >= total:
             return scale
         capped += newly_capped
-        free = free[~over]
-        free_counts = None if free_counts is None else free_counts[~over]
+        free, free_counts = free[~over], free_counts[~over]
         scale = max(scale, (total - capped) / weighted_sum(free, free_counts))
 
 
-def weighted_sum(values: Values, counts: Values | None) -> float:
-    """The sum over pixels of `values`, each of which stands for `counts` pixels (None: for one)."""
-    return float(values.sum() if counts is None else (values * counts).sum())
+def weighted_sum(values: Values, counts: Values) -> float:
+    """The sum over pixels of `values`, each of which stands for `counts` pixels."""
+    return float((values * counts).sum())
 
 
-def count_pixels(chosen: Mask, counts: Values | None) -> float:
+def count_pixels(chosen: Mask, counts: Values) -> float:
     """The number of pixels behind the chosen values."""
-    return float(np.count_nonzero(chosen) if counts is None else counts[chosen].sum())
+    return float(counts[chosen].sum())
 
 
 def attention_share(heatmap: ArrayLike, mask: ArrayLike) -> PerMap:
@@ -256,47 +234,6 @@ def alignment_score(heatmap: ArrayLike, mask: ArrayLike) -> PerMap:
     heat, inside = checked_maps(heatmap, mask)
     pixels = heat.shape[-2] * heat.shape[-1]
     return per_map(_sum_inside(heat, inside) / pixels)
-
-
-def reachable_share(heatmap: ArrayLike, region: ArrayLike, alpha: ArrayLike) -> PerMap:
-    """The limit of the capped map's share: as alpha grows without bound, or falls to 0.
-
-    A boost fills the region's pixels up to 1, `min(1, N_R/T)`; a reduction the background's,
-    `max(0, 1 - N_B/T)` (N counts pixels with attention). Alpha = 1 moves nothing: the map's own
-    share. NaN where `sum(A) = 0`.
-
-    Args:
-        heatmap: as in `modify_heatmap`.
-        region: as in `modify_heatmap`.
-        alpha: only the side of 1 that it is on matters.
-    """
-    heat, inside = checked_maps(heatmap, region)
-    alphas = checked_alphas(alpha, heat.shape[:-2])
-    attended = heat > 0
-    return share_limit(
-        alphas,
-        _sum_inside(heat, inside),
-        heat.sum(axis=(-2, -1), dtype=np.float64),
-        np.count_nonzero(attended & inside, axis=(-2, -1)),
-        np.count_nonzero(attended & ~inside, axis=(-2, -1)),
-    )
-
-
-def share_limit(
-    alpha: ArrayLike,
-    region_sum: PerMap,
-    total: PerMap,
-    region_room: PerMap,
-    background_room: PerMap,
-) -> PerMap:
-    """`reachable_share` from a map's sums: attention in the region and in all, pixels with any."""
-    alphas, totals = np.asarray(alpha, np.float64), np.asarray(total, np.float64)
-    reached = np.where(
-        alphas > 1,
-        np.minimum(region_room, totals),
-        np.maximum(totals - np.asarray(background_room, np.float64), 0),
-    )
-    return share_of_sums(np.where(alphas == 1, region_sum, reached), totals)
 
 
 def checked_maps(heatmap: ArrayLike, region: ArrayLike) -> tuple[FloatMap, Mask]:

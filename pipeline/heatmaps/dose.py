@@ -97,23 +97,15 @@ def share_of_log_odds(odds: Values) -> Values:
     return np.asarray(1 / (1 + np.exp(-odds)))
 
 
-def checked_alphas(
-    alpha: ArrayLike, batch_shape: tuple[int, ...] | None = None
-) -> NDArray[np.float64]:
-    """Alpha as float64, of the batch's shape where one is given."""
+def checked_alphas(alpha: ArrayLike) -> NDArray[np.float64]:
+    """Alpha as float64."""
     alphas = np.asarray(alpha, np.float64)
     if not np.all(np.isfinite(alphas) & (alphas >= 0)):
         raise ValueError(
             f"alpha must be finite and >= 0, found {alpha!r}: "
             "above 1 boosts attention, below 1 reduces it, 1 changes nothing"
         )
-    if batch_shape is None:
-        return alphas
-    if alphas.shape not in ((), batch_shape):
-        raise ValueError(
-            f"alpha must be one number or of the batch's shape {batch_shape}, found {alphas.shape}"
-        )
-    return np.broadcast_to(alphas, batch_shape)
+    return alphas
 
 
 def per_map(values: NDArray[np.float64]) -> PerMap:

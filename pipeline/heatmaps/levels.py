@@ -23,17 +23,10 @@ from pipeline.heatmaps.algebra import (
     OnClip,
     count_pixels,
     modify_values,
-    share_limit,
     weighted_sum,
 )
 from pipeline.heatmaps.dose import Region, Values, share_of_sums
-from pipeline.heatmaps.placebo import (
-    FIELD_LEVELS,
-    PlaceboChange,
-    median_level,
-    random_field,
-    redistribute_values,
-)
+from pipeline.heatmaps.placebo import FIELD_LEVELS, median_level, random_field, redistribute
 from pipeline.pictures.reading import Pixels, to_levels
 
 # The background is two halves, so that the placebo can raise one of them.
@@ -43,17 +36,13 @@ _GROUPS = 3
 
 @dataclass(frozen=True)
 class LevelMap:
-    """An 8-bit heatmap, its keyword mask, and the table of its distinct (level, group) pairs.
-
-    Attributes:
-        levels: H×W uint8.
-        groups: H×W uint8, which part of the picture each pixel belongs to.
-        counts: 3×256, how many pixels of each group have each level.
-    """
+    """An 8-bit heatmap, its keyword mask, and the table of its distinct (level, group) pairs."""
 
     levels: Pixels
     groups: Pixels
+    """Which part of the picture each pixel belongs to."""
     counts: NDArray[np.float64]
+    """3×256, how many pixels of each group have each level."""
 
     @classmethod
     def of(cls, levels: Pixels, keyword: Mask, seed: int | None = None) -> Self:
@@ -94,13 +83,13 @@ class LevelMap:
     def modify(
         self, alpha: float, on_clip: OnClip = "cap", region: Region = "keyword"
     ) -> HeatmapChange:
-        """Do `modify_heatmap` for the keyword region (or the background) on the values."""
+        """Do `modify_heatmap` on the values."""
         return modify_values(self.heat, self._inside(region), alpha, on_clip, self.pixels)
 
-    def redistribute(self, total_change: float | None, factor: float | None) -> PlaceboChange:
-        """Do `redistribute_background` on the values, with the half chosen when counting."""
+    def redistribute(self, total_change: float | None, factor: float | None) -> HeatmapChange:
+        """Do the placebo's `redistribute` with the half that was chosen when counting."""
         group = self._present[0]
-        return redistribute_values(
+        return redistribute(
             self.heat, group == _RAISED, group == _LOWERED, total_change, factor, self.pixels
         )
 
@@ -112,17 +101,21 @@ class LevelMap:
         return float(share_of_sums(inside, total))
 
     def reachable_share(self, alpha: float, region: Region = "keyword") -> float:
-        """Return the keyword's share as the factor on a region goes to its limit."""
+        """Return the limit of the keyword's share in the capped map; NaN where `sum(A) = 0`.
+
+        As the factor on a region grows without bound, the region's pixels fill up to 1; as it falls
+        to 0, those outside do. Alpha = 1 moves nothing: the map's own share.
+        """
+        if alpha == 1:
+            return self.share
         inside = self._inside(region)
-        heat = self.heat.astype(np.float64)
-        limit = share_limit(
-            alpha,
-            weighted_sum(heat[inside], self.pixels[inside]),
-            weighted_sum(heat, self.pixels),
-            count_pixels((heat > 0) & inside, self.pixels),
-            count_pixels((heat > 0) & ~inside, self.pixels),
-        )
-        return float(limit if region == "keyword" else 1 - limit)
+        total = weighted_sum(self.heat.astype(np.float64), self.pixels)
+        if alpha > 1:
+            filled = min(count_pixels((self.heat > 0) & inside, self.pixels), total)
+        else:
+            filled = max(total - count_pixels((self.heat > 0) & ~inside, self.pixels), 0)
+        limit = float(share_of_sums(filled, total))
+        return limit if region == "keyword" else 1 - limit
 
     def _inside(self, region: Region) -> Mask:
         return self.keyword if region == "keyword" else ~self.keyword
@@ -143,24 +136,21 @@ class LevelMap:
         for group in (_KEYWORD, _RAISED):
             differs = (tables[group] != tables[_LOWERED]) & (self.counts[group] > 0)
             if differs.any():
-                window, chosen = self._place(group)
+                window, chosen = self._places[group]
                 levels = cv2.LUT(self.levels[window], tables[group])
                 picture[window] = cv2.copyTo(levels, chosen, picture[window])
         return picture
 
-    def _place(self, group: int) -> tuple[tuple[slice, slice], Pixels]:
-        """Return the window that holds a group, and 255 where the group is in it."""
-        if group not in self._places:
-            inside = cv2.inRange(self.groups, np.array(group), np.array(group))
-            chosen = np.asarray(inside, np.uint8)
+    @cached_property
+    def _places(self) -> list[tuple[tuple[slice, slice], Pixels]]:
+        """The window that holds each group, and 255 where the group is in it."""
+        places = []
+        for group in map(np.array, range(_GROUPS)):
+            chosen = np.asarray(cv2.inRange(self.groups, group, group), np.uint8)
             x, y, width, height = cv2.boundingRect(chosen)
             window = (slice(y, y + height), slice(x, x + width))
-            self._places[group] = window, chosen[window]
-        return self._places[group]
-
-    @cached_property
-    def _places(self) -> dict[int, tuple[tuple[slice, slice], Pixels]]:
-        return {}
+            places.append((window, chosen[window]))
+        return places
 
 
 def _count(groups: Pixels, num_groups: int, levels: Pixels) -> NDArray[np.float64]:

@@ -21,12 +21,8 @@ def write_manifest(
 ) -> None:
     """Write the manifest.
 
-    Args:
-        path: to write.
-        videos: {video_id: {"keyword": …, "scenes": number}}.
-        params: section `variant`.
-        image_size: (height, width) of the maps.
-        data_version: digest of the scene table.
+    The videos are {video_id: {"keyword": …, "scenes": number}}, the data's version is the digest of
+    the scene table.
     """
     content = {
         "data_version": data_version,

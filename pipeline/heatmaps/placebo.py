@@ -3,11 +3,11 @@
 Scaling the whole background by a factor and renormalising is no placebo: only the ratio of the two
 regions' factors survives the rescaling, so the background at alpha is, to the last digit, the
 keyword region at 1/alpha, a reduction in disguise (`scale_background`, kept for comparison with
-earlier studies). `redistribute_background` moves attention *within* the background instead: a
-random smooth half of it gains what the other half loses, and the keyword region keeps every value.
+earlier studies). `redistribute` moves attention *within* the background instead: a random smooth
+half of it (by attention) becomes `min(p*A, 1)`; the rest, of sum `r`, is multiplied by `1 - D/r`,
+where `D` is what the half gained. So the background's sum, the total and the region's share stay,
+and the total absolute change `sum|A' - A|` is `2*D`. The keyword region keeps every value.
 """
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -35,91 +35,38 @@ _BLUR = 0.1 * _LATTICE
 FIELD_LEVELS = 255
 
 
-@dataclass(frozen=True)
-class PlaceboChange:
-    """What `redistribute_background` did to one map.
-
-    Attributes:
-        heatmap: H×W float32, values in [0, 1], equal to the input inside the keyword region.
-        modified: False where the heatmap is the input, value by value.
-        factor: `p >= 1`, by which the raised half was multiplied (before the cap at 1).
-        change_ratio: the total absolute change over the one asked for; 1 where none was asked for,
-            NaN where `total_change` was not given.
-        clipped_fraction: the share of all pixels that the cap holds at 1.
-    """
-
-    heatmap: FloatMap
-    modified: bool
-    factor: float
-    change_ratio: float
-    clipped_fraction: float
-
-
-def redistribute_background(
-    heatmap: ArrayLike,
-    region: ArrayLike,
-    total_change: float | None = None,
-    factor: float | None = None,
-    *,
-    seed: int,
-) -> PlaceboChange:
-    """Move attention between two halves of the background; the keyword region stays as it is.
-
-    A seeded smooth half `H` of the background (by attention) becomes `min(p*A, 1)`; the rest, of
-    sum `r`, is multiplied by `1 - D/r`, where `D` is what `H` gained. So the background's sum, the
-    total and the region's share stay, and the total absolute change `sum|A' - A|` is `2*D`.
-
-    Args:
-        heatmap: H×W, finite, in [0, 1].
-        region: H×W, binary: the keyword region.
-        total_change: the total absolute change to make, >= 0: full_boost's on the same scene. `p`
-            is solved for it exactly, or is the smallest with the largest possible change, where
-            `D = r` or all of `H` is at 1.
-        factor: uses this `p`, finite and >= 1, as long as `D <= r`; `total_change` then only serves
-            `change_ratio`.
-        seed: of the random field, >= 0.
-
-    Raises:
-        ValueError: for arguments outside the above, or if neither change nor factor is given.
-    """
-    heat, keyword = checked_maps(heatmap, region)
-    if heat.ndim != 2:
-        raise ValueError(f"heatmap must be one H×W map, found shape {heat.shape}")
-    _check_request(total_change, factor)
-    raised = ~keyword & smooth_half(np.where(keyword, 0, heat), seed)
-    return redistribute_values(heat, raised, ~(raised | keyword), total_change, factor)
-
-
-def redistribute_values(
+def redistribute(
     heat: FloatMap,
     raised: Mask,
     lowered: Mask,
-    total_change: float | None = None,
-    factor: float | None = None,
-    counts: Values | None = None,
-) -> PlaceboChange:
-    """`redistribute_background` on checked values, given the two halves of the background.
+    total_change: float | None,
+    factor: float | None,
+    counts: Values,
+) -> HeatmapChange:
+    """Move attention from one half of the background to the other.
 
     Args:
-        heat: any shape, in [0, 1]; each value may stand for many pixels, as in `modify_values`.
-        raised: the half that gains attention, of the heatmap's shape.
+        heat: as in `modify_values`, with its `counts`.
+        raised: the half that gains attention.
         lowered: the half that pays for it.
-        total_change: as in `redistribute_background`, over all pixels.
-        factor: as in `redistribute_background`.
-        counts: pixels behind each value, of the heatmap's shape; one each if not given.
+        total_change: the total absolute change to make, >= 0: full_boost's on the same scene. `p`
+            is solved for it exactly, or is the smallest with the largest possible change, where
+            `D = r` or all of the raised half is at 1.
+        factor: uses this `p`, finite and >= 1, as long as `D <= r`; `total_change` then only serves
+            `change_ratio`.
+        counts: pixels behind each value.
     """
     raised_heat = heat[raised].astype(np.float64)
-    raised_counts = None if counts is None else counts[raised]
-    lowered_counts = None if counts is None else counts[lowered]
+    raised_counts = counts[raised]
     raised_sum = weighted_sum(raised_heat, raised_counts)
-    lowered_sum = weighted_sum(heat[lowered].astype(np.float64), lowered_counts)
+    lowered_sum = weighted_sum(heat[lowered].astype(np.float64), counts[lowered])
     if factor is None:
         wanted = (total_change or 0) / 2
     else:
         wanted = weighted_sum(np.minimum(factor * raised_heat, 1), raised_counts) - raised_sum
     gain = min(wanted, count_pixels(raised_heat > 0, raised_counts) - raised_sum, lowered_sum)
     if gain <= 0:
-        return PlaceboChange(heat.copy(), False, 1.0, _change_ratio(0, total_change), 0.0)
+        return HeatmapChange(heat.copy(), change_ratio=_change_ratio(0, total_change))
     # A given factor that the other half can pay for is used as it is.
     used = factor if factor is not None and gain == wanted else None
     if used is None:
@@ -129,18 +76,18 @@ def redistribute_values(
     result[raised] = np.minimum(scaled, 1)
     result[lowered] = heat[lowered] * (1 - gain / lowered_sum)
     change = weighted_sum(np.abs(result - heat).astype(np.float64), counts)
-    pixels = heat.size if counts is None else counts.sum().item()
-    return PlaceboChange(
-        heatmap=result,
+    clipped = count_pixels(scaled > OVER_ONE, raised_counts)
+    return HeatmapChange(
+        result,
         modified=change > 0,
+        clipped_fraction=clipped / float(counts.sum()),
         factor=used,
         change_ratio=_change_ratio(change, total_change),
-        clipped_fraction=count_pixels(scaled > OVER_ONE, raised_counts) / pixels,
     )
 
 
 def scale_background(
-    heatmap: ArrayLike, region: ArrayLike, alpha: ArrayLike, on_clip: OnClip = "cap"
+    heatmap: ArrayLike, region: ArrayLike, alpha: float, on_clip: OnClip = "cap"
 ) -> HeatmapChange:
     """The older placebo: the whole background times alpha, a keyword reduction by 1/alpha.
 
@@ -151,23 +98,10 @@ def scale_background(
     return modify_heatmap(heat, ~keyword, alpha, on_clip)
 
 
-def smooth_half(heat: FloatMap, seed: int) -> Mask:
-    """Where a seeded smooth random field is above its median, weighted with the heat (H×W, >= 0).
-
-    So the two sides hold equal heat, up to what lies on one level of the field: about a percent.
-    """
-    field = random_field(heat.shape, seed)
-    level_heat = np.bincount(field.ravel(), weights=heat.ravel(), minlength=FIELD_LEVELS)
-    return np.asarray(field > median_level(level_heat))
-
-
 def median_level(level_heat: NDArray) -> int:
     """Return the field's level that cuts the heat in two halves: the lower one, and all above it.
 
     Neither half is without heat, unless all of it is on one level (then the upper one is empty).
-
-    Args:
-        level_heat: heat on each level of the field.
     """
     attended = np.flatnonzero(level_heat)
     if attended.size < 2:
@@ -199,12 +133,3 @@ def _change_ratio(change: float, total_change: float | None) -> float:
     if total_change is None:
         return float("nan")
     return change / total_change if total_change > 0 else 1.0
-
-
-def _check_request(total_change: float | None, factor: float | None) -> None:
-    if total_change is None and factor is None:
-        raise ValueError("give total_change (the change to match) or factor (the placebo's alpha)")
-    if total_change is not None and not 0 <= total_change < float("inf"):
-        raise ValueError(f"total_change must be finite and >= 0, found {total_change}")
-    if factor is not None and not 1 <= factor < float("inf"):
-        raise ValueError(f"factor must be finite and >= 1, found {factor}")

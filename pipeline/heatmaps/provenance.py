@@ -7,7 +7,7 @@ from typing import Literal
 
 from numpy.typing import NDArray
 
-from pipeline.pictures.reading import decode, encode, open_image, to_grey, to_levels
+from pipeline.pictures.reading import encode, reread, to_levels
 
 Provenance = Literal["recorded", "predicted", "imported"]
 
@@ -19,18 +19,14 @@ _COMMENT = re.compile(rb"gazeshift heatmap_source=(recorded|predicted)\b")
 def heatmap_file(
     heatmap: NDArray, quality: int, source: Literal["recorded", "predicted"], model: str = ""
 ) -> bytes:
-    """Return a heatmap as a greyscale JPEG, scaled so that its maximum is 255.
+    """Return a heatmap, H×W, >= 0, not all zero, as a grey JPEG, its maximum scaled to 255.
 
-    Args:
-        heatmap: H×W, >= 0, not all zero.
-        quality: JPEG quality.
-        source: whether viewers or a model said where attention is.
-        model: which model, where it was one.
+    The source says whether viewers or a model, then which, said where attention is.
     """
     comment = f"gazeshift heatmap_source={source}" + (f" model={model}" if model else "")
     for gain in _GAINS:
         content = encode(to_levels(heatmap / heatmap.max() * gain), "jpg", quality, comment)
-        if to_grey(decode(open_image(content))).max() == 255:
+        if reread(content).max() == 255:
             break
     return content
 

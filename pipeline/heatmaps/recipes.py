@@ -47,13 +47,9 @@ def recipes(params: VariantParams, num_scenes: int) -> dict[str, Recipe]:
 def treatments(
     recipes: Mapping[str, Recipe], scene: int, share: float, target_share: float | None
 ) -> dict[str, Treatment]:
-    """Return {variant: treatment} of the scene at this position of its video.
+    """Return {variant: treatment} of the scene at this position of its video, from 0.
 
-    Args:
-        recipes: of its variants.
-        scene: position in the video, from 0.
-        share: the scene's own attention share, NaN if undefined.
-        target_share: `variant.target_share`.
+    The share is the scene's own, NaN if undefined; the other one is `variant.target_share`.
     """
 
     def treatment(recipe: Recipe) -> Treatment:
@@ -80,14 +76,8 @@ def window_weights(
     """Return the weight of a window for each scene of a video, in [0, 1].
 
     Smoothing is a Gaussian over neighbouring scenes, cut at three sigma, with the video's first and
-    last scene standing for what would lie beyond. As it is linear, smoothing the weights is
-    smoothing the factors.
-
-    Args:
-        num_scenes: of the video.
-        window: name of the window, or [start, end] as fractions; None is no scene.
-        windows: `variant.windows`, what the names mean.
-        smoothing: sigma in scenes, 0 for none.
+    last scene standing for what would lie beyond; its sigma is in scenes, 0 for none. As it is
+    linear, smoothing the weights is smoothing the factors.
     """
     start, end = window_bounds(num_scenes, window, windows) if window else (0, 0)
     weights: Weights = np.zeros(num_scenes)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.ground.files import digest, link_or_copy, write_bytes
-from pipeline.heatmaps.algebra import FloatMap, Mask
+from pipeline.heatmaps.algebra import HeatmapChange, Mask
 from pipeline.heatmaps.dose import feasible, requested_share
 from pipeline.heatmaps.levels import LevelMap, measure_levels
 from pipeline.heatmaps.params import VariantParams
@@ -34,13 +34,7 @@ class MapFiles(NamedTuple):
 
 
 def scenes_of(table: pd.DataFrame, root: Path, keywords: Keywords) -> list[MapFiles]:
-    """Return rows of the scene table as scenes, in order.
-
-    Args:
-        table: of one video, sorted.
-        root: what relative paths are relative to.
-        keywords: `variant.keywords`.
-    """
+    """Return rows of the scene table, or of a variant's, as scenes, in order."""
     return [
         MapFiles(
             row["video_id"],
@@ -50,14 +44,6 @@ def scenes_of(table: pd.DataFrame, root: Path, keywords: Keywords) -> list[MapFi
         )
         for row in table.to_dict("records")
     ]
-
-
-class _Change(NamedTuple):
-    heat: FloatMap
-    modified: bool
-    clipped_fraction: float
-    placebo_factor: float = math.nan
-    placebo_change_ratio: float = math.nan
 
 
 class _File(NamedTuple):
@@ -76,13 +62,7 @@ def render_scene(
 ) -> dict[str, Planned]:
     """Write the scene's map of every variant in `targets`; return what each was measured to be.
 
-    Args:
-        scene: paths of its files.
-        position: in its video, from 0.
-        recipes: of the variants, and of their twins.
-        targets: {variant: file to write}.
-        params: section `variant`.
-        image_size: (height, width) of the maps.
+    The scene has this position in its video, from 0; the recipes are also those of twins.
 
     Raises:
         ImageRefused: a file breaks the contract.
@@ -93,18 +73,14 @@ def render_scene(
     maps = _SceneMaps(levels, mask, _placebo_seed(scene, params), params)
     given = treatments(recipes, position, maps.source.share, params.target_share)
     written: dict[bytes, Path] = {}
-    planned: dict[Treatment, Planned] = {}
     for variant, path in targets.items():
-        treatment = given[variant]
-        change = maps.change(treatment)
-        file = maps.file(treatment if change.modified else Treatment(), change)
-        if file.content in written:
-            link_or_copy(written[file.content], path)
+        content = maps.file(given[variant]).content
+        if content in written:
+            link_or_copy(written[content], path)
         else:
-            write_bytes(path, file.content)
-            written[file.content] = path
-        if treatment not in planned:
-            planned[treatment] = _planned(treatment, change, file, maps.source, params.target_share)
+            write_bytes(path, content)
+            written[content] = path
+    planned = {treatment: maps.planned(treatment) for treatment in set(given.values())}
     return {variant: planned[given[variant]] for variant in targets}
 
 
@@ -115,63 +91,57 @@ class _SceneMaps:
         self.source = LevelMap.of(levels, mask, seed)
         self.mask = mask
         self.params = params
-        self._changes: dict[Treatment, _Change] = {}
+        self._changes: dict[Treatment, HeatmapChange] = {}
         self._files: dict[Treatment, _File] = {}
 
-    def change(self, treatment: Treatment) -> _Change:
+    def change(self, treatment: Treatment) -> HeatmapChange:
         """Solve a treatment on the source's values."""
         if treatment not in self._changes:
             self._changes[treatment] = self._solved(treatment)
         return self._changes[treatment]
 
-    def _solved(self, treatment: Treatment) -> _Change:
+    def _solved(self, treatment: Treatment) -> HeatmapChange:
         if treatment.kind == "redistribute":
-            return self._redistributed(treatment.twin or Treatment())
+            twin = self.change(treatment.twin or Treatment())
+            full_change = self.source.total_change(twin.heatmap)
+            factor = None if self.params.placebo_match else self.params.placebo_alpha
+            return self.source.redistribute(full_change, factor)
         if treatment.kind == "unchanged" or math.isnan(treatment.alpha):
-            return _Change(self.source.heat, False, 0.0)
-        scaled = self.source.modify(treatment.alpha, self.params.on_clip, treatment.region)
-        return _Change(scaled.heatmap, bool(scaled.modified), float(scaled.clipped_fraction))
+            return HeatmapChange(self.source.heat)
+        return self.source.modify(treatment.alpha, self.params.on_clip, treatment.region)
 
-    def _redistributed(self, twin: Treatment) -> _Change:
-        full_change = self.source.total_change(self.change(twin).heat)
-        factor = None if self.params.placebo_match else self.params.placebo_alpha
-        moved = self.source.redistribute(full_change, factor)
-        return _Change(
-            moved.heatmap, moved.modified, moved.clipped_fraction, moved.factor, moved.change_ratio
-        )
-
-    def file(self, treatment: Treatment, change: _Change) -> _File:
+    def file(self, treatment: Treatment) -> _File:
         """Encode a treatment's map and measure what a reader of the file sees."""
-        if treatment not in self._files:
-            levels = self.source.render(change.heat) if change.modified else self.source.levels
+        change = self.change(treatment)
+        distinct = treatment if change.modified else Treatment()
+        if distinct not in self._files:
+            levels = self.source.render(change.heatmap) if change.modified else self.source.levels
             content = encode(levels, self.params.format, self.params.quality)
-            self._files[treatment] = _File(content, *measure_levels(reread(content), self.mask))
-        return self._files[treatment]
+            self._files[distinct] = _File(content, *measure_levels(reread(content), self.mask))
+        return self._files[distinct]
 
-
-def _planned(
-    treatment: Treatment, change: _Change, file: _File, source: LevelMap, target_share: float | None
-) -> Planned:
-    share = source.share
-    if math.isnan(treatment.alpha):
-        requested, reachable = target_share or math.nan, share
-    else:
-        requested = float(requested_share(share, treatment.alpha, treatment.region))
-        reachable = source.reachable_share(treatment.alpha, treatment.region)
-    no_dose = treatment.alpha == 1  # as every placebo that redistributes
-    return Planned(
-        alpha=treatment.alpha,
-        region=treatment.region,
-        modified=change.modified,
-        requested_share=requested,
-        planned_share=file.share,
-        clipped_fraction=change.clipped_fraction,
-        reachable_share=reachable,
-        feasible=no_dose or bool(feasible(file.share, requested, share)),
-        placebo_factor=change.placebo_factor,
-        placebo_change_ratio=change.placebo_change_ratio,
-        alignment=file.alignment,
-    )
+    def planned(self, treatment: Treatment) -> Planned:
+        """Return what a treatment asked of the scene, and what its file holds."""
+        change, file, share = self.change(treatment), self.file(treatment), self.source.share
+        if math.isnan(treatment.alpha):
+            requested, reachable = self.params.target_share or math.nan, share
+        else:
+            requested = float(requested_share(share, treatment.alpha, treatment.region))
+            reachable = self.source.reachable_share(treatment.alpha, treatment.region)
+        no_dose = treatment.alpha == 1  # as every placebo that redistributes
+        return Planned(
+            alpha=treatment.alpha,
+            region=treatment.region,
+            modified=bool(change.modified),
+            requested_share=requested,
+            planned_share=file.share,
+            clipped_fraction=float(change.clipped_fraction),
+            reachable_share=reachable,
+            feasible=no_dose or bool(feasible(file.share, requested, share)),
+            placebo_factor=float(change.factor) if treatment.kind == "redistribute" else math.nan,
+            placebo_change_ratio=float(change.change_ratio),
+            alignment=file.alignment,
+        )
 
 
 def _placebo_seed(scene: MapFiles, params: VariantParams) -> int | None:

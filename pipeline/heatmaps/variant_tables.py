@@ -25,14 +25,7 @@ class SourceRows:
     def write_variant(
         self, path: Path, variant: str, maps: Sequence[str], measured: Sequence[Planned]
     ) -> None:
-        """Write `{variant}_scenes.csv`; undefined values are blank.
-
-        Args:
-            path: to write.
-            variant: its name.
-            maps: path of each scene's map, as the table is to show it.
-            measured: of each scene.
-        """
+        """Write `{variant}_scenes.csv`; `maps` are as it is to show them, undefined is blank."""
         rows = []
         for source, map_path, one in zip(self.rows, maps, measured, strict=True):
             ours = {"modified_attention_heatmap_path": map_path, "variant": variant}

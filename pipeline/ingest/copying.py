@@ -11,7 +11,7 @@ from pipeline.ingest.made import Item, Made
 from pipeline.scenes.names import SceneName
 
 
-class SceneFile(NamedTuple):
+class FileToCopy(NamedTuple):
     """A file of the input folder, and the place in the out that it is copied to."""
 
     name: SceneName

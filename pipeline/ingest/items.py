@@ -22,7 +22,6 @@ class Work(Protocol):
 
     def __call__(self, item: Item, staging: Path) -> Made:
         """Return what came of the item; bad data are a refusal, not an exception."""
-        ...
 
 
 class Plan(NamedTuple):

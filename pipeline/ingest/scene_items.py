@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.ground.artefacts import CUTS, CUTS_TABLE
+from pipeline.ground.artefacts import CUTS, CUTS_CSV
 from pipeline.ground.files import digest
 from pipeline.ground.workspace import Workspace
 from pipeline.ingest.inputs import (
@@ -45,19 +45,15 @@ class SceneImage(NamedTuple):
 def video_items(
     workspace: Workspace, params: IngestParams, suffix: str, missing: Reason, settings: str = ""
 ) -> tuple[list[Item], list[Rejection]]:
-    """Return an item per `{video_id}{suffix}` of the input, its task a `VideoFile`.
+    """Return an item per `{video_id}{suffix}` of the input, its task a `VideoFile`; and refusals.
 
-    Args:
-        workspace: the data root, with the scenes that were cut.
-        params: the stage's section.
-        suffix: of the files, with its dot.
-        missing: why the scenes of a video without a file are refused.
-        settings: digest of what else the result depends on, code left aside.
+    The scenes of a video without a file are refused as `missing`; `settings` is a digest of what
+    else the results depend on, code left aside.
 
     Raises:
         InputError: there is no such folder, or scene_cuts has not run.
     """
-    videos = scenes_by_video(read_cuts(workspace.path(CUTS_TABLE)))
+    videos = scenes_by_video(read_cuts(workspace.path(CUTS_CSV)))
     paths, refused = list_files(workspace, input_path(workspace, params))
     found, unusable = by_video(workspace, (p for p in paths if p.suffix.lower() == suffix))
     refused += unusable

@@ -9,7 +9,7 @@ from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest
 from pipeline.ground.workspace import Workspace
 from pipeline.ingest import copying
-from pipeline.ingest.copying import SceneFile, copy_scene_file
+from pipeline.ingest.copying import FileToCopy, copy_scene_file
 from pipeline.ingest.inputs import IngestParams, content_digests, input_path, list_files
 from pipeline.ingest.items import Plan, in_parallel
 from pipeline.ingest.made import Item
@@ -23,7 +23,7 @@ def plan_copies(
     """Plan to copy every file with a scene's name from `params.input` to `out`, one item each."""
     files, refused = find_scene_files(workspace, params, out, further_keywords=further_keywords)
     make = in_parallel(copy_scene_file, workspace, params.name, "file")
-    return Plan(copy_items(workspace, files), make, (copying.__name__,), refused)
+    return Plan(copy_items(files), make, (copying.__name__,), refused)
 
 
 def find_scene_files(
@@ -33,25 +33,19 @@ def find_scene_files(
     *,
     aside: str = "",
     further_keywords: bool = False,
-) -> tuple[list[SceneFile], list[Rejection]]:
+) -> tuple[list[FileToCopy], list[Rejection]]:
     """Return the input's scene files, and what cannot be taken over.
 
     A scene has one image: of several the first is taken, and all are called image 1 from then on.
-    Suffixes become `jpg` or `png`.
-
-    Args:
-        workspace: the data root.
-        params: the stage's section.
-        out: folder that the files are to be copied to.
-        aside: name of a file that may lie there too.
-        further_keywords: whether `.k1` files, of a video's further keywords, belong here.
+    Suffixes become `jpg` or `png`. A file of the name `aside` may lie there too, and, where they
+    belong, `.k1` files of a video's further keywords.
 
     Raises:
         InputError: there is no such folder, or nothing in it.
     """
     folder = input_path(workspace, params)
     paths, refused = list_files(workspace, folder)
-    taken: dict[SceneName, SceneFile] = {}
+    taken: dict[SceneName, FileToCopy] = {}
     named: list[tuple[SceneName, Path]] = []
     for path in paths:
         if path.name == aside:
@@ -66,7 +60,7 @@ def find_scene_files(
     for name, path in sorted(named):
         scene = name._replace(image_number=1)
         suffix = "png" if path.suffix.lower() == ".png" else "jpg"
-        file = SceneFile(scene, path, f"{out}/{scene.relative(suffix)}")
+        file = FileToCopy(scene, path, f"{out}/{scene.relative(suffix)}")
         first = taken.setdefault(scene, file)
         if first is not file:
             found = f"{workspace.relative(first.path)} is used"
@@ -76,7 +70,7 @@ def find_scene_files(
     return list(taken.values()), refused
 
 
-def copy_items(workspace: Workspace, files: Sequence[SceneFile]) -> list[Item]:
+def copy_items(files: Sequence[FileToCopy]) -> list[Item]:
     """Return an item per file, keyed by its content."""
     digests = content_digests([file.path for file in files])
     return [

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, StackDataset, Subset
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.noise import add_noise, at_latents, squared_error
@@ -51,24 +51,22 @@ def control_losses(
 ) -> ControlLosses:
     """Measure the losses at fixed noise and timesteps, the same for all three heatmaps.
 
-    Args:
-        backbone: frozen, on the ControlNet's device.
-        controlnet: to examine.
-        scenes: encoded scenes, two at least.
-        batch_size: scenes at a time; it changes no result beyond rounding.
-        draws: noises and timesteps per scene; the timesteps are spread evenly over the schedule.
-        seed: of the noise.
+    The scenes are encoded ones, two at least; each is drawn several noises and timesteps, which are
+    spread evenly over the schedule. The size of batches changes no result beyond rounding.
     """
     device = controlnet.device
     schedule = backbone.noise_scheduler().alphas_cumprod
-    loader: DataLoader[Any] = DataLoader(_WithAnother(scenes), batch_size=batch_size)
+    count = len(scenes)  # type: ignore[arg-type]  # Torch's Dataset does not say that it has one.
+    half_away = Subset(scenes, [(place + count // 2) % count for place in range(count)])
+    pairs = StackDataset(own=scenes, another=half_away)
     sums: dict[str, list[Tensor]] = {"true": [], "shuffled": [], "zero": []}
     video_ids: list[str] = []
-    for batch in loader:
+    for pair in DataLoader(pairs, batch_size=batch_size):
+        batch = pair["own"]
         positions = range(len(video_ids), len(video_ids) + len(batch["latents"]))
         video_ids += batch["video_id"]
         mask, own = batch["control"][:, :1], batch["control"][:, 1:]
-        arms = {"true": own, "shuffled": batch["another"], "zero": own * 0}
+        arms = {"true": own, "shuffled": pair["another"]["control"][:, 1:], "zero": own * 0}
         losses = {name: torch.zeros(len(own)) for name in arms}
         for draw in range(draws):
             noise, offset = _drawn(batch["latents"].shape[1:], positions, draw, seed)
@@ -108,18 +106,3 @@ def _drawn(shape: torch.Size, positions: range, draw: int, seed: int) -> tuple[T
     noise = [torch.randn(shape, generator=generator) for generator in generators]
     offset = [torch.rand(1, generator=generator) for generator in generators]
     return torch.stack(noise), torch.cat(offset)
-
-
-class _WithAnother(Dataset[dict[str, Any]]):
-    """Scenes, each with the heatmap of the one half the data away, 1×H×W, as `another`."""
-
-    def __init__(self, scenes: Dataset[Any]) -> None:
-        self.scenes = scenes
-        self._count = len(scenes)  # type: ignore[arg-type]
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, position: int) -> dict[str, Any]:
-        another = self.scenes[(position + self._count // 2) % self._count]
-        return {**self.scenes[position], "another": another["control"][1:]}

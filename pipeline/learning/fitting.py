@@ -12,10 +12,11 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pipeline.learning.checkpoints import StreamedCheckpoints, open_checkpoint
+from pipeline.ground.files import replacing
 
 LAST = "last.ckpt"
 """What a resumed run goes on from."""
@@ -31,6 +32,21 @@ _NO_CONCERN = (
     # It is: it holds what a resumed run needs.
     "exists and is not empty",
 )
+
+
+class StreamedCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint straight to its file, whole or not at all.
+
+    It is as large as all that is trained, its average and the optimizer. Lightning's own puts it
+    together in memory first: 5.7 GB for Stable Diffusion 1.5.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Save to a local file."""
+        with replacing(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
 
 
 class Curve(pl.Callback):
@@ -66,16 +82,10 @@ def fit(
 
     Then free what only training needs, 4 GB with Stable Diffusion 1.5: gradients and moments.
 
-    Args:
-        module: to train.
-        train: a loader, or a data module for both.
-        val: a loader, if anything is validated.
-        folder: of `LAST` and `BEST`.
-        callbacks: what they note is part of both.
-        patience: validations without a lower `val/loss` until training stops; None where nothing
-            is validated, and whatever was saved last is the best.
-        saved: when, as `ModelCheckpoint` has it.
-        options: more of Lightning's trainer.
+    `train` is a loader, or a data module for both. The folder holds `LAST` and `BEST`, with what
+    callbacks note; `saved` tells `ModelCheckpoint` when. Patience counts validations without a
+    lower `val/loss` until training stops; it is None where nothing is validated, and whatever was
+    saved last is the best.
     """
     # Notes on hardware, and an advertisement.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
@@ -141,6 +151,17 @@ def adamw(
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def open_checkpoint(path: Path) -> dict[str, Any]:
+    """Return a checkpoint, mapped: only what is used of it is read."""
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return content
+
+
+def resume_step(path: Path) -> int:
+    """Return the optimizer step of a checkpoint, 0 where there is none."""
+    return int(open_checkpoint(path)["global_step"]) if path.is_file() else 0
 
 
 def load_best(module: pl.LightningModule, folder: Path) -> None:

@@ -11,13 +11,7 @@ from pipeline.ground.memory import keep_freed_memory
 
 
 def loader(scenes: Dataset[Any], num_workers: int, **options: Any) -> DataLoader[Any]:
-    """Return batches of scenes, which `num_workers` processes read; with 0, this one does.
-
-    Args:
-        scenes: whose files are read with OpenCV, or not.
-        num_workers: they stay for as long as the loader does.
-        options: of `DataLoader`.
-    """
+    """Return batches of scenes, which `num_workers` processes read; with 0, this one does."""
     if num_workers:
         # Before the workers fork, and for good: a fork of a process whose OpenCV runs threads
         # waits for them for ever. The workers fill the cores anyway.

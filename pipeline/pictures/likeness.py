@@ -32,10 +32,6 @@ def structure_similarity(original: Pixels, edited: Pixels) -> NDArray[np.float64
 
     The windows of pixels near a region's border reach over it, where both pictures are alike or
     fading. It is OpenCV's own, `cv2.quality`.
-
-    Args:
-        original: H×W×3.
-        edited: H×W×3.
     """
     quality: Any = cv2.quality  # OpenCV's types do not know what is in it.
     _, similarity = quality.QualitySSIM_compute(_luminance(original), _luminance(edited))

@@ -2,6 +2,9 @@
 
 One door for every stage, so that what validation accepted is what the others see: decoded pixels
 after EXIF transposition, scenes as RGB, masks and heatmaps as 8-bit grey.
+
+Whatever reads raises `ImageRefused` for a file that is unreadable, truncated or too large, or whose
+mode has no exact form of that kind; and FileNotFoundError where there is none.
 """
 
 from __future__ import annotations
@@ -31,7 +34,6 @@ MAX_PIXELS = 64_000_000
 # that the two ways to reduce average out.
 _REDUCTIONS = {4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
-
 # So many headers are remembered, if they are no longer than that: pictures in pictures are not.
 _KNOWN, _KNOWN_BYTES = 64, 4096
 
@@ -49,20 +51,14 @@ class ImageRefused(Exception):
 
 
 class _Header(NamedTuple):
-    """What is known of an image before its pixels are decoded.
-
-    Attributes:
-        width: as stored, in pixels.
-        height: likewise.
-        mode: Pillow's.
-        orientation: EXIF's; None where it says nothing.
-        comment: of a JPEG.
-    """
+    """What is known of an image before its pixels are decoded; its size as stored, in pixels."""
 
     width: int
     height: int
     mode: str
+    """Pillow's."""
     orientation: int | None
+    """EXIF's; None where it says nothing."""
     comment: bytes | None
 
     @classmethod
@@ -89,50 +85,33 @@ class _Opened(NamedTuple):
     chunks: list[Chunk]
     """Of a PNG."""
 
-    def is_plain_jpeg(self, mode: str) -> bool:
-        """Whether it is a sequential JPEG of that mode which lies as it is shown."""
-        return self.jpeg is not None and self.jpeg.mode == mode and self.jpeg.orientation is None
-
-    def header(self) -> _Header:
-        """Return the header of any image.
-
-        Raises:
-            ImageRefused: Pillow cannot read it.
-        """
-        return self.jpeg or _Header.of(_by_pillow(self.content))
-
     def decode(self) -> Image.Image:
-        """Decode all pixels and apply the EXIF orientation.
-
-        Raises:
-            ImageRefused: the data end early or are damaged.
-        """
+        """Decode all pixels and apply the EXIF orientation."""
         stored = inflated(self.chunks) if self.chunks else None
-        return decode(Image.open(BytesIO(stored)) if stored else _by_pillow(self.content))
+        return _decode(Image.open(BytesIO(stored)) if stored else _by_pillow(self.content))
 
-    def jpeg_pixels(self, colours: int, reduction: int = 1) -> Pixels | None:
-        """Decode a JPEG, at one `reduction`-th of its size; None where the decoder gives up.
-
-        Args:
-            colours: OpenCV's flag, `IMREAD_COLOR_RGB` or `IMREAD_GRAYSCALE`.
-            reduction: of colours, 1 or one of `_REDUCTIONS`.
-        """
-        flag = _REDUCTIONS.get(reduction, colours) | cv2.IMREAD_IGNORE_ORIENTATION
-        pixels = cv2.imdecode(np.frombuffer(self.content, np.uint8), flag)
+    def rgb(self, reduction: int = 1) -> Pixels:
+        """Return the colours, where OpenCV decodes them at one `reduction`-th of the size."""
+        pixels = self._by_opencv("RGB", _REDUCTIONS.get(reduction, cv2.IMREAD_COLOR_RGB))
         if pixels is None:
-            return None
+            return _to_rgb(self.decode())
         # A reduced decode knows no other order of the colours.
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if reduction > 1 else pixels)
 
+    def grey(self) -> Pixels:
+        """Return the grey levels."""
+        levels = grey_levels(self.chunks)
+        if levels is None:
+            levels = self._by_opencv("L", cv2.IMREAD_GRAYSCALE)
+        return _to_grey(self.decode()) if levels is None else levels
 
-def open_image(content: bytes) -> Image.Image:
-    """Return the image with its header read and its pixels not yet decoded.
-
-    Raises:
-        ImageRefused: empty, no image, a format other than JPEG or PNG, too many pixels, or a
-            truncated or damaged file, as far as that shows without decoding.
-    """
-    return _by_pillow(_open(content).content)
+    def _by_opencv(self, mode: str, flag: int) -> Pixels | None:
+        """Decode a sequential JPEG of that mode which lies as it is shown; None of all others."""
+        if self.jpeg is None or (self.jpeg.mode, self.jpeg.orientation) != (mode, None):
+            return None
+        flag |= cv2.IMREAD_IGNORE_ORIENTATION
+        pixels = cv2.imdecode(np.frombuffer(self.content, np.uint8), flag)
+        return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
 def _open(content: bytes) -> _Opened:
@@ -174,24 +153,13 @@ def _by_pillow(content: bytes) -> Image.Image:
 
 
 def read_rgb(path: Path) -> Pixels:
-    """Return a scene as H×W×3 uint8 RGB, EXIF orientation applied.
-
-    Raises:
-        ImageRefused: unreadable, truncated, too large, or a mode that has no exact RGB form.
-        FileNotFoundError: there is no such file.
-    """
+    """Return a scene as H×W×3 uint8 RGB."""
     return rgb_pixels(path.read_bytes())
 
 
 def rgb_pixels(content: bytes) -> Pixels:
-    """Return a scene as H×W×3 uint8 RGB from the bytes of its file, as `read_rgb` does.
-
-    Raises:
-        ImageRefused: as in `read_rgb`.
-    """
-    opened = _open(content)
-    pixels = opened.jpeg_pixels(cv2.IMREAD_COLOR_RGB) if opened.is_plain_jpeg("RGB") else None
-    return to_rgb(opened.decode()) if pixels is None else pixels
+    """Return a scene as H×W×3 uint8 RGB from the bytes of its file."""
+    return _open(content).rgb()
 
 
 def read_rgb_at(path: Path, size: tuple[int, int]) -> Pixels:
@@ -200,55 +168,29 @@ def read_rgb_at(path: Path, size: tuple[int, int]) -> Pixels:
     A JPEG that shrinks at least fourfold is decoded at a half (or less) of its size, as its cosine
     transform allows: within one grey level, on average, of `resize(read_rgb(path), size)`, which it
     equals otherwise.
-
-    Raises:
-        ImageRefused: as in `read_rgb`.
-        FileNotFoundError: there is no such file.
     """
     opened = _open(path.read_bytes())
-    pixels = None
-    if opened.is_plain_jpeg("RGB"):
-        header = opened.header()
-        smallest = min(header.height / size[0], header.width / size[1])
+    reduction = 1
+    if opened.jpeg:
+        smallest = min(opened.jpeg.height / size[0], opened.jpeg.width / size[1])
         reduction = next((each for each in _REDUCTIONS if 2 * each <= smallest), 1)
-        pixels = opened.jpeg_pixels(cv2.IMREAD_COLOR_RGB, reduction)
-    if pixels is None:
-        pixels = to_rgb(opened.decode())
-    return np.asarray(resize(pixels, size), np.uint8)
+    return np.asarray(resize(opened.rgb(reduction), size), np.uint8)
 
 
 def read_grey(path: Path) -> Pixels:
-    """Return a mask or heatmap as H×W uint8, EXIF orientation applied.
-
-    Raises:
-        ImageRefused: unreadable, truncated, too large, or a mode that has no exact 8-bit grey form.
-        FileNotFoundError: there is no such file.
-    """
+    """Return a mask or heatmap as H×W uint8."""
     return grey_pixels(path.read_bytes())
 
 
 def grey_pixels(content: bytes) -> Pixels:
-    """Return a mask or heatmap as H×W uint8 from the bytes of its file, as `read_grey` does.
-
-    Raises:
-        ImageRefused: as in `read_grey`.
-    """
-    return grey_and_comment(content)[0]
+    """Return a mask or heatmap as H×W uint8 from the bytes of its file."""
+    return _open(content).grey()
 
 
 def grey_and_comment(content: bytes) -> tuple[Pixels, bytes | None]:
-    """Return the grey levels as `grey_pixels` does, and the comment that a JPEG may hold.
-
-    Raises:
-        ImageRefused: as in `read_grey`.
-    """
+    """Return the grey levels as `grey_pixels` does, and the comment that a JPEG may hold."""
     opened = _open(content)
-    levels = grey_levels(opened.chunks)
-    if opened.is_plain_jpeg("L"):
-        levels = opened.jpeg_pixels(cv2.IMREAD_GRAYSCALE)
-    if levels is None:
-        levels = to_grey(opened.decode())
-    return levels, opened.jpeg.comment if opened.jpeg else None
+    return opened.grey(), opened.jpeg.comment if opened.jpeg else None
 
 
 def reread(content: bytes) -> Pixels:
@@ -262,63 +204,34 @@ def probe_rgb(content: bytes) -> tuple[int, int]:
     Of a sequential JPEG only the first rows are decoded, and those only of the first file with the
     same header: the rest is sound if its data end with the image (see `pipeline.pictures.jpeg`).
     All other images are decoded.
-
-    Raises:
-        ImageRefused: as in `read_rgb`.
     """
     opened = _open(content)
     if opened.jpeg is None or opened.layout is None:
-        height, width = to_rgb(opened.decode()).shape[:2]
+        height, width = opened.rgb().shape[:2]
         return height, width
     start = content[: opened.layout.data]
-    rows = _FirstRows(start, first_rows(content, opened.layout))
-    (_prove_known if len(start) <= _KNOWN_BYTES else _prove)(rows)
+    if start not in _sound:
+        # By Pillow: the other decoder takes what follows the rows for damage.
+        _to_rgb(_decode(_by_pillow(first_rows(content, opened.layout))))
+        if len(_sound) >= _KNOWN:
+            _sound.clear()
+        if len(start) <= _KNOWN_BYTES:
+            _sound.add(start)
     return opened.jpeg.size
 
 
-class _FirstRows:
-    """The first rows of a JPEG; equal to those of any file with the same header."""
-
-    def __init__(self, header: bytes, content: bytes) -> None:
-        self.header = header
-        self.content = content
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _FirstRows) and self.header == other.header
-
-    def __hash__(self) -> int:
-        return hash(self.header)
-
-
-def _prove(rows: _FirstRows) -> None:
-    """Decode a JPEG's first rows, which proves its tables sound.
-
-    Raises:
-        ImageRefused: as in `read_rgb`.
-    """
-    # By Pillow: the other decoder takes what follows the rows for damage.
-    to_rgb(decode(_by_pillow(rows.content)))
-
-
-_prove_known = lru_cache(_KNOWN)(_prove)
+# Headers whose tables are proved sound.
+_sound: set[bytes] = set()
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Return an image's (height, width) as displayed, EXIF orientation applied, from its header.
-
-    Raises:
-        ImageRefused: empty, no JPEG or PNG, or too large.
-        FileNotFoundError: there is no such file.
-    """
-    return _open(path.read_bytes()).header().size
+    """Return an image's (height, width) as displayed, EXIF orientation applied, from its header."""
+    opened = _open(path.read_bytes())
+    return (opened.jpeg or _Header.of(_by_pillow(opened.content))).size
 
 
-def decode(image: Image.Image) -> Image.Image:
-    """Decode all pixels and apply the EXIF orientation.
-
-    Raises:
-        ImageRefused: the data ends early or are damaged.
-    """
+def _decode(image: Image.Image) -> Image.Image:
+    """Decode all pixels and apply the EXIF orientation."""
     try:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
@@ -327,7 +240,7 @@ def decode(image: Image.Image) -> Image.Image:
     return image
 
 
-def to_rgb(image: Image.Image) -> Pixels:
+def _to_rgb(image: Image.Image) -> Pixels:
     """Return the RGB pixels of a decoded image where the conversion is exact.
 
     Raises:
@@ -341,7 +254,7 @@ def to_rgb(image: Image.Image) -> Pixels:
     return np.asarray(image)
 
 
-def to_grey(image: Image.Image) -> Pixels:
+def _to_grey(image: Image.Image) -> Pixels:
     """Return the grey levels of a decoded image where the conversion is exact.
 
     Raises:

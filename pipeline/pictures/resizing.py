@@ -28,14 +28,10 @@ _scalers = _Scalers()
 
 
 def resize(pixels: NDArray, size: tuple[int, int]) -> NDArray:
-    """Return `pixels` at `size` (height, width): area means to shrink, bilinear to enlarge.
+    """Return H×W or H×W×C at `size` (height, width): area means to shrink, bilinear to enlarge.
 
     8-bit pictures are shrunk by FFmpeg, within one level of OpenCV's area means (of photographs,
     less than one pixel in a hundred differs) in a quarter of their time.
-
-    Args:
-        pixels: H×W or H×W×C.
-        size: (height, width).
     """
     height, width = size
     if pixels.shape[:2] == (height, width):

@@ -69,16 +69,11 @@ def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:
 def verdict(
     metrics: Mapping[str, Any], gate: Mapping[str, Bounds], notes: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return what `gate.json` holds.
+    """Return what `gate.json` holds, of figures, what they must reach, and words about them.
 
-    Args:
-        metrics: the figures; None is a figure that could not be had, which fails.
-        gate: what each must reach.
-        notes: further words about a figure, by its name.
-
-    Returns:
-        `pass`; `verdict`, one sentence; `failed`, the proofs that failed; `checks`, one entry per
-        figure with `proof`, `metric`, `value`, `must`, `pass` and `words`.
+    That is `pass`; `verdict`, one sentence; `failed`, the proofs that failed; `checks`, one entry
+    per figure with `proof`, `metric`, `value`, `must`, `pass` and `words`. A figure that could not
+    be had is None, and fails.
     """
     checks = [
         _check(name, metrics.get(name), bounds, notes.get(name, ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -31,42 +31,28 @@ class Bounds(BaseModel):
         return self
 
 
-GATE: dict[str, dict[str, float]] = {
-    "identity_psnr_db": {"min": 45},
-    "outside_max_abs_diff": {"max": 0},
-    "raw_background_psnr_db": {"min": 32},
-    "feasible_fraction": {"min": 0.85},
-    "dose_median_rel_error": {"max": 0.12},
-    "dose_within_15pct": {"min": 0.75},
-    "dose_spearman_mean": {"min": 0.95},
-    "dose_logit_slope": {"min": 0.85, "max": 1.15},
-    "control_only_slope": {"min": 0.3},
-    "control_shuffle_loss_increase": {"min": 0.03},
-    "placebo_tost_pass": {"min": 1},
-    "sham_tost_pass": {"min": 1},
-    "placebo_change_ratio": {"min": 0.5, "max": 2},
-    "integrity_ssim_median": {"min": 0.8},
+FIGURES: dict[str, tuple[str, Bounds | None]] = {
+    "identity_psnr_db": ("identity", Bounds(min=45)),
+    "outside_max_abs_diff": ("specificity", Bounds(max=0)),
+    "raw_background_psnr_db": ("specificity", Bounds(min=32)),
+    "feasible_fraction": ("dose", Bounds(min=0.85)),
+    "dose_median_rel_error": ("dose", Bounds(max=0.12)),
+    "dose_within_15pct": ("dose", Bounds(min=0.75)),
+    "dose_spearman_mean": ("dose", Bounds(min=0.95)),
+    "dose_logit_slope": ("dose", Bounds(min=0.85, max=1.15)),
+    "control_only_slope": ("control", Bounds(min=0.3)),
+    "control_shuffle_loss_increase": ("control", Bounds(min=0.03)),
+    "placebo_tost_pass": ("placebo", Bounds(min=1)),
+    "sham_tost_pass": ("placebo", Bounds(min=1)),
+    "placebo_change_ratio": ("placebo", Bounds(min=0.5, max=2)),
+    "integrity_ssim_median": ("integrity", Bounds(min=0.8)),
+    "guide_judge_correlation": ("dose", None),
 }
-"""The least that the demo must reach, by the name of the figure in metrics.json."""
+"""The figures in metrics.json that a gate may hold to account: the proof that each belongs to, and
+the least that the demo must reach."""
 
-PROOF_OF = {
-    "identity_psnr_db": "identity",
-    "outside_max_abs_diff": "specificity",
-    "raw_background_psnr_db": "specificity",
-    "feasible_fraction": "dose",
-    "dose_median_rel_error": "dose",
-    "dose_within_15pct": "dose",
-    "dose_spearman_mean": "dose",
-    "dose_logit_slope": "dose",
-    "control_only_slope": "control",
-    "control_shuffle_loss_increase": "control",
-    "placebo_tost_pass": "placebo",
-    "sham_tost_pass": "placebo",
-    "placebo_change_ratio": "placebo",
-    "integrity_ssim_median": "integrity",
-    "guide_judge_correlation": "dose",
-}
-"""Figures that a gate may hold to account, and the proof that each belongs to."""
+PROOF_OF = {name: proof for name, (proof, _) in FIGURES.items()}
+DEMO_GATE = {name: bounds for name, (_, bounds) in FIGURES.items() if bounds}
 
 
 class EvaluateParams(Section):
@@ -95,7 +81,7 @@ class EvaluateParams(Section):
     """Noises and timesteps per scene of the control check."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the resampling behind the intervals, and of the control check's noise."""
-    gate: dict[str, Bounds] = Field(default_factory=lambda: _bounds(GATE), min_length=1)
+    gate: dict[str, Bounds] = Field(default=DEMO_GATE, min_length=1)
     """What must be reached, by the name of the figure; what is not named here is only reported."""
 
     @model_validator(mode="after")
@@ -106,7 +92,3 @@ class EvaluateParams(Section):
         if self.least_share >= self.most_share:
             raise ValueError("least_share must be below most_share")
         return self
-
-
-def _bounds(gate: dict[str, Any]) -> dict[str, Bounds]:
-    return {name: Bounds(**bounds) for name, bounds in gate.items()}

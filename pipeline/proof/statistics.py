@@ -59,13 +59,8 @@ def clustered_interval(
     acceleration, and with it the interval of a median, is undefined whenever leaving out a video
     changes nothing. Resamples in which the statistic is undefined (NaN) do not count.
 
-    Args:
-        clusters: of each row.
-        statistic: takes positions of rows, with repetitions, and returns the figure.
-        seed: of the resampling.
-
-    Returns:
-        None with fewer than two clusters.
+    The statistic takes positions of rows, with repetitions, and returns the figure. There is no
+    interval with fewer than two clusters.
     """
     names, membership = np.unique(np.asarray(clusters, np.str_), return_inverse=True)
     if len(names) < 2:
@@ -94,32 +89,25 @@ def clustered_interval(
 
 
 class Equivalence(NamedTuple):
-    """Two one-sided paired t tests at 5 %.
-
-    Attributes:
-        mean: of the videos' mean changes.
-        interval: 90 % interval of that mean; None where it is undefined.
-        p: the larger of the two p values; None where it is undefined.
-        videos: how many.
-        passed: the interval lies inside the bounds, over enough videos.
-        verdict: in words.
-    """
+    """Two one-sided paired t tests at 5 %; None is undefined."""
 
     mean: float | None
+    """Of the videos' mean changes."""
     interval: Interval | None
+    """The 90 % interval of that mean."""
     p: float | None
+    """The larger of the two p values."""
     videos: int
     passed: bool
+    """The interval lies inside the bounds, over enough videos."""
     verdict: str
 
 
 def equivalence(changes: ArrayLike, bound: float, least_videos: int = 10) -> Equivalence:
     """Test whether the mean of per-video changes lies within ±bound (Schuirmann 1987).
 
-    Args:
-        changes: one mean (edited − original) share per video.
-        bound: > 0, in units of share.
-        least_videos: with fewer nothing is shown, whatever the interval.
+    There is one mean (edited − original) share per video, and the bound, > 0, is in units of share.
+    With fewer than the least number of videos nothing is shown, whatever the interval.
     """
     values = np.asarray(changes, np.float64)
     count = len(values)

@@ -11,11 +11,7 @@ from pipeline.scenes.table import video_runs
 
 
 class Corpus:
-    """A scene table, taken video by video.
-
-    Args:
-        scenes: the table, sorted by video and scene.
-    """
+    """A scene table, sorted by video and scene, taken video by video."""
 
     def __init__(self, scenes: pd.DataFrame) -> None:
         self._scenes = scenes

@@ -15,8 +15,6 @@ from pipeline.scenes.names import check_video_id
 from schemas.keywords import ID_COLUMNS, KEYWORD_COLUMNS, further_column, refusal
 from schemas.rejected_scenes import Reason, Rejection
 
-__all__ = ["KeywordTable", "read_keywords", "refusal"]
-
 LOG = logging.getLogger(__name__)
 
 _DELIMITERS = ",;\t"

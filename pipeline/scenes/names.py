@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.ground.errors import InputError
@@ -14,8 +13,6 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _VIDEO_ID = re.compile(r"\w[\w.-]{0,127}")
-# Possessive, as no part of an id is a line's end: nothing is tried twice.
-_LINES_OF_IDS = re.compile(r"(?:\w[\w.-]{0,127}+\n)*+", re.ASCII)
 
 
 class BadVideoId(InputError):
@@ -80,16 +77,3 @@ def check_video_id(video_id: str) -> str:
             "at most 128, beginning with a letter, digit or '_'. Rename the file and its rows."
         )
     return video_id
-
-
-def check_video_ids(video_ids: Sequence[str]) -> None:
-    """Do `check_video_id` for many, in one look where all are allowed and ASCII.
-
-    Raises:
-        BadVideoId: as `check_video_id`, of the first that is not.
-    """
-    lines = "\n".join((*video_ids, ""))
-    at_once = lines.count("\n") == len(video_ids) and ".." not in lines
-    if not (at_once and _LINES_OF_IDS.fullmatch(lines)):
-        for video_id in video_ids:
-            check_video_id(video_id)

@@ -14,26 +14,18 @@ from pipeline.pictures.resizing import resize
 
 
 class ScenePixels(NamedTuple):
-    """A scene at H×W.
-
-    Attributes:
-        image: H×W×3 uint8 RGB.
-        mask: H×W uint8, 255 on the keyword, else 0.
-        heatmap: H×W uint8 levels of attention, as the file holds them.
-    """
+    """A scene at H×W, all uint8."""
 
     image: Pixels
+    """H×W×3 RGB."""
     mask: Pixels
+    """255 on the keyword, else 0."""
     heatmap: Pixels
+    """Levels of attention, as the file holds them."""
 
 
 def read_scene(row: Mapping[Any, Any], root: Path, size: tuple[int, int]) -> ScenePixels:
-    """Read the scene of one row of the scene table.
-
-    Args:
-        row: with `scene_image_path`, `keyword_mask_path`, `attention_heatmap_path`.
-        root: what relative paths are relative to.
-        size: (height, width).
+    """Read the scene of one row of the scene table at this size, (height, width).
 
     Raises:
         InputError: a file is missing or breaks the contract.

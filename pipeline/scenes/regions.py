@@ -51,12 +51,10 @@ def moved_region(
 
 
 def add_difference(original: Pixels, difference: NDArray[np.float32], weight: Weight) -> Pixels:
-    """Add an edit's difference to the original inside the region; all other pixels stay.
+    """Add an edit's difference to the original, H×W×3, inside the region; all other pixels stay.
 
-    Args:
-        original: H×W×3.
-        difference: h×w×3, edited minus unedited, in grey levels; brought to the original's size.
-        weight: H×W, of `feathered_region`.
+    The difference, h×w×3, edited minus unedited, in grey levels, is brought to the original's size;
+    the weight is that of `feathered_region`.
     """
     height, width = original.shape[:2]
     if difference.shape[:2] != (height, width):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.ground.errors import InputError
 from pipeline.ground.tables import read_table
-from pipeline.scenes.names import check_video_ids, parse_scene_name
+from pipeline.scenes.names import check_video_id, parse_scene_name
 from schemas.valid_scenes import COLUMNS, FIRST_COLUMNS, SCENE_TABLE
 
 if TYPE_CHECKING:
@@ -22,29 +22,22 @@ Keywords = Literal["first", "union"] | int
 
 
 class VideoRuns(NamedTuple):
-    """The videos of a scene table that is sorted by video and scene.
-
-    Attributes:
-        ids: of all videos, in order.
-        starts: position of each one's first row.
-        lengths: scenes of each.
-    """
+    """The videos of a scene table that is sorted by video and scene."""
 
     ids: NDArray[np.object_]
     starts: NDArray[np.intp]
+    """Position of each one's first row."""
     lengths: NDArray[np.intp]
+    """Scenes of each."""
 
 
 def read_scenes(
     path: Path, columns: Sequence[str] | None = None, *, complete: bool = True
 ) -> pd.DataFrame:
-    """Read a scene table, sorted by video and scene.
+    """Read these columns of a scene table, as far as it has them, sorted by video and scene.
 
-    Args:
-        path: of the table.
-        columns: to read, as far as the table has them; all by default.
-        complete: whether it must have all columns that the validate stage writes, as the stages
-            after it need; else the first seven will do.
+    A complete one has all columns that the validate stage writes, as the stages after it need; else
+    the first seven will do.
 
     Raises:
         InputError: there is no such file, it is no table, a column is missing, a cell of the first
@@ -67,11 +60,9 @@ def read_scenes(
         if (blank := table[name].isna()).any():
             line = int(blank.to_numpy().argmax()) + 2
             raise InputError(f"{path}: {name} is blank in line {line}. Run `gazeshift validate`.")
-    runs = video_runs(table)
-    check_video_ids(runs.ids.tolist())
-    if not _in_order(runs, table["scene_number"].to_numpy()):
-        table = table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
-    return table
+    for video_id in table["video_id"].unique():
+        check_video_id(video_id)
+    return table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
 
 
 def video_runs(table: pd.DataFrame) -> VideoRuns:
@@ -82,19 +73,8 @@ def video_runs(table: pd.DataFrame) -> VideoRuns:
     return VideoRuns(ids.iloc[starts].to_numpy(object), starts, lengths)
 
 
-def _in_order(runs: VideoRuns, numbers: NDArray[Any]) -> bool:
-    ascends = numbers[1:] >= numbers[:-1]
-    ascends[runs.starts[1:] - 1] = True
-    return bool(np.all(runs.ids[1:] > runs.ids[:-1]) and ascends.all())
-
-
 def mask_paths(row: Mapping[Any, Any] | pd.Series, keywords: Keywords) -> tuple[str, ...]:
-    """Return the masks of the chosen keywords; none where the scene does not show keyword N.
-
-    Args:
-        row: of the scene table, or of a variant's.
-        keywords: `variant.keywords`.
-    """
+    """Return the masks of the chosen keywords; none where the scene does not show keyword N."""
     first, extra = row["keyword_mask_path"], json.loads(row.get("extra_mask_paths") or "[]")
     if keywords == "first":
         return (first,)

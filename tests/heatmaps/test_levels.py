@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from heatmaps.array_reference import reachable_share, redistribute_background
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline.heatmaps.algebra import modify_heatmap, reachable_share
+from pipeline.heatmaps.algebra import modify_heatmap
 from pipeline.heatmaps.levels import LevelMap
-from pipeline.heatmaps.placebo import redistribute_background, scale_background
+from pipeline.heatmaps.placebo import scale_background
 from pipeline.pictures.reading import to_levels
 
 properties = settings(max_examples=150, deadline=None)

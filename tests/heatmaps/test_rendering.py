@@ -4,14 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from heatmaps.array_reference import reachable_share
 from scene_trees import draw_scene
 
-from pipeline.heatmaps.algebra import (
-    alignment_score,
-    attention_share,
-    modify_heatmap,
-    reachable_share,
-)
+from pipeline.heatmaps.algebra import alignment_score, attention_share, modify_heatmap
 from pipeline.heatmaps.dose import feasible, requested_share
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import recipes

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.learning.checkpoints import StreamedCheckpoints, open_checkpoint, resume_step
+from pipeline.learning.fitting import StreamedCheckpoints, open_checkpoint, resume_step
 
 
 def test_a_checkpoint_comes_back(tmp_path: Path) -> None:

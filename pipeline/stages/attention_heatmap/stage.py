@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from pathlib import PurePosixPath
 
-from pipeline.ground.artefacts import CUTS_TABLE, HEATMAPS, refused_by
+from pipeline.ground.artefacts import CUTS_CSV, HEATMAPS, refused_by
 from pipeline.ground.errors import ParamsError
 from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
@@ -105,7 +105,7 @@ def _plan_model(workspace: Workspace, params: AttentionHeatmapParams, location: 
     model = load_model()
     size = load_image_size(workspace) if params.source == "predictor" else None
     settings = digest(model.digest, repr(params.jpeg_quality), repr(size))
-    items = scene_items(workspace, read_cuts(workspace.path(CUTS_TABLE)), settings)
+    items = scene_items(workspace, read_cuts(workspace.path(CUTS_CSV)), settings)
     work = partial(
         predict_heatmap,
         out=HEATMAPS,

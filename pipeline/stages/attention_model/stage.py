@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import (
-    CUTS_TABLE,
+    CUTS_CSV,
     FIXATIONS,
     OUTS,
     PREDICTOR,
@@ -67,7 +67,7 @@ def main(workspace: Workspace) -> None:
         return
     models = {name: load_attention_model(name, workspace.root) for name in _COMPARED}
     # Without the table of cuts, no fixation is scored.
-    tables = (workspace.path(SCENES), workspace.path(CUTS_TABLE))
+    tables = (workspace.path(SCENES), workspace.path(CUTS_CSV))
     inputs = digest(
         *(file_digest(path) for path in tables if path.is_file()),
         repr([(file.name, file_digest(file)) for file in _fixation_files(workspace)]),
@@ -87,7 +87,7 @@ def main(workspace: Workspace) -> None:
             for rows in [table[table["split"] == part]]
         }
         network, curve = training.train(params, parts[TRAIN], parts[VAL], state)
-        gaze = workspace.path(FIXATIONS), workspace.path(CUTS_TABLE)
+        gaze = workspace.path(FIXATIONS), workspace.path(CUTS_CSV)
         fixations: dict[str, dict[int, scoring.Fixations]] = {
             part: scoring.read_fixations(parts[part].table, *gaze) for part in (VAL, TEST)
         }

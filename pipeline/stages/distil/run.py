@@ -15,9 +15,8 @@ from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import training_precision
 from pipeline.ground.files import digest
 from pipeline.learning.batches import ShuffledBatches
-from pipeline.learning.checkpoints import resume_step
 from pipeline.learning.dose_loss import dose_losses
-from pipeline.learning.fitting import LAST, fit, load_best
+from pipeline.learning.fitting import LAST, fit, load_best, resume_step
 from pipeline.learning.ladders import Ladders, ladder_scene, make_ladders, save_ladders
 from pipeline.learning.params import DistilParams
 from pipeline.learning.progress import Progress, StepCurve

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline.ground.artefacts import CUTS_TABLE, MASKS, refused_by
+from pipeline.ground.artefacts import CUTS_CSV, MASKS, refused_by
 from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.parallel import each
@@ -66,7 +66,7 @@ def plan_clipseg(workspace: Workspace, params: KeywordMasksParams) -> Plan:
         InputError: the model or the keywords are not there, or scene_cuts has not run.
     """
     table = read_keywords(input_path(workspace, params))
-    cuts = read_cuts(workspace.path(CUTS_TABLE))
+    cuts = read_cuts(workspace.path(CUTS_CSV))
     scenes = [scene for scene in cuts if scene.video_id in table.keywords]
     folder = fetch_model(params.model, workspace.root)
     settings = digest(model_digest(folder), repr(params.threshold))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline.editing.params import EditParams
-from pipeline.ground.artefacts import CUTS_TABLE, EDITS, GATE, PAGE, SCENES, TRAIN_METRICS
+from pipeline.ground.artefacts import CUTS_CSV, EDITS, GATE, PAGE, SCENES, TRAIN_METRICS
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, write_text
@@ -104,7 +104,7 @@ def _tasks(
 ) -> list[VideoTask]:
     root = workspace.root
     judged = inputs.read_judged(root)
-    times = inputs.read_rows(root / CUTS_TABLE)
+    times = inputs.read_rows(root / CUTS_CSV)
     # What the edits add, if no two variants shared one, so that the budget holds.
     redrawn = 0 if edits.empty else int(edits["modified"].sum())
     paths = [workspace.path(path) for path in shown["scene_image_path"]]

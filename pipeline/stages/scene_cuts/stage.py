@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline.ground.artefacts import CUTS, CUTS_TABLE, refused_by
+from pipeline.ground.artefacts import CUTS, CUTS_CSV, refused_by
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
@@ -29,7 +29,7 @@ def main(workspace: Workspace) -> None:
     """Cut what is new or changed; write the scene images, scenes.csv and what was refused."""
     params = SceneCutsParams.load(workspace)
     plan = {"videos": plan_videos, "folder": plan_folder}[params.source](workspace, params)
-    table = Table(CUTS_TABLE, _write_table, (__name__,))
+    table = Table(CUTS_CSV, _write_table, (__name__,))
     with StageOuts(workspace, params.name) as outs:
         made = make_items(outs, plan, [table, refusals_table(REFUSED, plan)])
     scenes = _scenes(made)
@@ -80,11 +80,11 @@ def plan_folder(workspace: Workspace, params: SceneCutsParams) -> Plan:
     Raises:
         InputError: there is no such folder, nothing in it, or its scenes.csv breaks the contract.
     """
-    table = workspace.path(params.input) / Path(CUTS_TABLE).name
+    table = workspace.path(params.input) / Path(CUTS_CSV).name
     files, refused = find_scene_files(workspace, params, CUTS, aside=table.name)
     times = {scene.name: scene for scene in read_cuts(table)} if table.is_file() else {}
     items = []
-    for item in copy_items(workspace, files):
+    for item in copy_items(files):
         known = times.pop(item.task.name, None)
         span = (known.start_s, known.end_s, known.image_time_s) if known else (None, None, None)
         inputs = digest(item.inputs, repr(span))

@@ -14,9 +14,8 @@ import torch
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import training_precision
 from pipeline.ground.errors import InputError, ParamsError
-from pipeline.learning.checkpoints import resume_step
 from pipeline.learning.control_check import control_losses
-from pipeline.learning.fitting import LAST, fit, load_best
+from pipeline.learning.fitting import LAST, fit, load_best, resume_step
 from pipeline.learning.progress import Progress, StepCurve
 from pipeline.learning.training_scenes import TrainingScenes, fixed_sample
 from pipeline.stages.train.batches import Batches

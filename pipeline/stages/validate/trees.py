@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.ground.artefacts import CUTS, HEATMAPS, MASKS
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import leaves
+from pipeline.ground.files import JUNK, leaves
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.names import BadVideoId, SceneName, parse_scene_name
 from schemas.rejected_scenes import Reason, Rejection
@@ -25,7 +25,6 @@ TREES: Mapping[Role, str] = {
 """Where the scenes' files lie, as a rule."""
 
 _TABLE = "scenes.csv"
-_JUNK = {"Thumbs.db", "desktop.ini"}
 
 
 class SceneFile(NamedTuple):
@@ -109,7 +108,7 @@ def _walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
         return
     with entries:
         for entry in entries:
-            if entry.name.startswith(".") or entry.name in _JUNK or entry.name == _TABLE:
+            if entry.name.startswith(".") or entry.name in JUNK or entry.name == _TABLE:
                 continue
             # A link to a folder is looked at as a whole: what it holds may be outside.
             if entry.is_dir(follow_symlinks=False):

@@ -9,7 +9,7 @@ import pytest
 from ingest_inputs import footage, make_cuts, tree
 from PIL import Image
 
-from pipeline.ground.artefacts import CUTS, CUTS_TABLE, HEATMAPS
+from pipeline.ground.artefacts import CUTS, CUTS_CSV, HEATMAPS
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
@@ -136,7 +136,7 @@ def test_scenes_without_a_file_without_fixations_or_without_times_are_refused(
 ) -> None:
     scenes = make_cuts(workspace, {"early": 2, "header": 1, "missing": 1, "timeless": 1}, SIZE)
     timeless = scenes[-1]._replace(start_s=None, end_s=None)
-    write_cuts(workspace.path(CUTS_TABLE), [*scenes[:-1], timeless])
+    write_cuts(workspace.path(CUTS_CSV), [*scenes[:-1], timeless])
     for video_id in ("early", "timeless"):
         fixate(workspace, video_id, (0.1, 0.3, 20, 30))
     fixate(workspace, "header")

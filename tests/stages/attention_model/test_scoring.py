@@ -8,7 +8,7 @@ import pytest
 from ingest_inputs import make_cuts
 from scene_trees import write_scene_tree
 
-from pipeline.ground.artefacts import CUTS_TABLE
+from pipeline.ground.artefacts import CUTS_CSV
 from pipeline.ground.files import write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.stages.attention_model.scoring import read_fixations
@@ -21,7 +21,7 @@ def read(workspace: Workspace, text: str) -> dict[int, int]:
     table = write_scene_tree(workspace.root, {"7": 2})
     make_cuts(workspace, {"7": 2}, size=(96, 54))
     write_text(workspace.path("data/fixations/7.csv"), text)
-    found = read_fixations(table, workspace.path("data/fixations"), workspace.path(CUTS_TABLE))
+    found = read_fixations(table, workspace.path("data/fixations"), workspace.path(CUTS_CSV))
     return {row: len(fixations.x) for row, fixations in found.items()}
 
 

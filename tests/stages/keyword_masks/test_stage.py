@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ingest_inputs import make_cuts, tree
 
-from pipeline.ground.artefacts import CUTS, CUTS_TABLE, MASKS
+from pipeline.ground.artefacts import CUTS, CUTS_CSV, MASKS
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
@@ -108,7 +108,7 @@ def test_bad_outline_files_refuse_their_scenes_and_the_rest_go_on(workspace: Wor
 
 def test_a_scene_at_an_unknown_time_has_no_outline(workspace: Workspace) -> None:
     scenes = make_cuts(workspace, {"v": 1}, SIZE)
-    write_cuts(workspace.path(CUTS_TABLE), [scenes[0]._replace(image_time_s=None)])
+    write_cuts(workspace.path(CUTS_CSV), [scenes[0]._replace(image_time_s=None)])
     outline(workspace, "v", (0, 0, 1, square(0, 0)))
     keyword_masks.main(workspace)
     (refusal,) = read_rejections(workspace.path(REFUSED))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ingest_inputs import draw_shot, footage, tree, write_video
 
-from pipeline.ground.artefacts import CUTS, CUTS_TABLE
+from pipeline.ground.artefacts import CUTS, CUTS_CSV
 from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
@@ -45,7 +45,7 @@ def test_real_footage_is_cut_into_named_scenes(workspace: Workspace) -> None:
     assert [path for path in tree(workspace.path(CUTS)) if path != "scenes.csv"] == [
         f"bikes/bikes-Scene-00{number}-01.jpg" for number in range(1, 7)
     ]
-    scenes = read_cuts(workspace.path(CUTS_TABLE))
+    scenes = read_cuts(workspace.path(CUTS_CSV))
     starts = [0, 1.2, 3.04, 5.48, 7.48, 9.68]
     assert [scene.start_s for scene in scenes] == starts
     assert [scene.end_s for scene in scenes] == [*starts[1:], 10]
@@ -56,7 +56,7 @@ def test_real_footage_is_cut_into_named_scenes(workspace: Workspace) -> None:
 def test_the_image_is_the_scenes_middle_frame(workspace: Workspace) -> None:
     write_video(workspace.path(f"data/videos/{LONG_ID}.mp4"), shots=[25, 31])
     scene_cuts.main(workspace)
-    assert read_cuts(workspace.path(CUTS_TABLE)) == [
+    assert read_cuts(workspace.path(CUTS_CSV)) == [
         CutScene(LONG_ID, 1, 0.0, 1.0, 0.48, 64, 96),
         CutScene(LONG_ID, 2, 1.0, 2.24, 1.6, 64, 96),
     ]
@@ -67,7 +67,7 @@ def test_the_image_is_the_scenes_middle_frame(workspace: Workspace) -> None:
 def test_a_rotated_video_makes_upright_scenes(workspace: Workspace) -> None:
     write_video(workspace.path("data/videos/v.mp4"), shots=[5], rotation=90)
     scene_cuts.main(workspace)
-    assert read_cuts(workspace.path(CUTS_TABLE))[0].size == (64, 96)
+    assert read_cuts(workspace.path(CUTS_CSV))[0].size == (64, 96)
     assert read_rgb(workspace.path(f"{CUTS}/v/v-Scene-001-01.jpg")).shape == (64, 96, 3)
 
 
@@ -93,7 +93,7 @@ def test_bad_videos_are_refused_and_the_rest_go_on(
         ("truncated", "data/videos/truncated.mp4", Reason.VIDEO_UNREADABLE),
         ("two words", "data/videos/two words.mp4", Reason.BAD_VIDEO_ID),
     ]
-    assert [scene.video_id for scene in read_cuts(workspace.path(CUTS_TABLE))] == ["good"]
+    assert [scene.video_id for scene in read_cuts(workspace.path(CUTS_CSV))] == ["good"]
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
@@ -111,7 +111,7 @@ def test_only_what_changed_is_cut_again(workspace: Workspace) -> None:
         "a-Scene-001-01.jpg",
         "a-Scene-002-01.jpg",
     }
-    assert len(read_cuts(workspace.path(CUTS_TABLE))) == 3
+    assert len(read_cuts(workspace.path(CUTS_CSV))) == 3
 
 
 def test_every_parameter_of_cutting_makes_the_scenes_anew(workspace: Workspace) -> None:
@@ -120,7 +120,7 @@ def test_every_parameter_of_cutting_makes_the_scenes_anew(workspace: Workspace) 
     first = tree(workspace.path(CUTS))
     set_params(workspace, "{min_scene_s: 1.0, jpeg_quality: 80}")
     scene_cuts.main(workspace)
-    assert len(read_cuts(workspace.path(CUTS_TABLE))) == 1
+    assert len(read_cuts(workspace.path(CUTS_CSV))) == 1
     set_params(workspace)
     scene_cuts.main(workspace)
     assert tree(workspace.path(CUTS)) == first
@@ -160,7 +160,7 @@ def test_imported_cuts_are_taken_over_byte_for_byte(workspace: Workspace, import
     cuts = tree(workspace.path(CUTS))
     del cuts["scenes.csv"]
     assert cuts == {name.replace("02.PNG", "01.png"): before[name] for name in before}
-    assert read_cuts(workspace.path(CUTS_TABLE)) == [
+    assert read_cuts(workspace.path(CUTS_CSV)) == [
         CutScene(LONG_ID, 1, None, None, None, 60, 80),
         CutScene(LONG_ID, 1000, None, None, None, 60, 80),
         CutScene("v", 1, None, None, None, 10, 20),
@@ -174,7 +174,7 @@ def test_imported_times_are_taken_over_and_sizes_measured(
     rows = f"{LONG_ID},1,0,1.5,,999,999\r\n{LONG_ID},2,1.5,2,1.7,1,1\r\n"
     write_text(imported / "scenes.csv", "\ufeff" + table + rows)
     scene_cuts.main(workspace)
-    assert read_cuts(workspace.path(CUTS_TABLE)) == [
+    assert read_cuts(workspace.path(CUTS_CSV)) == [
         CutScene(LONG_ID, 1, 0.0, 1.5, None, 60, 80),
         CutScene(LONG_ID, 1000, None, None, None, 60, 80),
     ]

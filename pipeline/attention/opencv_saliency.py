@@ -1,4 +1,4 @@
-"""Spectral residual, as in OpenCV: Hou & Zhang 2007, "Saliency detection", CVPR. No weights."""
+"""The classical saliency models that OpenCV has. No weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from pipeline.pictures.tensors import pixels_of
 
 
 class SpectralResidual:
-    """What stands out of the image's spectrum (Hou & Zhang 2007), by OpenCV."""
+    """What stands out of the image's spectrum (Hou & Zhang 2007), by OpenCV.
+
+    "Saliency detection: a spectral residual approach", CVPR.
+    """
 
     differentiable = False
     makers = (__name__,)
@@ -31,3 +34,13 @@ class SpectralResidual:
             for image in pixels_of(images)
         ]
         return torch.from_numpy(np.stack(found).astype(np.float32)).to(images.device)
+
+
+class FineGrained(SpectralResidual):
+    """Centre-surround differences of intensity at the image's own grain (Montabone & Soto 2010).
+
+    "Human detection using a mobile platform and novel features derived from a visual saliency
+    mechanism", Image and Vision Computing 28(3).
+    """
+
+    algorithm = cv2.saliency.StaticSaliencyFineGrained
