@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.figures.contact_sheet import Strip, Tile
+from pipeline.figures.contact_sheet import Strip, Tile, percent
 from pipeline.ground.artefacts import edited_scene
 from pipeline.pictures.reading import Pixels, read_grey, read_mask, read_rgb, to_levels
 
@@ -87,7 +87,7 @@ def _strip(row: Mapping[Any, Any], root: Path) -> Strip:
         image=image,
         mask=read_mask(root / row["keyword_mask_path"], image.shape[:2]),
         heatmap=read_grey(root / row["attention_heatmap_path"]),
-        caption=f"share {_percent(row['attention_share'])}",
+        caption=f"share {percent(row['attention_share'])}",
         tiles={},
     )
 
@@ -102,8 +102,4 @@ def _caption(row: Mapping[Any, Any]) -> str:
         return "unchanged"
     if np.isnan(row["guide_achieved"]):
         return f"changed by {row['mean_abs_change']:.2f} levels"
-    return f"{_percent(row['guide_share'])} to {_percent(row['guide_achieved'])}"
-
-
-def _percent(share: float) -> str:
-    return "–" if np.isnan(share) else f"{share:.1%}"
+    return f"{percent(row['guide_share'])} to {percent(row['guide_achieved'])}"

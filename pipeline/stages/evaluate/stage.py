@@ -230,7 +230,7 @@ class _Summary:
         ]
 
     def _draw(self, outs: StageOuts, changes: pd.DataFrame) -> list[str]:
-        from pipeline.figures.proof_plots import draw_control, draw_dose_curve, draw_equivalence
+        from pipeline.figures.plots import draw_control, draw_dose_curve, draw_equivalence
 
         names = [f"{PROOF_FIGURES}/{name}.png" for name in ("dose_curve", "equivalence", "control")]
         curve, equivalence, control = (outs.staging / name for name in names)
