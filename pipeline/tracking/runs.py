@@ -20,8 +20,8 @@ from pipeline.tracking.store import (
     DEMO,
     EXPERIMENT,
     commit,
-    keep_quiet,
     open_store,
+    store_errors,
     tracking_uri,
 )
 
@@ -154,13 +154,9 @@ class LiveRun:
 
 @contextmanager
 def _forgiving(workspace: Workspace, run: TrackedRun) -> Iterator[None]:
-    keep_quiet()
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError, InputError) as error:
+    except store_errors(InputError) as error:
         LOG.warning(
             "%s: the outputs are complete, but this run is not in MLflow: %s. Make the store %s "
             "writable (or unset MLFLOW_TRACKING_URI) and run `dvc repro -f %s` to log it.",

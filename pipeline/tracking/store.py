@@ -75,7 +75,7 @@ def _git(workspace: Workspace, *command: str) -> str:
     return answer.stdout.strip()
 
 
-def keep_quiet() -> None:
+def _keep_quiet() -> None:
     """Before MLflow is imported: no phone-home, no minutes of waiting for a dead server, no bar."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -85,7 +85,14 @@ def keep_quiet() -> None:
 
 
 def open_store(workspace: Workspace) -> tuple[MlflowClient, str]:
-    """Return a client and the id of our experiment; a moved store of our own is put right."""
+    """Return a client and the id of our experiment; a moved store of our own is put right.
+
+    What else imports MLflow does so after this, as it says what MLflow is to leave out.
+
+    Raises:
+        Exception: one of `store_errors`, where the store cannot be reached or written.
+    """
+    _keep_quiet()
     from mlflow import MlflowClient
 
     uri = tracking_uri(workspace)
@@ -95,15 +102,19 @@ def open_store(workspace: Workspace) -> tuple[MlflowClient, str]:
         return client, _experiment(client, database, own=database == _own_database(workspace))
 
 
-def put_right(workspace: Workspace) -> None:
-    """Make the store, or put a moved one right; where that cannot be done, warn."""
-    keep_quiet()
+def store_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what a store raises that cannot be reached or written, and others beside it."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    return MlflowException, SQLAlchemyError, OSError, *others
+
+
+def put_right(workspace: Workspace) -> None:
+    """Make the store, or put a moved one right; where that cannot be done, warn."""
     try:
         open_store(workspace)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except store_errors() as error:
         LOG.warning(
             "%s cannot be written: %s. If it was moved, its pictures are not found.",
             tracking_uri(workspace),
