@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pipeline.commands import check_setup
-from pipeline.commands.check_setup import INGEST
-from pipeline.commands.findings import SHOWN, Finding, guarded
+from pipeline.commands.check_setup import INGEST, SHOWN, Finding
 from pipeline.ground.artefacts import KEYWORDS, OUTS, SCENES
 from pipeline.ground.code import installed_version
 from pipeline.ground.errors import GazeshiftError
@@ -52,9 +51,7 @@ def main(workspace: Workspace) -> int:
 
 def check(workspace: Workspace) -> Iterator[Finding]:
     """Yield the findings, cheapest first; without readable parameters there are no others."""
-    params = guarded(
-        "params.yaml reads, section by section", lambda: check_setup.load_params(workspace)
-    )
+    params = check_setup.parameters(workspace)
     yield params
     if params.offenders:
         return
