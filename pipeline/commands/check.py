@@ -138,7 +138,7 @@ def _pixels(workspace: Workspace, trees: SceneTrees, allowed: float) -> Iterator
     looked_at = f"{len(sample)} of {len(trees.scenes)} scenes looked at"
     for title, grey in (("images read, sizes agree", False), ("grey levels make sense", True)):
         found = [one for broken in refused for one in broken if (one.reason in _GREY) is grey]
-        rejections = [Rejection.of(("", None), one.file, one.reason, one.found) for one in found]
+        rejections = [one._replace(video_id="") for one in found]
         scenes = sum(any((one.reason in _GREY) is grey for one in broken) for broken in refused)
         yield _refusals(f"{title} ({looked_at})", rejections, scenes > allowed * len(sample))
 
