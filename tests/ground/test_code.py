@@ -138,7 +138,7 @@ MAKERS = (
     "stages.train.writing",
     "stages.attention_model.training",
     "stages.attention_model.writing",
-    "stages.variant.making",
+    "stages.variant.video",
     "stages.variant.pictures",
     "editing.scene_edits",
     "editing.editor",
