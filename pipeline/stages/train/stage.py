@@ -36,6 +36,7 @@ LOG = logging.getLogger(__name__)
 
 REGISTERED = "gazeshift-controlnet"
 _ITEM = "training"
+_PLACES = (CONTROLNET, f"{TRAINING}/samples", TRAIN_METRICS, TRAIN_HEADLINE, TRAIN_CURVE)
 # What changes how fast training goes, not where it leads.
 _NO_RESULT = {"num_workers", "gradient_checkpointing"}
 
@@ -91,19 +92,16 @@ def main(workspace: Workspace) -> None:
             live.lightning_logger(), lambda path: live.add_picture(path, "samples")
         )
         assert trained is not None
-        outs.accept(_ITEM, _write(outs, trained))
-        live.finish(_finished(workspace, begun, trained), _model(workspace, trained))
+        writing.write_trained(trained, *(outs.staging / place for place in _PLACES))
+        outs.accept(_ITEM, outs.staged())
+        done = replace(
+            begun,
+            metrics={f"final/{name}": value for name, value in trained.metrics.items()},
+            artifacts={"": [workspace.path(TRAIN_METRICS), workspace.path(TRAIN_CURVE)]},
+        )
+        live.finish(done, _model(workspace, trained))
     shutil.rmtree(state)
     LOG.info("train: %d steps; the ControlNet is in %s.", trained.metrics["steps"], TRAINING)
-
-
-def _write(outs: StageOuts, trained: Trained) -> list[str]:
-    """Write the outs to the staging folder; return their paths."""
-    from pipeline.stages.train.writing import write_trained
-
-    places = (CONTROLNET, f"{TRAINING}/samples", TRAIN_METRICS, TRAIN_HEADLINE, TRAIN_CURVE)
-    write_trained(trained, *(outs.staging / place for place in places))
-    return outs.staged()
 
 
 def _described(workspace: Workspace, params: TrainParams, started_s: float) -> TrackedRun:
@@ -118,14 +116,6 @@ def _described(workspace: Workspace, params: TrainParams, started_s: float) -> T
         description="A ControlNet that reads keyword mask and attention heatmap, on a frozen "
         "backbone. `samples/` shows fixed validation scenes, their control (heatmap, mask "
         "outlined), and what the model draws from 80 % noise.",
-    )
-
-
-def _finished(workspace: Workspace, begun: TrackedRun, trained: Trained) -> TrackedRun:
-    return replace(
-        begun,
-        metrics={f"final/{name}": value for name, value in trained.metrics.items()},
-        artifacts={"": [workspace.path(TRAIN_METRICS), workspace.path(TRAIN_CURVE)]},
     )
 
 

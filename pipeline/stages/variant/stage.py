@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ground.artefacts import (
-    MANIFEST,
     SCENES,
     VARIANT_FIGURES,
     VARIANT_HEADLINE,
+    VARIANT_MANIFEST,
     VARIANT_METRICS,
     VARIANT_SHARES,
     VARIANTS,
@@ -91,7 +91,9 @@ def main(workspace: Workspace) -> None:
                 summary.add(item.removeprefix("video "), video)
         if _SUMMARY in todo:
             _write_summary(outs.staging, summary, params, image_size, table_digest)
-            outs.accept(_SUMMARY, [MANIFEST, VARIANT_SHARES, VARIANT_METRICS, VARIANT_HEADLINE])
+            outs.accept(
+                _SUMMARY, [VARIANT_MANIFEST, VARIANT_SHARES, VARIANT_METRICS, VARIANT_HEADLINE]
+            )
     LOG.info("variant: %d videos, %d of them made in this run.", len(inputs), len(videos))
     _track(workspace, params, image_size, summary, started_s)
 
@@ -136,7 +138,7 @@ def _write_summary(
 
     from pipeline.ground.tables import write_table
 
-    write_manifest(staging / MANIFEST, summary.videos, params, image_size, table_digest)
+    write_manifest(staging / VARIANT_MANIFEST, summary.videos, params, image_size, table_digest)
     profile = [
         (variant, position, share)
         for variant, shares in summary.share_profile().items()
