@@ -1,7 +1,8 @@
-"""One training run: data, module and trainer put together, from nothing or from a checkpoint."""
+"""One training run, from nothing or from a checkpoint: data, module, trainer, and their files."""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import lightning.pytorch as pl
+import pandas as pd
 import torch
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import half_type
 from pipeline.ground.errors import InputError, ParamsError
+from pipeline.ground.files import link_or_copy, write_text
+from pipeline.ground.tables import write_table
 from pipeline.learning.checkpoints import resume_step
 from pipeline.learning.control_check import control_losses
 from pipeline.learning.fitting import LAST, fit, load_best
@@ -168,9 +172,7 @@ class Run:
         }
 
 
-def training_precision(
-    wanted: Precision,
-) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+def training_precision(wanted: Precision) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
     """Return what `auto` means here: 16 bits where they are fast.
 
     That is bfloat16 wherever there is arithmetic for it: its range needs no scaling of the loss.
@@ -181,3 +183,20 @@ def training_precision(
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         return "bf16-mixed" if native else "16-mixed"
     return "bf16-mixed" if half_type(torch.device("cpu")) else "32-true"
+
+
+def write_trained(
+    trained: Trained, controlnet: Path, samples: Path, metrics: Path, headline: Path, curve: Path
+) -> None:
+    """Write weights and samples to these folders, figures and curve to these files."""
+    model = trained.controlnet.to(memory_format=torch.contiguous_format)
+    model.save_pretrained(controlnet)
+    for picture in trained.samples:
+        link_or_copy(picture, samples / picture.name)
+    # Without a val split there is none.
+    shown = {name: loss for name, loss in trained.metrics.items() if name == "val_loss"}
+    for path, figures in ((metrics, trained.metrics), (headline, shown)):
+        write_text(path, json.dumps(figures, indent=1, allow_nan=False) + "\n")
+    # Also without a val split: DVC draws nothing where a column is missing.
+    columns = ["step", "train_loss", "val_loss"]
+    write_table(curve, pd.DataFrame(trained.curve, columns=columns))

@@ -53,7 +53,7 @@ def main(workspace: Workspace) -> None:
     from pipeline.diffusion.backbone import load_backbone
     from pipeline.learning.shards import MANIFEST
     from pipeline.learning.training_scenes import encoded_scenes, raw_scenes
-    from pipeline.stages.train import run, writing
+    from pipeline.stages.train import run
 
     params = TrainParams.load(workspace)
     # What `auto` comes to is part of the key: a run must not be resumed in another precision.
@@ -74,7 +74,7 @@ def main(workspace: Workspace) -> None:
         str(size),
         params.model_dump_json(exclude=_NO_RESULT),
     )
-    key = Key(inputs, (run.__name__, writing.__name__))
+    key = Key(inputs, (run.__name__,))
     state = workspace.path("checkpoints") / key.digest
     training = run.Run(params, backbone, scenes, state)
     if getattr(rank_zero_only, "rank", 0) > 0:
@@ -92,7 +92,7 @@ def main(workspace: Workspace) -> None:
             live.lightning_logger(), lambda path: live.add_picture(path, "samples")
         )
         assert trained is not None
-        writing.write_trained(trained, *(outs.staging / place for place in _PLACES))
+        run.write_trained(trained, *(outs.staging / place for place in _PLACES))
         outs.accept(_ITEM, outs.staged())
         done = replace(
             begun,
