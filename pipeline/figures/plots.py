@@ -24,21 +24,12 @@ _PROFILED = {"mask_coverage": "mask coverage", "alignment_score": "alignment sco
 def draw_dose_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Draw the judge's mean share over the dose, with 95 % intervals, and what was asked.
 
-    Args:
-        path: PNG to write.
-        rows: of `pipeline.stages.evaluate.curves.dose_curve`.
+    The rows are those of `pipeline.stages.evaluate.curves.dose_curve`.
     """
     figure, axes = _canvas()
     full = [row for row in rows if row["arm"] == "full"]
-    asked = [row["dose"] for row in full]
-    axes.plot(
-        [row["alpha"] for row in full],
-        asked,
-        color="#999999",
-        linewidth=5,
-        alpha=0.5,
-        label="dose asked for",
-    )
+    asked = [row["alpha"] for row in full], [row["dose"] for row in full]
+    axes.plot(*asked, color="#999999", linewidth=5, alpha=0.5, label="dose asked for")
     for arm, (label, (colour, line)) in ARMS.items():
         points = [row for row in rows if row["arm"] == arm]
         if points:
@@ -101,9 +92,7 @@ def draw_equivalence(path: Path, rows: Sequence[Mapping[str, Any]], bound: float
 def draw_control(path: Path, increases: Mapping[str, Sequence[float]]) -> None:
     """Draw how much a wrong control raises the loss inside the mask, scene by scene.
 
-    Args:
-        path: PNG to write.
-        increases: {control: relative increase of each scene's loss}.
+    `increases` has, by control, the relative increase of each scene's loss.
     """
     figure, axes = _canvas(height=3.2)
     for place, (values, colour) in enumerate(zip(increases.values(), WRONG_CONTROLS, strict=True)):
@@ -121,12 +110,9 @@ def draw_control(path: Path, increases: Mapping[str, Sequence[float]]) -> None:
 
 
 def draw_curve(path: Path, curve: pd.DataFrame) -> None:
-    """Draw the loss of a training over its steps.
+    """Draw the loss of a training over its steps, from `reports/train/curve.csv`.
 
-    Args:
-        path: PNG to write.
-        curve: `reports/train/curve.csv`: `step`, `train_loss`, `val_loss`; a column without
-            values (`val_loss` where there is no val split) is left out.
+    A column without values (`val_loss` where there is no val split) is left out.
     """
     figure, axes = _canvas(height=3.2)
     for name, variant in (("train_loss", "full_boost"), ("val_loss", "reduction")):

@@ -15,14 +15,7 @@ from pipeline.figures.style import save, style_of
 def draw_shares(
     path: Path, title: str, scene_numbers: Sequence[int], shares: Mapping[str, Sequence[float]]
 ) -> None:
-    """Draw one line per variant.
-
-    Args:
-        path: PNG to write.
-        title: of the plot.
-        scene_numbers: of the video, in order.
-        shares: {variant: share of each scene, in [0, 1]; NaN leaves a gap}.
-    """
+    """Draw one line per variant: its share in each scene, in [0, 1]; NaN leaves a gap."""
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     for variant in sorted(shares, key=_layer):

@@ -1,4 +1,7 @@
-"""Strips for a contact sheet, from what the stages wrote: scenes, a batch of tensors, edits."""
+"""Strips for a contact sheet, from what the stages wrote: scenes, a batch of tensors, edits.
+
+Where a file breaks the contract they raise ImageRefused, where it is missing FileNotFoundError.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,7 @@ if TYPE_CHECKING:
 
 
 def scene_strips(scenes: pd.DataFrame, root: Path) -> list[Strip]:
-    """Return a strip for each row of a scene table: the scene, its product, its heatmap.
-
-    Raises:
-        ImageRefused: a file breaks the contract.
-        FileNotFoundError: a file is missing.
-    """
+    """Return a strip for each row of a scene table: the scene, its product, its heatmap."""
     return [_strip(row, root) for row in scenes.to_dict("records")]
 
 
@@ -59,10 +57,6 @@ def edit_strips(
         edits: `edits.csv`, see `schemas.edits.read_edits`.
         root: the data root.
         variants: to show.
-
-    Raises:
-        ImageRefused: a file breaks the contract.
-        FileNotFoundError: a file is missing.
     """
     by_edit = {
         (row["video_id"], row["scene_number"], row["variant"]): row

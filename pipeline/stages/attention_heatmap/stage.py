@@ -102,12 +102,9 @@ def _plan_model(workspace: Workspace, params: AttentionHeatmapParams, location: 
     size = load_image_size(workspace) if params.source == "predictor" else None
     settings = digest(model.digest, repr(params.jpeg_quality), repr(size))
     items = scene_items(workspace, read_cuts(workspace.path(CUTS_TABLE)), settings)
+    quality = params.jpeg_quality
     work = partial(
-        predict_heatmap,
-        out=HEATMAPS,
-        load_model=load_model,
-        size=size,
-        jpeg_quality=params.jpeg_quality,
+        predict_heatmap, out=HEATMAPS, load_model=load_model, size=size, jpeg_quality=quality
     )
     make = in_parallel(work, workspace, params.name, "scene")
     return Plan(items, make, (predict_heatmap.__module__, *model.makers))

@@ -81,9 +81,7 @@ def read_judged(root: Path) -> pd.DataFrame:
 def read_proof(root: Path, bound: float) -> dict[str, Any] | None:
     """Return the proof with its curves, None where nothing was evaluated.
 
-    Args:
-        root: data root.
-        bound: of equivalence, `evaluate.equivalence_bound`.
+    `bound` is `evaluate.equivalence_bound`.
     """
     metrics, gate = read_json(root / METRICS), read_json(root / GATE)
     if metrics is None or gate is None:

@@ -21,14 +21,8 @@ from pipeline.stages.train.params import TrainParams
 class ShuffledBatches(Sampler[list[int]]):
     """Batches of positions: one permutation of the data after another, cut across their borders.
 
-    Args:
-        length: of the data.
-        batch_size: per process.
-        batches: how many there are in all.
-        first: the batch to begin with.
-        rank: this process.
-        world_size: processes, which share each permutation out.
-        seed: of the permutations.
+    There are `batches` in all, of `batch_size` for each of the processes, which share each
+    permutation out; this one's begin with the one numbered `first`.
     """
 
     length: int
@@ -57,14 +51,7 @@ class ShuffledBatches(Sampler[list[int]]):
 
 
 class Batches(pl.LightningDataModule):
-    """The batches of a training run.
-
-    Args:
-        train: samples to train on.
-        val: samples to validate on; may be empty.
-        params: section `train`.
-        first_step: optimizer step to begin with.
-    """
+    """The batches of a training run from an optimizer step on; `val` may be empty."""
 
     def __init__(
         self, train: Dataset[Any], val: Dataset[Any], params: TrainParams, first_step: int

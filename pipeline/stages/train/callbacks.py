@@ -42,11 +42,7 @@ class Progress(TQDMProgressBar):
 
 
 class StepCurve(Curve):
-    """Collects the losses at each validation.
-
-    Args:
-        every: optimizer steps between rows where nothing is validated.
-    """
+    """Collects the losses at each validation; every so many steps where nothing is validated."""
 
     def __init__(self, every: int) -> None:
         super().__init__()
@@ -102,11 +98,7 @@ class SampleGrids(pl.Callback):
     """
 
     def __init__(
-        self,
-        scenes: Dataset[Any],
-        count: int,
-        folder: Path,
-        share: Callable[[Path], None],
+        self, scenes: Dataset[Any], count: int, folder: Path, share: Callable[[Path], None]
     ) -> None:
         self.samples = _first_of_videos(scenes, count)
         self.folder = folder
@@ -147,12 +139,7 @@ def _drawn(module: ControlNetModule, sample: dict[str, Any], noise: Tensor) -> N
     with autocast(device, module.params.precision != "32-true"):
         for timestep in timesteps:
             output = controlled(
-                module.backbone.unet,
-                module.averaged,
-                latents,
-                timestep[None],
-                text,
-                control,
+                module.backbone.unet, module.averaged, latents, timestep[None], text, control
             )
             latents = scheduler.step(output.float(), timestep, latents).prev_sample
     original, drawn = (

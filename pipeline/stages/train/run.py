@@ -48,11 +48,7 @@ class Trained(NamedTuple):
 class Run:
     """A training run in a folder of its own, which holds all that a resumed one needs.
 
-    Args:
-        params: section `train`.
-        backbone: frozen.
-        scenes: to train and validate on.
-        folder: for checkpoints and samples.
+    The folder has checkpoints and samples.
     """
 
     def __init__(
