@@ -65,7 +65,9 @@ def check(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("no scene images, masks or heatmaps yet: `dvc repro` makes them")
         return
     allowed = 1 - ValidateParams.load(workspace).min_valid_fraction
-    yield _names(trees, allowed)
+    strays = trees.strays
+    fatal = len(strays) > allowed * len(trees.scenes)
+    yield _refusals("file names parse, links stay inside", strays, fatal)
     yield _mates(workspace, trees, allowed)
     yield from _pixels(workspace, trees, allowed)
     yield _splits(trees)
@@ -100,11 +102,6 @@ def _folders(workspace: Workspace) -> dict[Role, str]:
         taken_over = getattr(params, "source", "") == "folder"
         folders[role] = params.input if taken_over else out
     return folders
-
-
-def _names(trees: SceneTrees, allowed: float) -> Finding:
-    fatal = len(trees.strays) > allowed * len(trees.scenes)
-    return _refusals("file names parse, links stay inside", trees.strays, fatal)
 
 
 def _mates(workspace: Workspace, trees: SceneTrees, allowed: float) -> Finding:

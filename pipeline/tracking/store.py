@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pipeline.ground.files import file_digest
+from pipeline.ground.places import SCENES
 from pipeline.ground.workspace import TRACKED, Workspace
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def tracking_uri(workspace: Workspace) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or _sqlite_uri(_own_database(workspace))
 
 
-def data_version(workspace: Workspace, scenes: Path) -> dict[str, str]:
+def data_version(workspace: Workspace) -> dict[str, str]:
     """Return the tags that name the data of a run: hashes of the scene table and of data.dvc."""
-    files = {"data.valid_scenes": scenes, "data.dvc": workspace.path(TRACKED)}
+    files = {"data.valid_scenes": workspace.path(SCENES), "data.dvc": workspace.path(TRACKED)}
     return {name: file_digest(path) for name, path in files.items() if path.is_file()}
 
 

@@ -30,7 +30,6 @@ from pipeline.scenes.split import TEST, TRAIN, VAL
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.attention_model.params import AttentionModelParams
 from pipeline.tracking.runs import TrackedRun, log_run
-from pipeline.tracking.store import data_version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,12 +178,8 @@ def _track(
             started_s=started_s,
             params=params.model_dump(mode="json"),
             metrics={"parameters": metrics["parameters"], **figures, **losses},
-            tags=data_version(workspace, workspace.path(SCENES)),
             artifacts={
-                "": [
-                    workspace.path(path)
-                    for path in (PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE)
-                ],
+                "": [PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE],
                 "model": sorted(workspace.path(PREDICTOR).iterdir()),
             },
             description="Predicts attention from an image; trained on recorded heatmaps of the "

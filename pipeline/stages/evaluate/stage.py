@@ -28,7 +28,6 @@ from pipeline.ground.artefacts import (
     JUDGED_PARQUET,
     METRICS,
     PROOF_FIGURES,
-    SCENES,
 )
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
@@ -53,7 +52,7 @@ from pipeline.stages.evaluate.scene_table import (
     with_measurements,
 )
 from pipeline.tracking.runs import TrackedRun, log_run
-from pipeline.tracking.store import commit, data_version
+from pipeline.tracking.store import commit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -283,12 +282,9 @@ def _track(
             started_s=started_s,
             params={**params.model_dump(mode="json", exclude={"gate"})},
             metrics={**numbers, "gate_pass": float(summary.gate["pass"])},
-            tags={
-                **data_version(workspace, workspace.path(SCENES)),
-                "model": summary.gate["model"],
-            },
+            tags={"model": summary.gate["model"]},
             artifacts={
-                "": [workspace.path(path) for path in (METRICS, GATE, *TABLES)],
+                "": [METRICS, GATE, *TABLES],
                 "figures": sorted(workspace.path(PROOF_FIGURES).glob("*.png")),
             },
             description=summary.words,

@@ -29,7 +29,7 @@ from pipeline.stages.report.params import ReportParams
 from pipeline.stages.report.pictures import colour_tables, scene_width
 from pipeline.stages.report.videos import VideoTask, draw_video
 from pipeline.tracking.runs import TrackedRun, log_run
-from pipeline.tracking.store import commit, data_version
+from pipeline.tracking.store import commit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,8 +167,7 @@ def _track(workspace: Workspace, data: dict[str, Any], started_s: float) -> None
             name="report",
             started_s=started_s,
             metrics={"scenes": data["counts"]["scenes"], "videos": data["counts"]["videos"]},
-            tags=data_version(workspace, workspace.path(SCENES)),
-            artifacts={"": [workspace.path(PAGE)]},
+            artifacts={"": [PAGE]},
             description="The report page: download `index.html` and open it in a browser.",
         ),
     )

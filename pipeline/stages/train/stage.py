@@ -27,7 +27,6 @@ from pipeline.scenes.table import read_scenes
 from pipeline.stages.train.params import TrainParams
 from pipeline.tracking.models import TrackedModel
 from pipeline.tracking.runs import LiveRun, TrackedRun
-from pipeline.tracking.store import data_version
 
 if TYPE_CHECKING:
     from pipeline.stages.train.run import Trained
@@ -97,7 +96,7 @@ def main(workspace: Workspace) -> None:
         done = replace(
             begun,
             metrics={f"final/{name}": value for name, value in trained.metrics.items()},
-            artifacts={"": [workspace.path(TRAIN_METRICS), workspace.path(TRAIN_CURVE)]},
+            artifacts={"": [TRAIN_METRICS, TRAIN_CURVE]},
         )
         live.finish(done, _model(workspace, trained))
     shutil.rmtree(state)
@@ -112,7 +111,6 @@ def _described(workspace: Workspace, params: TrainParams, started_s: float) -> T
         name=f"train, {params.steps} steps",
         started_s=started_s,
         params={**params.model_dump(mode="json"), "backbone": location},
-        tags=data_version(workspace, workspace.path(SCENES)),
         description="A ControlNet that reads keyword mask and attention heatmap, on a frozen "
         "backbone. `samples/` shows fixed validation scenes, their control (heatmap, mask "
         "outlined), and what the model draws from 80 % noise.",

@@ -33,7 +33,6 @@ from pipeline.scenes.table import read_scenes
 from pipeline.stages.variant.statistics import POSITIONS, CorpusSummary
 from pipeline.stages.variant.video import VideoTask, make_video
 from pipeline.tracking.runs import TrackedRun, log_run
-from pipeline.tracking.store import data_version
 
 LOG = logging.getLogger(__name__)
 
@@ -172,11 +171,7 @@ def _track(
             started_s=started_s,
             params={**params.model_dump(mode="json"), "image_size": list(image_size)},
             metrics={**metrics, **shares, **alignments, **curves},
-            tags=data_version(workspace, workspace.path(SCENES)),
-            artifacts={
-                "": [workspace.path(VARIANT_SHARES), workspace.path(VARIANT_METRICS)],
-                "samples": figures,
-            },
+            artifacts={"": [VARIANT_SHARES, VARIANT_METRICS], "samples": figures},
             description="Heatmap variants. `samples/` holds two pictures per sample video: its "
             "scenes with all their maps, and the keyword's share over its course.",
         ),
