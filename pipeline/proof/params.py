@@ -31,7 +31,7 @@ class Bounds(BaseModel):
         return self
 
 
-DEFAULT_GATE: dict[str, dict[str, float]] = {
+GATE: dict[str, dict[str, float]] = {
     "identity_psnr_db": {"min": 45},
     "outside_max_abs_diff": {"max": 0},
     "raw_background_psnr_db": {"min": 32},
@@ -95,7 +95,7 @@ class EvaluateParams(Section):
     """Noises and timesteps per scene of the control check."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the resampling behind the intervals, and of the control check's noise."""
-    gate: dict[str, Bounds] = Field(default_factory=lambda: _bounds(DEFAULT_GATE), min_length=1)
+    gate: dict[str, Bounds] = Field(default_factory=lambda: _bounds(GATE), min_length=1)
     """What must be reached, by the name of the figure; what is not named here is only reported."""
 
     @model_validator(mode="after")

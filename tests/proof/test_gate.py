@@ -2,14 +2,14 @@ import pytest
 
 from pipeline.ground.errors import ParamsError
 from pipeline.proof.gate import verdict
-from pipeline.proof.params import DEFAULT_GATE, Bounds, EvaluateParams
+from pipeline.proof.params import GATE, Bounds, EvaluateParams
 
 GOOD = {
     "identity_psnr_db": 47.2,
     "dose_logit_slope": 1.0,
     "placebo_tost_pass": True,
 }
-BOUNDS = {name: Bounds(**DEFAULT_GATE[name]) for name in GOOD}
+BOUNDS = {name: Bounds(**GATE[name]) for name in GOOD}
 
 
 def test_all_reached_passes() -> None:
