@@ -38,14 +38,9 @@ def _run(arguments: argparse.Namespace) -> int:
     module = module_of(arguments.command)
     workspace = Workspace.find(arguments.root)
     keep_freed_memory()
-    options = {
-        "adopt": lambda: [arguments.stage],
-        "vouch": lambda: [arguments.stage],
-        "migrate": lambda: [arguments.old, arguments.apply],
-        "ui": lambda: [arguments.host, arguments.port],
-    }.get(arguments.command, list)()
+    options = {k: v for k, v in vars(arguments).items() if k not in ("command", "root")}
     try:
-        return module.main(workspace, *options) or 0
+        return module.main(workspace, **options) or 0
     except OSError as error:
         if error.errno in _FULL_OR_LOCKED:
             # Of a rename or a link the second name is what could not be written.

@@ -57,6 +57,9 @@ EDITS_TABLE = Table(
 )
 """Rows are in the order of the scene table."""
 
+VARIANTS_ARM = "variants"
+"""Where the two tables are joined, the arm of edits.csv; doses.csv brings its own."""
+
 DOSE_COLUMNS = {
     "arm": Column("`full`, or the arm with a part off: `control_only`, `gradient_only`."),
     "requested_share": _number("The share that alpha asks of the heatmap file."),

@@ -39,7 +39,7 @@ def test_a_disk_that_cannot_be_written_gives_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def full_disk(*_: object) -> None:
+    def full_disk(*_: object, **__: object) -> None:
         raise OSError(code, "no way to write", str(tmp_path / "out"))
 
     monkeypatch.setattr("pipeline.commands.adopt.main", full_disk)

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pipeline.commands import check_setup
-from pipeline.commands.check_setup import INGEST
-from pipeline.commands.findings import SHOWN, Finding, guarded
+from pipeline.commands.check_setup import INGEST, SHOWN, Finding
 from pipeline.ground.artefacts import KEYWORDS, OUTS, SCENES
 from pipeline.ground.code import installed_version
 from pipeline.ground.errors import GazeshiftError
@@ -52,9 +51,7 @@ def main(workspace: Workspace) -> int:
 
 def check(workspace: Workspace) -> Iterator[Finding]:
     """Yield the findings, cheapest first; without readable parameters there are no others."""
-    params = guarded(
-        "params.yaml reads, section by section", lambda: check_setup.load_params(workspace)
-    )
+    params = check_setup.parameters(workspace)
     yield params
     if params.offenders:
         return
@@ -68,7 +65,9 @@ def check(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("no scene images, masks or heatmaps yet: `dvc repro` makes them")
         return
     allowed = 1 - ValidateParams.load(workspace).min_valid_fraction
-    yield _names(trees, allowed)
+    strays = trees.strays
+    fatal = len(strays) > allowed * len(trees.scenes)
+    yield _refusals("file names parse, links stay inside", strays, fatal)
     yield _mates(workspace, trees, allowed)
     yield from _pixels(workspace, trees, allowed)
     yield _splits(trees)
@@ -105,11 +104,6 @@ def _folders(workspace: Workspace) -> dict[Role, str]:
     return folders
 
 
-def _names(trees: SceneTrees, allowed: float) -> Finding:
-    fatal = len(trees.strays) > allowed * len(trees.scenes)
-    return _refusals("file names parse, links stay inside", trees.strays, fatal)
-
-
 def _mates(workspace: Workspace, trees: SceneTrees, allowed: float) -> Finding:
     roles = [
         role for role, folder in trees.folders.items() if any(workspace.path(folder).glob("*"))
@@ -141,7 +135,7 @@ def _pixels(workspace: Workspace, trees: SceneTrees, allowed: float) -> Iterator
     looked_at = f"{len(sample)} of {len(trees.scenes)} scenes looked at"
     for title, grey in (("images read, sizes agree", False), ("grey levels make sense", True)):
         found = [one for broken in refused for one in broken if (one.reason in _GREY) is grey]
-        rejections = [Rejection.of(("", None), one.file, one.reason, one.found) for one in found]
+        rejections = [one._replace(video_id="") for one in found]
         scenes = sum(any((one.reason in _GREY) is grey for one in broken) for broken in refused)
         yield _refusals(f"{title} ({looked_at})", rejections, scenes > allowed * len(sample))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.attention.models import MODELS, OBSERVERS
-from pipeline.commands.findings import Finding
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import KEYWORDS, OUTS, PREDICTOR
 from pipeline.ground.errors import GazeshiftError, InputError, ParamsError
@@ -28,6 +28,38 @@ INGEST: dict[Role, type[IngestParams]] = {
     "heatmap": AttentionHeatmapParams,
 }
 """What each tree of scenes comes from."""
+
+SHOWN = 3
+"""Offenders that are named."""
+
+
+class Finding(NamedTuple):
+    """One line of the checklist; sound if it has no offenders."""
+
+    title: str
+    offenders: Sequence[str] = ()
+    remedy: str = ""
+    fatal: bool = True
+    """Whether it stops the pipeline; else the offenders are refused and the rest go on."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text of the finding: the first offenders, and what to do."""
+        if not self.offenders:
+            yield f"✓ {self.title}"
+            return
+        yield f"{'✗' if self.fatal else '⚠'} {self.title}: not so, {len(self.offenders)} offending"
+        yield from (f"    {offender}" for offender in self.offenders[:SHOWN])
+        yield f"    → {self.remedy}"
+
+
+def parameters(workspace: Workspace) -> Finding:
+    """Return whether params.yaml reads."""
+    title = "params.yaml reads, section by section"
+    try:
+        load_params(workspace)
+    except GazeshiftError as error:
+        return Finding(title, [str(error)], "Correct what is named above.")
+    return Finding(title)
 
 
 def load_params(workspace: Workspace) -> None:

@@ -12,12 +12,12 @@ from pipeline.ground.artefacts import (
     DATA_DOCS,
     EDITED,
     GATE,
-    MANIFEST,
     PAGE,
     PROOF_FIGURES,
     REJECTED,
     VALIDATION_SUMMARY,
     VARIANT_FIGURES,
+    VARIANT_MANIFEST,
     VARIANT_METRICS,
 )
 from pipeline.ground.errors import GazeshiftError, InputError
@@ -50,7 +50,7 @@ def main(workspace: Workspace) -> int:
         raise InputError(f"there is no {VALIDATION_SUMMARY} yet. Run `dvc repro` first.")
     parts = (
         _scenes(summary),
-        _variants(_read(workspace, VARIANT_METRICS), _read(workspace, MANIFEST)),
+        _variants(_read(workspace, VARIANT_METRICS), _read(workspace, VARIANT_MANIFEST)),
         _proof(workspace, _read(workspace, GATE)),
         _next(workspace),
     )

@@ -13,11 +13,6 @@ from pipeline.tracking.store import put_right, tracking_uri
 def main(workspace: Workspace, host: str, port: str) -> None:
     """Become MLflow's server, until it is stopped.
 
-    Args:
-        workspace: the data root.
-        host: address to listen at.
-        port: and its port.
-
     Raises:
         InputError: the runs are on a server, which has pages of its own.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -79,7 +80,10 @@ def _pictures(strip: Strip) -> list[tuple[Pixels, str]]:
         (strip.image, strip.name),
         (outlined(strip.image, strip.mask), ""),
         (coloured(strip.heatmap), strip.caption),
-        *((_as_rgb(tile.picture), tile.caption) for tile in strip.tiles.values()),
+        *(
+            (coloured(tile.picture) if tile.picture.ndim == 2 else tile.picture, tile.caption)
+            for tile in strip.tiles.values()
+        ),
     ]
 
 
@@ -95,13 +99,14 @@ def outlined(image: Pixels, mask: Mask) -> Pixels:
     return drawn
 
 
-def _as_rgb(picture: Pixels) -> Pixels:
-    return picture if picture.ndim == 3 else coloured(picture)
-
-
 def coloured(heatmap: Pixels) -> Pixels:
     """Return grey levels as RGB in the colour map "inferno", whose lightness grows evenly."""
     return np.ascontiguousarray(cv2.applyColorMap(heatmap, cv2.COLORMAP_INFERNO)[..., ::-1])
+
+
+def percent(share: float) -> str:
+    """Return a share as captions have it."""
+    return "–" if math.isnan(share) else f"{share:.1%}"
 
 
 @cache

@@ -6,26 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from pipeline.figures.style import style_of
+from pipeline.figures.style import save, style_of
 
 
 def draw_shares(
     path: Path, title: str, scene_numbers: Sequence[int], shares: Mapping[str, Sequence[float]]
 ) -> None:
-    """Draw one line per variant.
-
-    Args:
-        path: PNG to write.
-        title: of the plot.
-        scene_numbers: of the video, in order.
-        shares: {variant: share of each scene, in [0, 1]; NaN leaves a gap}.
-    """
+    """Draw one line per variant: its share in each scene, in [0, 1]; NaN leaves a gap."""
     figure = Figure(figsize=(8, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     for variant in sorted(shares, key=_layer):
         style = style_of(variant)
@@ -57,8 +48,7 @@ def draw_shares(
         frameon=False,
         fontsize=9,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    save(figure, path)
 
 
 def _layer(variant: str) -> int:

@@ -1,4 +1,7 @@
-"""Strips for a contact sheet, from what the stages wrote: scenes, a batch of tensors, edits."""
+"""Strips for a contact sheet, from what the stages wrote: scenes, a batch of tensors, edits.
+
+Where a file breaks the contract they raise ImageRefused, where it is missing FileNotFoundError.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.figures.contact_sheet import Strip, Tile
+from pipeline.figures.contact_sheet import Strip, Tile, percent
 from pipeline.ground.artefacts import edited_scene
 from pipeline.pictures.reading import Pixels, read_grey, read_mask, read_rgb, to_levels
 
@@ -18,12 +21,7 @@ if TYPE_CHECKING:
 
 
 def scene_strips(scenes: pd.DataFrame, root: Path) -> list[Strip]:
-    """Return a strip for each row of a scene table: the scene, its product, its heatmap.
-
-    Raises:
-        ImageRefused: a file breaks the contract.
-        FileNotFoundError: a file is missing.
-    """
+    """Return a strip for each row of a scene table: the scene, its product, its heatmap."""
     return [_strip(row, root) for row in scenes.to_dict("records")]
 
 
@@ -59,10 +57,6 @@ def edit_strips(
         edits: `edits.csv`, see `schemas.edits.read_edits`.
         root: the data root.
         variants: to show.
-
-    Raises:
-        ImageRefused: a file breaks the contract.
-        FileNotFoundError: a file is missing.
     """
     by_edit = {
         (row["video_id"], row["scene_number"], row["variant"]): row
@@ -87,7 +81,7 @@ def _strip(row: Mapping[Any, Any], root: Path) -> Strip:
         image=image,
         mask=read_mask(root / row["keyword_mask_path"], image.shape[:2]),
         heatmap=read_grey(root / row["attention_heatmap_path"]),
-        caption=f"share {_percent(row['attention_share'])}",
+        caption=f"share {percent(row['attention_share'])}",
         tiles={},
     )
 
@@ -102,8 +96,4 @@ def _caption(row: Mapping[Any, Any]) -> str:
         return "unchanged"
     if np.isnan(row["guide_achieved"]):
         return f"changed by {row['mean_abs_change']:.2f} levels"
-    return f"{_percent(row['guide_share'])} to {_percent(row['guide_achieved'])}"
-
-
-def _percent(share: float) -> str:
-    return "–" if np.isnan(share) else f"{share:.1%}"
+    return f"{percent(row['guide_share'])} to {percent(row['guide_achieved'])}"

@@ -49,7 +49,7 @@ PREDICTOR_SCORES = "reports/attention_model/scenes.csv"
 PREDICTOR_CURVE = "reports/attention_model/curve.csv"
 
 VARIANTS = "outputs/variants_v3"
-MANIFEST = f"{VARIANTS}/manifest.json"
+VARIANT_MANIFEST = f"{VARIANTS}/manifest.json"
 VARIANT_SHARES = "reports/variant/shares.csv"
 VARIANT_METRICS = "reports/variant/metrics.json"
 VARIANT_HEADLINE = "reports/variant/headline.json"

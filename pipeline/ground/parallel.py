@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import chain
+from itertools import islice
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -66,11 +66,9 @@ def _results(function: Callable[[T], R], items: Sequence[T], compute: ComputePar
             parallel = Parallel(return_as="generator_unordered")
             yield from parallel(calls(function, item) for item in items)
             return
-        rounds = range(0, len(items), _ITEMS_PER_ROUND)
-        yield from chain.from_iterable(
-            Parallel()(calls(function, item) for item in items[start : start + _ITEMS_PER_ROUND])
-            for start in rounds
-        )
+        remaining = iter(items)
+        while some := list(islice(remaining, _ITEMS_PER_ROUND)):
+            yield from Parallel()(calls(function, item) for item in some)
 
 
 def _engine(backend: str) -> AbstractContextManager[Any]:

@@ -31,7 +31,7 @@ from pipeline.attention.odds import attention_log_odds
 from pipeline.diffusion.backbone import Backbone
 from pipeline.ground.files import digest, make_folder, replacing
 from pipeline.heatmaps.dose import Region
-from pipeline.heatmaps.placebo import smooth_half
+from pipeline.heatmaps.placebo import FIELD_LEVELS, median_level, random_field
 from pipeline.pictures.contrast import scale_contrast, surroundings
 from pipeline.pictures.reading import Pixels
 from pipeline.pictures.tensors import tensor_of
@@ -128,7 +128,7 @@ def _ladder(scene: LadderScene, kind: str, factors: Sequence[float], feather_px:
         around = _local_mean(scene.image, ~mask)
     sides, powers = (mask, ~mask), np.ones(mask.shape, np.float32)
     if kind == "halves":
-        half = smooth_half(np.where(mask, 0, scene.heatmap), scene.seed) & ~mask
+        half = _smooth_half(np.where(mask, 0, scene.heatmap), scene.seed) & ~mask
         sides, powers = (half, ~half & ~mask), np.where(half, 1, -1).astype(np.float32)
     pictures = [
         scale_contrast(
@@ -137,6 +137,13 @@ def _ladder(scene: LadderScene, kind: str, factors: Sequence[float], feather_px:
         for factor in factors
     ]
     return _Ladder(pictures, sides, weight)
+
+
+def _smooth_half(heat: NDArray[np.float32], seed: int) -> Mask:
+    """Return where the placebo's random field is above its median, weighted with the heat, H×W."""
+    field = random_field(heat.shape, seed)
+    heats = np.bincount(field.ravel(), weights=heat.ravel(), minlength=FIELD_LEVELS)
+    return np.asarray(field > median_level(heats))
 
 
 def _local_mean(picture: Pixels, counted: Mask) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.ground.artefacts import MANIFEST, SCENES
+from pipeline.ground.artefacts import SCENES, VARIANT_MANIFEST
 from pipeline.ground.files import digest, file_digest, tree_digest
 from pipeline.ground.params import load_image_size, read_params
 from pipeline.ground.record import is_of_present_code
@@ -33,7 +33,11 @@ def proved_on(workspace: Workspace) -> dict[str, str]:
     """Return digests of what a proof is about: files ("" for none) and sections of params."""
     params = read_params(workspace)
     sections = {name: digest(json.dumps(params.get(name))) for name in ("evaluate", "dose_curve")}
-    files = {"scenes": SCENES, "variants": MANIFEST, "judge": EvaluateParams.load(workspace).judge}
+    files = {
+        "scenes": SCENES,
+        "variants": VARIANT_MANIFEST,
+        "judge": EvaluateParams.load(workspace).judge,
+    }
     return {name: _digest(workspace, path) for name, path in files.items()} | sections
 
 
@@ -58,7 +62,7 @@ def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:
     changed += [
         f"the code of {stage}" for stage in _PROVING if not is_of_present_code(workspace, stage)
     ]
-    manifest = workspace.path(MANIFEST)
+    manifest = workspace.path(VARIANT_MANIFEST)
     if "the variants" not in changed and manifest.is_file():
         made_with = json.loads(manifest.read_text(encoding="utf-8")).get("params")
         if made_with != recorded_params(VariantParams.load(workspace)):

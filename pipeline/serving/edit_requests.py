@@ -140,13 +140,11 @@ def _check_size(pixels: Pixels, image: Pixels | None) -> None:
 
 def _check_mask(levels: Pixels) -> None:
     mask = levels > 127
+    if mask.any() and not mask.all():
+        return
+    reason, which = (Reason.MASK_FULL, "every") if mask.any() else (Reason.MASK_EMPTY, "no")
     height, width = mask.shape
-    if not mask.any():
-        found = f"no pixel is over half grey, at {width}x{height}"
-        raise ImageRefused(Reason.MASK_EMPTY, found)
-    if mask.all():
-        found = f"every pixel is over half grey, at {width}x{height}"
-        raise ImageRefused(Reason.MASK_FULL, found)
+    raise ImageRefused(reason, f"{which} pixel is over half grey, at {width}x{height}")
 
 
 def _check_heatmap(levels: Pixels) -> None:

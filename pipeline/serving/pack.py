@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import schemas
 from pipeline.attention.predictor import CONFIG, WEIGHTS
 from pipeline.diffusion.backbone import INDEX, backbone_files, backbone_folder
 from pipeline.editing.params import EditParams
+from pipeline.ground.code import installed_version, versions
 from pipeline.ground.files import digest, link_or_copy, tree_digest, write_text
 from pipeline.ground.params import ModelParams, load_image_size
 from pipeline.ground.places import MARKER
@@ -26,21 +26,9 @@ SCRIPT = Path(__file__).with_name("editor_model.py")
 """What MLflow executes to have the model."""
 
 _BACKBONE, _GUIDE = "models/backbone", "models/guide"
-_DISTRIBUTIONS = (
-    "accelerate",
-    "av",
-    "diffusers",
-    "mlflow",
-    "numpy",
-    "pandas",
-    "pillow",
-    "pydantic",
-    "pyyaml",
-    "safetensors",
-    "torch",
-    "transformers",
-    "zlib-ng",
-)
+_SERVED = "pipeline.serving.editor_model"
+# Diffusers loads with it what it can.
+_NOT_IMPORTED = "accelerate"
 
 
 def pack_editor(workspace: Workspace, folder: Path) -> str:
@@ -85,11 +73,8 @@ def pack_editor(workspace: Workspace, folder: Path) -> str:
 
 def requirements() -> list[str]:
     """Return the packages that the served editor imports, as they are installed here."""
-    # OpenCV comes under several names; whichever is here is the one the editor ran with.
-    opencv = min(importlib.metadata.packages_distributions()["cv2"])
-    distributions = sorted((*_DISTRIBUTIONS, opencv))
-    # A build's own suffix ("2.13.0+cpu") is no version that a package index has.
-    return [f"{d}=={importlib.metadata.version(d).partition('+')[0]}" for d in distributions]
+    needed = versions(_SERVED) | {_NOT_IMPORTED: installed_version(_NOT_IMPORTED)}
+    return [f"{name.replace('_', '-')}=={needed[name]}" for name in needed if name != "python"]
 
 
 def _files(folder: Path) -> Iterator[Path]:

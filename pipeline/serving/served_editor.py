@@ -134,14 +134,8 @@ class ServedEditor:
         scene = MapFiles("request", number, files["heatmap"], (files["mask"],))
         plan = recipes(variants, 1)
         dose = render_scene(scene, 0, plan, targets, variants, self.image_size)[_BOOST]
-        wish = Wish(
-            _BOOST,
-            targets[_BOOST],
-            "keyword",
-            self._editor.params.region,
-            request.alpha,
-            dose.modified,
-        )
+        redrawn = self._editor.params.region
+        wish = Wish(_BOOST, targets[_BOOST], "keyword", redrawn, request.alpha, dose.modified)
         task = SceneTask(
             video_id="request",
             scene_number=number,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
-from pipeline.tracking.store import DEMO, EXPERIMENT, keep_quiet, open_store, tracking_uri
+from pipeline.tracking.store import DEMO, EXPERIMENT, open_store, store_errors, tracking_uri
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
@@ -23,31 +23,36 @@ REGISTERED = "gazeshift-controlnet"
 """Under what name ControlNets are registered."""
 
 
-@dataclass(frozen=True)
-class TrackedModel:
+@dataclass(frozen=True, kw_only=True)
+class _Model:
+    """What is said of any model."""
+
+    registered_name: str
+    digest: str
+    """Hash of its weights, or of all that it answers by: the version's tag `weights`."""
+    description: str
+    """Of the model in general."""
+    words: str
+    """About this version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackedModel(_Model):
     """A folder of weights (safetensors) to register."""
 
     folder: Path
-    registered_name: str
     loader: str
     """The class that loads it, by its full name."""
     inputs: Mapping[str, tuple[int, ...]]
     """Shapes of its float32 inputs; -1 is any."""
     outputs: Mapping[str, tuple[int, ...]]
-    digest: str
-    """Hash of the weights: the registered version's tag `weights`."""
-    description: str
-    """Of the model in general."""
-    words: str
-    """About this version."""
     alias: str = "candidate"
 
 
-@dataclass(frozen=True)
-class ServedModel:
+@dataclass(frozen=True, kw_only=True)
+class ServedModel(_Model):
     """A model from code, which MLflow can serve; nothing of it is pickled."""
 
-    registered_name: str
     script: Path
     """Sets the model: `mlflow.models.set_model`."""
     artifacts: Mapping[str, Path]
@@ -62,12 +67,6 @@ class ServedModel:
     """… and of an answer's."""
     example: Mapping[str, Any]
     """A request."""
-    digest: str
-    """Hash of all that an answer depends on: the registered version's tag `weights`."""
-    description: str
-    """Of the model in general."""
-    words: str
-    """About this version."""
 
 
 def tracked_controlnet(
@@ -149,21 +148,18 @@ def register_served(workspace: Workspace, model: ServedModel) -> None:
     Raises:
         InputError: the store cannot be reached or written.
     """
-    keep_quiet()
-    import mlflow.pyfunc
-    import pandas as pd
-    from mlflow.exceptions import MlflowException
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-    from sqlalchemy.exc import SQLAlchemyError
-
-    inputs, outputs = (
-        Schema([ColSpec(kind, name) for name, kind in fields.items()])
-        for fields in (model.inputs, model.outputs)
-    )
     uri = tracking_uri(workspace)
     try:
         client, _ = open_store(workspace)
+        import mlflow.pyfunc
+        import pandas as pd
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, Schema
+
+        inputs, outputs = (
+            Schema([ColSpec(kind, name) for name, kind in fields.items()])
+            for fields in (model.inputs, model.outputs)
+        )
         mlflow.set_tracking_uri(uri)
         mlflow.set_experiment(EXPERIMENT)
         logged = mlflow.pyfunc.log_model(
@@ -179,7 +175,7 @@ def register_served(workspace: Workspace, model: ServedModel) -> None:
         )
         version = str(logged.registered_model_version)
         _describe(client, model, version, workspace.holds_demo)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except store_errors() as error:
         raise InputError(
             f"{model.registered_name} could not be registered in {uri}: {error}. Make the store "
             "writable, or set MLFLOW_TRACKING_URI to another, and run the command again."
@@ -187,21 +183,11 @@ def register_served(workspace: Workspace, model: ServedModel) -> None:
 
 
 def promote(workspace: Workspace, registered_name: str, weights: str, alias: str) -> str | None:
-    """Give an alias to the registered version with these weights; return the version.
+    """Give an alias to the registered version whose tag `weights` is this; return the version.
 
     Doing so again changes nothing. None where no version has these weights, or the store cannot be
     reached.
-
-    Args:
-        workspace: the data root.
-        registered_name: of the model.
-        weights: hash of the weights, the version's tag `weights`.
-        alias: to move.
     """
-    keep_quiet()
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     wanted = f"name = '{registered_name}' and tag.weights = '{weights}'"
     try:
         client, _ = open_store(workspace)
@@ -211,15 +197,13 @@ def promote(workspace: Workspace, registered_name: str, weights: str, alias: str
         # Weights that were trained twice are registered twice; the last one's run is at hand.
         version = max((str(each.version) for each in found), key=int)
         client.set_registered_model_alias(registered_name, alias, version)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except store_errors() as error:
         LOG.warning("the model registry %s: %s", tracking_uri(workspace), error)
         return None
     return version
 
 
-def _describe(
-    client: MlflowClient, model: TrackedModel | ServedModel, version: str, demo: bool
-) -> None:
+def _describe(client: MlflowClient, model: _Model, version: str, demo: bool) -> None:
     name = model.registered_name
     client.update_registered_model(name, model.description)
     client.update_model_version(name, version, f"{DEMO} {model.words}" if demo else model.words)

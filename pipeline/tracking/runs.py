@@ -20,8 +20,9 @@ from pipeline.tracking.store import (
     DEMO,
     EXPERIMENT,
     commit,
-    keep_quiet,
+    data_version,
     open_store,
+    store_errors,
     tracking_uri,
 )
 
@@ -47,8 +48,9 @@ class TrackedRun:
     """A sequence is logged with its positions as steps, which MLflow draws as a curve; None and NaN
     are left out."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    artifacts: Mapping[str, Sequence[Path]] = field(default_factory=dict)
-    """Files by the artifact folder that they go to ("" is the top)."""
+    """Besides those that every run has: of its stage, its code and its data."""
+    artifacts: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
+    """Files, relative to the root, by the artifact folder that they go to ("" is the top)."""
     description: str = ""
     """Markdown, shown on the run's page."""
 
@@ -63,7 +65,7 @@ def log_run(workspace: Workspace, run: TrackedRun) -> str | None:
     with _forgiving(workspace, run):
         client, experiment = open_store(workspace)
         run_id = _begin(client, experiment, workspace, run)
-        _finish(client, run_id, run)
+        _finish(client, workspace, run_id, run)
     return run_id
 
 
@@ -129,7 +131,7 @@ class LiveRun:
             with _forgiving(self.workspace, self.run):
                 if model is not None:
                     log_model(self.workspace, self._client, self.run_id, model)
-                _finish(self._client, self.run_id, done)
+                _finish(self._client, self.workspace, self.run_id, done)
         self.id_file.unlink(missing_ok=True)
 
     def _take_up(self, run_id: str) -> bool:
@@ -154,13 +156,9 @@ class LiveRun:
 
 @contextmanager
 def _forgiving(workspace: Workspace, run: TrackedRun) -> Iterator[None]:
-    keep_quiet()
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError, InputError) as error:
+    except store_errors(InputError) as error:
         LOG.warning(
             "%s: the outputs are complete, but this run is not in MLflow: %s. Make the store %s "
             "writable (or unset MLFLOW_TRACKING_URI) and run `dvc repro -f %s` to log it.",
@@ -186,6 +184,7 @@ def _begin(client: MlflowClient, experiment: str, workspace: Workspace, run: Tra
         "dvc.stage": os.environ.get("DVC_STAGE", ""),
         "mlflow.parentRunId": os.environ.get("MLFLOW_RUN_ID", ""),
         "mlflow.note.content": f"{DEMO}\n\n{run.description}" if demo else run.description,
+        **data_version(workspace),
         **run.tags,
     }
     created = client.create_run(
@@ -200,7 +199,7 @@ def _begin(client: MlflowClient, experiment: str, workspace: Workspace, run: Tra
     return run_id
 
 
-def _finish(client: MlflowClient, run_id: str, run: TrackedRun) -> None:
+def _finish(client: MlflowClient, workspace: Workspace, run_id: str, run: TrackedRun) -> None:
     """Add what the work gave, and close the run."""
     from mlflow.entities import Metric
 
@@ -216,7 +215,7 @@ def _finish(client: MlflowClient, run_id: str, run: TrackedRun) -> None:
     )
     for place, paths in run.artifacts.items():
         for path in paths:
-            client.log_artifact(run_id, str(path), place or None)
+            client.log_artifact(run_id, str(workspace.path(path)), place or None)
     client.set_terminated(run_id, "FINISHED")
 
 

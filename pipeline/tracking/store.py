@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pipeline.ground.files import file_digest
+from pipeline.ground.places import SCENES
 from pipeline.ground.workspace import TRACKED, Workspace
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def tracking_uri(workspace: Workspace) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or _sqlite_uri(_own_database(workspace))
 
 
-def data_version(workspace: Workspace, scenes: Path) -> dict[str, str]:
+def data_version(workspace: Workspace) -> dict[str, str]:
     """Return the tags that name the data of a run: hashes of the scene table and of data.dvc."""
-    files = {"data.valid_scenes": scenes, "data.dvc": workspace.path(TRACKED)}
+    files = {"data.valid_scenes": workspace.path(SCENES), "data.dvc": workspace.path(TRACKED)}
     return {name: file_digest(path) for name, path in files.items() if path.is_file()}
 
 
@@ -75,7 +76,7 @@ def _git(workspace: Workspace, *command: str) -> str:
     return answer.stdout.strip()
 
 
-def keep_quiet() -> None:
+def _keep_quiet() -> None:
     """Before MLflow is imported: no phone-home, no minutes of waiting for a dead server, no bar."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -85,7 +86,14 @@ def keep_quiet() -> None:
 
 
 def open_store(workspace: Workspace) -> tuple[MlflowClient, str]:
-    """Return a client and the id of our experiment; a moved store of our own is put right."""
+    """Return a client and the id of our experiment; a moved store of our own is put right.
+
+    What else imports MLflow does so after this, as it says what MLflow is to leave out.
+
+    Raises:
+        Exception: one of `store_errors`, where the store cannot be reached or written.
+    """
+    _keep_quiet()
     from mlflow import MlflowClient
 
     uri = tracking_uri(workspace)
@@ -95,15 +103,19 @@ def open_store(workspace: Workspace) -> tuple[MlflowClient, str]:
         return client, _experiment(client, database, own=database == _own_database(workspace))
 
 
-def put_right(workspace: Workspace) -> None:
-    """Make the store, or put a moved one right; where that cannot be done, warn."""
-    keep_quiet()
+def store_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what a store raises that cannot be reached or written, and others beside it."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    return MlflowException, SQLAlchemyError, OSError, *others
+
+
+def put_right(workspace: Workspace) -> None:
+    """Make the store, or put a moved one right; where that cannot be done, warn."""
     try:
         open_store(workspace)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except store_errors() as error:
         LOG.warning(
             "%s cannot be written: %s. If it was moved, its pictures are not found.",
             tracking_uri(workspace),

@@ -30,7 +30,16 @@ def log(root: Path, name: str) -> str:
     run_id = log_run(workspace, TrackedRun("train", name, 1.0, artifacts={"": [picture]}))
     assert run_id is not None
     shape = {"x": (1,)}
-    model = TrackedModel(weights, "net", "pipeline.Net", shape, shape, name, "A net.", "New.")
+    model = TrackedModel(
+        folder=weights,
+        registered_name="net",
+        loader="pipeline.Net",
+        inputs=shape,
+        outputs=shape,
+        digest=name,
+        description="A net.",
+        words="New.",
+    )
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MLFLOW_TRACKING_URI", tracking_uri(workspace))  # MLflow sets it too.
         log_model(workspace, open_store(workspace)[0], run_id, model)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ground.artefacts import CORPUS
+from pipeline.ground.artefacts import CORPUS, SCENES
+from pipeline.ground.files import write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.tracking.models import promote
 from pipeline.tracking.runs import TrackedRun, log_run
@@ -106,13 +107,13 @@ def test_the_store_is_the_main_workspaces_unless_one_is_named(
 
 
 def test_the_data_version_names_both_hashes(workspace: Workspace) -> None:
-    scenes = workspace.path("scenes.csv")
-    scenes.write_text("one")
-    assert list(data_version(workspace, scenes)) == ["data.valid_scenes"]
+    scenes = workspace.path(SCENES)
+    write_text(scenes, "one")
+    assert list(data_version(workspace)) == ["data.valid_scenes"]
     workspace.path("data.dvc").write_text("outs: []")
-    versions = data_version(workspace, scenes)
+    versions = data_version(workspace)
     scenes.write_text("two")
-    changed = data_version(workspace, scenes)
+    changed = data_version(workspace)
     assert changed["data.valid_scenes"] != versions["data.valid_scenes"]
     assert changed["data.dvc"] == versions["data.dvc"]
 

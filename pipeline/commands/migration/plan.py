@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -117,8 +118,7 @@ def _of_folder(
     """Yield the moves of one folder; `taken` has the scenes' files in `data/import/` so far."""
     files, links = list_files(Workspace(folder), folder)
     for link in links:
-        why = "a link that leaves the folder"
-        yield Move(Action.LEFT, tree, folder / link.file, "", why)
+        yield Move(Action.LEFT, tree, folder / link.file, "", "a link that leaves the folder")
     named: dict[SceneName, Path] = {}
     for path in sorted(files, key=lambda path: ("-Scene-" not in path.name, path)):
         try:
@@ -160,8 +160,7 @@ def _present(folder: Path) -> dict[SceneName, Path]:
 
 def counts(moves: list[Move]) -> Mapping[str, Mapping[Action, int]]:
     """Return {tree: {action: number of files}}, without zeros."""
-    found: dict[str, dict[Action, int]] = {}
+    found: dict[str, Counter[Action]] = {}
     for move in moves:
-        of_tree = found.setdefault(move.tree, {})
-        of_tree[move.action] = of_tree.get(move.action, 0) + 1
+        found.setdefault(move.tree, Counter())[move.action] += 1
     return found

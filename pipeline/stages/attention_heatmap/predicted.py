@@ -26,15 +26,10 @@ def predict_heatmap(
     size: tuple[int, int] | None,
     jpeg_quality: int,
 ) -> Made:
-    """Write the heatmap of one scene as an attention model predicts it.
+    """Write the heatmap of one scene, below `out`, as an attention model predicts it.
 
-    Args:
-        item: a scene.
-        staging: where to …
-        out: … and in which folder there.
-        load_model: returns the model, in the process that asks for it.
-        size: (height, width) that the model sees; the image's own by default.
-        jpeg_quality: of the file.
+    The model, loaded in the process that asks for it, sees the image at `size` (height, width), by
+    default at the image's own.
     """
     path, file, scene = item.task
     model = load_model()

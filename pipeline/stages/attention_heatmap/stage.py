@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -29,9 +30,9 @@ INPUT = "attention_heatmap.input"
 def main(workspace: Workspace) -> None:
     """Make the heatmaps that are new or changed; write them and what was refused."""
     params = AttentionHeatmapParams.load(workspace)
-    plans = {
+    plans: dict[str, Callable[[Workspace, AttentionHeatmapParams], Plan]] = {
         "fixations": plan_fixations,
-        "folder": plan_folder,
+        "folder": partial(plan_copies, out=HEATMAPS),
         "saliency": plan_saliency,
         "predictor": plan_predictor,
     }
@@ -40,11 +41,6 @@ def main(workspace: Workspace) -> None:
         made = make_items(outs, plan, [refusals_table(REFUSED, plan)])
     heatmaps, refused = sum(len(result.files) for result in made), len(refusals(plan, made))
     LOG.info("attention_heatmap: %d heatmaps, %d refused (%s)", heatmaps, refused, REFUSED)
-
-
-def plan_folder(workspace: Workspace, params: AttentionHeatmapParams) -> Plan:
-    """Plan to take over heatmaps that exist, one item each."""
-    return plan_copies(workspace, params, HEATMAPS)
 
 
 def plan_fixations(workspace: Workspace, params: AttentionHeatmapParams) -> Plan:
@@ -106,12 +102,9 @@ def _plan_model(workspace: Workspace, params: AttentionHeatmapParams, location: 
     size = load_image_size(workspace) if params.source == "predictor" else None
     settings = digest(model.digest, repr(params.jpeg_quality), repr(size))
     items = scene_items(workspace, read_cuts(workspace.path(CUTS_CSV)), settings)
+    quality = params.jpeg_quality
     work = partial(
-        predict_heatmap,
-        out=HEATMAPS,
-        load_model=load_model,
-        size=size,
-        jpeg_quality=params.jpeg_quality,
+        predict_heatmap, out=HEATMAPS, load_model=load_model, size=size, jpeg_quality=quality
     )
     make = in_parallel(work, workspace, params.name, "scene")
     return Plan(items, make, (predict_heatmap.__module__, *model.makers))

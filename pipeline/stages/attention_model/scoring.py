@@ -1,7 +1,8 @@
-"""Attention models against recorded attention on held-out videos, with intervals."""
+"""A trained predictor's files: its weights, and how it compares with others on held-out videos."""
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Mapping
@@ -15,9 +16,14 @@ from numpy.typing import NDArray
 
 from pipeline.attention import metrics
 from pipeline.attention.models import AttentionModel
+from pipeline.attention.network import AttentionNetwork
+from pipeline.attention.predictor import Predictor, parameters_of, save_predictor
 from pipeline.ground.contract import ContractBroken, read_checked
+from pipeline.ground.files import write_text
+from pipeline.ground.tables import write_table
 from pipeline.proof.statistics import clustered_interval
 from pipeline.scenes.cuts import read_cuts
+from pipeline.scenes.split import TEST, TRAIN, VAL
 from pipeline.stages.attention_model.training import RecordedScenes
 from schemas.fixations import FIXATIONS_TABLE
 
@@ -77,6 +83,56 @@ def read_fixations(table: pd.DataFrame, folder: Path, cuts: Path) -> dict[int, F
             if chosen.any():
                 found[int(str(index))] = Fixations(x[chosen].to_numpy(), y[chosen].to_numpy())
     return found
+
+
+def write_predictor(
+    network: AttentionNetwork,
+    curve: list[dict[str, float]],
+    parts: Mapping[str, RecordedScenes],
+    models: Mapping[str, AttentionModel],
+    fixations: Mapping[str, Mapping[int, Fixations]],
+    folder: Path,
+    metrics: Path,
+    headline: Path,
+    scores: Path,
+    losses: Path,
+) -> None:
+    """Write the predictor, and how it compares with other models on the val and the test split.
+
+    Args:
+        network: as trained.
+        curve: its losses by epoch.
+        parts: recorded scenes of each split.
+        models: to compare with, by name.
+        fixations: of the val and the test split, by position.
+        folder: for the weights.
+        metrics: JSON, all figures.
+        headline: JSON, the few that `dvc exp show` lists.
+        scores: CSV, a row per scene and model.
+        losses: CSV, a row per epoch.
+    """
+    save_predictor(network, folder)
+    prior = mean_heatmap(parts[TRAIN])
+    report: dict[str, Any] = {"parameters": parameters_of(network), "epochs": len(curve)}
+    all_scores = []
+    for part in (VAL, TEST):
+        scenes = parts[part]
+        if not len(scenes):
+            continue
+        found = score_scenes(
+            scenes, {"predictor": Predictor(folder), **models}, prior, fixations[part]
+        )
+        report[part] = {
+            "n_scenes": len(scenes),
+            "n_videos": int(scenes.table["video_id"].nunique()),
+            **summarise(found),
+        }
+        all_scores.append(found.assign(split=part))
+    shown = {"CC": report[TEST]["predictor"]["CC"]} if TEST in report else {}
+    for path, figures in ((metrics, report), (headline, shown)):
+        write_text(path, json.dumps(figures, indent=1) + "\n")
+    write_table(scores, pd.concat(all_scores) if all_scores else pd.DataFrame())
+    write_table(losses, pd.DataFrame(curve))
 
 
 def mean_heatmap(scenes: RecordedScenes) -> NDArray[np.float64]:

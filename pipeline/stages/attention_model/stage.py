@@ -30,7 +30,6 @@ from pipeline.scenes.split import TEST, TRAIN, VAL
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.attention_model.params import AttentionModelParams
 from pipeline.tracking.runs import TrackedRun, log_run
-from pipeline.tracking.store import data_version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +55,7 @@ def main(workspace: Workspace) -> None:
         InputError: the predictor is to guide, but the train split has no recorded heatmap.
     """
     from pipeline.attention.models import load_attention_model
-    from pipeline.stages.attention_model import scoring, training, writing
+    from pipeline.stages.attention_model import scoring, training
 
     started_s = time.time()
     params = AttentionModelParams.load(workspace)
@@ -66,16 +65,17 @@ def main(workspace: Workspace) -> None:
         _leave_untrained(workspace)
         return
     models = {name: load_attention_model(name, workspace.root) for name in _COMPARED}
+    gaze = sorted(workspace.path(FIXATIONS).glob("*.csv"))
     # Without the table of cuts, no fixation is scored.
     tables = (workspace.path(SCENES), workspace.path(CUTS_CSV))
     inputs = digest(
         *(file_digest(path) for path in tables if path.is_file()),
-        repr([(file.name, file_digest(file)) for file in _fixation_files(workspace)]),
+        repr([(file.name, file_digest(file)) for file in gaze]),
         repr(size),
         params.model_dump_json(),
     )
     compared = (maker for model in models.values() for maker in model.makers)
-    key = Key(inputs, (training.__name__, writing.__name__, *compared))
+    key = Key(inputs, (training.__name__, scoring.__name__, *compared))
     state = workspace.path("checkpoints") / key.digest
     with StageOuts(workspace, "attention_model") as outs:
         if not outs.begin({_ITEM: key}):
@@ -87,20 +87,17 @@ def main(workspace: Workspace) -> None:
             for rows in [table[table["split"] == part]]
         }
         network, curve = training.train(params, parts[TRAIN], parts[VAL], state)
-        gaze = workspace.path(FIXATIONS), workspace.path(CUTS_CSV)
+        places = workspace.path(FIXATIONS), workspace.path(CUTS_CSV)
         fixations: dict[str, dict[int, scoring.Fixations]] = {
-            part: scoring.read_fixations(parts[part].table, *gaze) for part in (VAL, TEST)
+            part: scoring.read_fixations(parts[part].table, *places) for part in (VAL, TEST)
         }
         staged = (outs.staging / place for place in OUTS["attention_model"])
-        writing.write_predictor(network, curve, parts, models, fixations, *staged)
+        scoring.write_predictor(network, curve, parts, models, fixations, *staged)
         outs.accept(_ITEM, outs.staged())
     shutil.rmtree(state, ignore_errors=True)
     metrics = json.loads(workspace.path(PREDICTOR_METRICS).read_text())
-    LOG.info(
-        "attention_model: trained on %d scenes; the predictor is in %s.",
-        len(parts[TRAIN]),
-        PREDICTOR,
-    )
+    scenes = len(parts[TRAIN])
+    LOG.info("attention_model: trained on %d scenes; the predictor is in %s.", scenes, PREDICTOR)
     if no_better := baselines_unbeaten(metrics.get(TEST, {})):
         LOG.warning(
             "attention_model: on the test videos the predictor does not beat %s. It is no better a "
@@ -155,10 +152,6 @@ def _leave_untrained(workspace: Workspace) -> None:
     LOG.info("attention_model: %s; nothing was trained, and edit.guide needs nothing.", why)
 
 
-def _fixation_files(workspace: Workspace) -> list[Any]:
-    return sorted(workspace.path(FIXATIONS).glob("*.csv"))
-
-
 def _track(
     workspace: Workspace,
     params: AttentionModelParams,
@@ -185,12 +178,8 @@ def _track(
             started_s=started_s,
             params=params.model_dump(mode="json"),
             metrics={"parameters": metrics["parameters"], **figures, **losses},
-            tags=data_version(workspace, workspace.path(SCENES)),
             artifacts={
-                "": [
-                    workspace.path(path)
-                    for path in (PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE)
-                ],
+                "": [PREDICTOR_METRICS, PREDICTOR_SCORES, PREDICTOR_CURVE],
                 "model": sorted(workspace.path(PREDICTOR).iterdir()),
             },
             description="Predicts attention from an image; trained on recorded heatmaps of the "

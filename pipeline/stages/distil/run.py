@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
+import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import training_precision
-from pipeline.ground.files import digest
+from pipeline.ground.files import digest, write_text
+from pipeline.ground.tables import write_table
 from pipeline.learning.batches import ShuffledBatches
 from pipeline.learning.dose_loss import dose_losses
 from pipeline.learning.fitting import LAST, fit, load_best, resume_step
@@ -145,3 +148,15 @@ def distil(
             "zero_loss_increase": float(zero / true - 1),
         }
     return Distilled(controlnet, metrics, curve.rows)
+
+
+def write_distilled(
+    distilled: Distilled, controlnet: Path, metrics: Path, headline: Path, curve: Path
+) -> None:
+    """Write the weights to this folder, figures and curve to these files."""
+    distilled.controlnet.to(memory_format=torch.contiguous_format).save_pretrained(controlnet)
+    shown = {name: value for name, value in distilled.metrics.items() if name == "explained"}
+    for path, figures in ((metrics, distilled.metrics), (headline, shown)):
+        write_text(path, json.dumps(figures, indent=1, allow_nan=False) + "\n")
+    columns = ["step", "train_loss", "val_loss"]
+    write_table(curve, pd.DataFrame(distilled.curve, columns=columns))

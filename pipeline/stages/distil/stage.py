@@ -34,7 +34,6 @@ from pipeline.scenes.split import TRAIN, VAL
 from pipeline.scenes.table import read_scenes
 from pipeline.tracking.models import tracked_controlnet
 from pipeline.tracking.runs import LiveRun, TrackedRun
-from pipeline.tracking.store import data_version
 
 LOG = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ def main(workspace: Workspace) -> None:
 
     from pipeline.attention.models import load_attention_model
     from pipeline.diffusion.backbone import load_backbone
-    from pipeline.stages.distil import run, writing
+    from pipeline.stages.distil import run
 
     params, edit = DistilParams.load(workspace), EditParams.load(workspace)
     size = load_image_size(workspace)
@@ -77,7 +76,7 @@ def main(workspace: Workspace) -> None:
         str((size, edit.feather_px)),
         params.model_dump_json(),
     )
-    key = Key(inputs, (run.__name__, writing.__name__, *guide.makers))
+    key = Key(inputs, (run.__name__, *guide.makers))
     state = workspace.path("checkpoints") / key.digest
     with StageOuts(workspace, "distil") as outs:
         if not outs.begin({_ITEM: key}):
@@ -105,12 +104,12 @@ def main(workspace: Workspace) -> None:
         assert parts[0] is not None
         distilled = run.distil(teachers, params, parts[0], parts[1], state)
         places = (DOSE_CONTROLNET, DISTIL_METRICS, DISTIL_HEADLINE, DISTIL_CURVE)
-        writing.write_distilled(distilled, *(outs.staging / place for place in places))
+        run.write_distilled(distilled, *(outs.staging / place for place in places))
         outs.accept(_ITEM, outs.staged())
         done = replace(
             begun,
             metrics={f"final/{name}": value for name, value in distilled.metrics.items()},
-            artifacts={"": [workspace.path(DISTIL_METRICS), workspace.path(DISTIL_CURVE)]},
+            artifacts={"": [DISTIL_METRICS, DISTIL_CURVE]},
         )
         folder = workspace.path(DOSE_CONTROLNET)
         made = weights_digest(folder)
@@ -128,7 +127,6 @@ def _described(workspace: Workspace, params: DistilParams, guide: str) -> Tracke
         name=f"distil, {params.steps} steps",
         started_s=time.time(),
         params={**params.model_dump(mode="json"), "backbone": location, "guide": guide},
-        tags=data_version(workspace, workspace.path(SCENES)),
         description="A ControlNet that carries the dose: its third channel says how far attention "
         "is to move. It learned from the train split's scenes with the product's contrast scaled, "
         "and from the guide; no judge was asked.",

@@ -101,7 +101,8 @@ def _tasks(
     table = scenes[scenes["video_id"].isin(videos)]
     alphas = sorted({alpha for grid in grids.values() for alpha in grid})
     boost = variants.variants["full_boost"]
-    recipes = {f"alpha_{alpha:g}": Recipe(boost._replace(alpha=alpha), _ONE) for alpha in alphas}
+    names = {alpha: f"alpha_{alpha:g}" for alpha in alphas}
+    recipes = {name: Recipe(boost._replace(alpha=alpha), _ONE) for alpha, name in names.items()}
     recipes[UNCHANGED] = Recipe(variants.variants["baseline"], _ONE)
     for scene, (_, row) in zip(
         scenes_of(table, workspace.root, variants.keywords), table.iterrows(), strict=True
@@ -109,25 +110,14 @@ def _tasks(
         stem = Path(row["filename"]).stem
         targets = {name: maps / name / f"{stem}.{variants.format}" for name in recipes}
         doses = render_scene(scene, 0, recipes, targets, variants, image_size)
+        asked = {
+            alpha: Wish(name, targets[name], "keyword", edit.region, alpha, doses[name].modified)
+            for alpha, name in names.items()
+        }
+        unchanged = targets[UNCHANGED]
+        # A redraw under the unchanged control, all else as in an edit.
+        sham = Wish("sham", unchanged, "keyword", edit.region, 1.0, modified=True, sham=True)
         for arm, grid in grids.items():
-            wishes = [_wish(f"alpha_{alpha:g}", alpha, targets, doses, edit) for alpha in grid]
-            if arm == "full":
-                wishes.append(_sham(targets[UNCHANGED], edit))
-            unchanged = targets[UNCHANGED]
+            wishes = [asked[alpha] for alpha in grid] + ([sham] if arm == "full" else [])
             task = scene_task(workspace.root, row, variants.keywords, tuple(wishes), unchanged)
             yield f"{arm} {stem}", task, doses
-
-
-def _wish(
-    name: str,
-    alpha: float,
-    targets: dict[str, Path],
-    doses: dict[str, Planned],
-    edit: EditParams,
-) -> Wish:
-    return Wish(name, targets[name], "keyword", edit.region, alpha, doses[name].modified)
-
-
-def _sham(heatmap: Path, edit: EditParams) -> Wish:
-    """Ask for a redraw under the unchanged control, all else as in an edit."""
-    return Wish("sham", heatmap, "keyword", edit.region, 1.0, modified=True, sham=True)

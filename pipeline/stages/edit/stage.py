@@ -11,7 +11,7 @@ from pipeline.editing.loading import load_models, make_editor, shared_cache
 from pipeline.editing.params import EditParams
 from pipeline.editing.stage import edited, item_key, pictures, write_records
 from pipeline.editing.tasks import chosen_videos, variant_tasks
-from pipeline.ground.artefacts import EDITED, EDITS, MANIFEST, SCENES
+from pipeline.ground.artefacts import EDITED, EDITS, SCENES, VARIANT_MANIFEST
 from pipeline.ground.code import summary_key
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.params import load_image_size
@@ -33,7 +33,7 @@ def main(workspace: Workspace) -> None:
         ParamsError: the guide cannot do what the params ask.
     """
     params = EditParams.load(workspace)
-    variants = read_variants(workspace.path(MANIFEST))
+    variants = read_variants(workspace.path(VARIANT_MANIFEST))
     keywords = VariantParams.load(workspace).keywords
     image_size = load_image_size(workspace)
     videos = chosen_videos(read_scenes(workspace.path(SCENES)), params)

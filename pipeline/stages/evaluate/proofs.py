@@ -25,11 +25,10 @@ from pipeline.proof.statistics import (
     relative_error,
     spearman,
 )
+from schemas.edits import VARIANTS_ARM
 
 Values = NDArray[np.float64]
 SCENE = ["video_id", "scene_number"]
-VARIANTS_ARM = "variants"
-"""Arm of the rows that are edits of variants; those of the dose curve bring their own."""
 _WITHIN = 0.15
 
 

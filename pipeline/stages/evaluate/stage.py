@@ -27,7 +27,6 @@ from pipeline.ground.artefacts import (
     JUDGED_PARQUET,
     METRICS,
     PROOF_FIGURES,
-    SCENES,
 )
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
@@ -52,7 +51,7 @@ from pipeline.stages.evaluate.scene_table import (
     with_measurements,
 )
 from pipeline.tracking.runs import TrackedRun, log_run
-from pipeline.tracking.store import commit, data_version
+from pipeline.tracking.store import commit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -229,7 +228,7 @@ class _Summary:
         ]
 
     def _draw(self, outs: StageOuts, changes: pd.DataFrame) -> list[str]:
-        from pipeline.figures.proof_plots import draw_control, draw_dose_curve, draw_equivalence
+        from pipeline.figures.plots import draw_control, draw_dose_curve, draw_equivalence
 
         names = [f"{PROOF_FIGURES}/{name}.png" for name in ("dose_curve", "equivalence", "control")]
         curve, equivalence, control = (outs.staging / name for name in names)
@@ -282,12 +281,9 @@ def _track(
             started_s=started_s,
             params={**params.model_dump(mode="json", exclude={"gate"})},
             metrics={**numbers, "gate_pass": float(summary.gate["pass"])},
-            tags={
-                **data_version(workspace, workspace.path(SCENES)),
-                "model": summary.gate["model"],
-            },
+            tags={"model": summary.gate["model"]},
             artifacts={
-                "": [workspace.path(path) for path in (METRICS, GATE, *TABLES)],
+                "": [METRICS, GATE, *TABLES],
                 "figures": sorted(workspace.path(PROOF_FIGURES).glob("*.png")),
             },
             description=summary.words,

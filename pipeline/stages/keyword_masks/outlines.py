@@ -1,25 +1,75 @@
-"""Outlines that people drew: reading them, where they are at a time, the pixels inside."""
+"""Outlines that people drew: reading them, where they are at a time, the masks they make."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from pipeline.stages.keyword_masks.files import Mask
+from pipeline.ingest.made import Item, Made
+from pipeline.scenes.cuts import CutScene
+from pipeline.stages.keyword_masks.files import Mask, write_masks
 from schemas.annotations import Annotation, Track
+from schemas.rejected_scenes import Reason
+
+if TYPE_CHECKING:
+    from pipeline.ingest.scene_items import VideoFile
 
 Polygon = NDArray[np.float64]
 
 # Times in the files are often rounded to milliseconds.
 _TIME_TOLERANCE_S = 0.0005
+_ASPECT_TOLERANCE = 0.02
 
 
 class AnnotationUnreadable(Exception):
     """An outline file breaks `schemas.annotations`; the text says what was found."""
+
+
+def mask_outlines(item: Item, staging: Path, out: str) -> Made:
+    """Write the masks of one video's scenes from its outlines, below `out`."""
+    drawn: VideoFile = item.task
+    try:
+        annotation = read_annotation(drawn.path, item.name)
+    except AnnotationUnreadable as error:
+        refused = drawn.refuse_all(Reason.ANNOTATION_UNREADABLE, str(error))
+        return Made(item.name, (), refused)
+    files: list[str] = []
+    refused = []
+    for scene in drawn.scenes:
+        frame_aspect = annotation.frame_width / annotation.frame_height
+        if abs(frame_aspect * scene.height / scene.width - 1) > _ASPECT_TOLERANCE:
+            found = (
+                f"outlines of frames of {annotation.frame_width}x{annotation.frame_height}, "
+                f"the scene is {scene.width}x{scene.height}"
+            )
+            refused.append(scene.refusal(Reason.ASPECT_RATIO_DIFFERS, drawn.file, found))
+            continue
+        written = write_masks(staging, out, scene, _outlined(annotation, scene))
+        files += written
+        if not written:
+            time_s = scene.image_time_s
+            found = "no outline of the first keyword"
+            found += ": the image's time is unknown" if time_s is None else f" at {time_s:.3f} s"
+            refused.append(scene.refusal(Reason.KEYWORD_NOT_IN_SCENE, drawn.file, found))
+    return Made(item.name, files, refused)
+
+
+def _outlined(annotation: Annotation, scene: CutScene) -> dict[int, Mask]:
+    """Return {keyword index: mask} of a scene, scaled to its image."""
+    if scene.image_time_s is None:
+        return {}
+    scale = np.divide(
+        (scene.width, scene.height), (annotation.frame_width, annotation.frame_height)
+    )
+    return {
+        index: draw_outlines([polygon * scale for polygon in polygons], scene.size)
+        for index, polygons in outlines_at(annotation, scene.image_time_s).items()
+    }
 
 
 def read_annotation(path: Path, video_id: str) -> Annotation:

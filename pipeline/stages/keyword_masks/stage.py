@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from pipeline.ground.artefacts import CUTS_CSV, MASKS, refused_by
+from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
 from pipeline.ground.workspace import Workspace
-from pipeline.ingest.inputs import input_path
+from pipeline.ingest.inputs import content_digests, input_path
 from pipeline.ingest.items import Plan, in_parallel, make_items, refusals, refusals_table
 from pipeline.ingest.made import Item, Made
 from pipeline.ingest.scene_items import scene_items, video_items
 from pipeline.ingest.take_over import plan_copies
 from pipeline.scenes.cuts import read_cuts
 from pipeline.scenes.keywords import KeywordTable, read_keywords
-from pipeline.stages.keyword_masks.model_folder import fetch_model, model_digest
-from pipeline.stages.keyword_masks.outlined import mask_outlines
+from pipeline.stages.keyword_masks.outlines import mask_outlines
 from pipeline.stages.keyword_masks.params import KeywordMasksParams
 from schemas.rejected_scenes import Reason, Rejection
 
@@ -29,23 +29,24 @@ LOG = logging.getLogger(__name__)
 
 REFUSED = refused_by("keyword_masks")
 # By its name: transformers are imported where they are used.
-_SEARCHED = "pipeline.stages.keyword_masks.searched"
+_CLIPSEG = "pipeline.stages.keyword_masks.clipseg"
+# Weights as safetensors alone: loading a pickle runs whatever its maker put into it.
+_FILES = ("*.safetensors", "*.json", "*.txt")
 
 
 def main(workspace: Workspace) -> None:
     """Make the masks that are new or changed; write them and what was refused."""
     params = KeywordMasksParams.load(workspace)
-    plans = {"annotations": plan_annotations, "clipseg": plan_clipseg, "folder": plan_folder}
+    plans: dict[str, Callable[[Workspace, KeywordMasksParams], Plan]] = {
+        "annotations": plan_annotations,
+        "clipseg": plan_clipseg,
+        "folder": partial(plan_copies, out=MASKS, further_keywords=True),
+    }
     plan = plans[params.source](workspace, params)
     with StageOuts(workspace, params.name) as outs:
         made = make_items(outs, plan, [refusals_table(REFUSED, plan)])
     masks, refused = sum(len(result.files) for result in made), len(refusals(plan, made))
     LOG.info("keyword_masks: %d masks, %d refused (%s)", masks, refused, REFUSED)
-
-
-def plan_folder(workspace: Workspace, params: KeywordMasksParams) -> Plan:
-    """Plan to take over masks that exist, one item each."""
-    return plan_copies(workspace, params, MASKS, further_keywords=True)
 
 
 def plan_annotations(workspace: Workspace, params: KeywordMasksParams) -> Plan:
@@ -77,7 +78,7 @@ def plan_clipseg(workspace: Workspace, params: KeywordMasksParams) -> Plan:
         items.append(Item(item.name, digest(item.inputs, repr(keywords)), (item.task, keywords)))
     refused = _without_keyword({scene.video_id for scene in cuts}, table, params.input)
     make = partial(search_keywords, folder=folder, params=params)
-    return Plan(items, make, (_SEARCHED,), refused)
+    return Plan(items, make, (_CLIPSEG,), refused)
 
 
 def _without_keyword(videos: set[str], table: KeywordTable, file: str) -> list[Rejection]:
@@ -97,8 +98,7 @@ def search_keywords(
     """Ask CLIPSeg for the keywords of each scene, batch by batch, in this process."""
     if not items:
         return
-    from pipeline.stages.keyword_masks.clipseg import ClipSeg
-    from pipeline.stages.keyword_masks.searched import search_batch
+    from pipeline.stages.keyword_masks.clipseg import ClipSeg, search_batch
 
     size = params.batch_size
     batches = [items[start : start + size] for start in range(0, len(items), size)]
@@ -108,3 +108,31 @@ def search_keywords(
     )
     for made in each(work, batches, ComputeParams(n_jobs=1), params.name, "batch"):
         yield from made
+
+
+def fetch_model(model: str, root: Path) -> Path:
+    """Return the folder of a model: a folder below `root`, or the local copy of a hub id.
+
+    Raises:
+        InputError: it is no folder, and the hub has none or cannot be reached.
+    """
+    from huggingface_hub import snapshot_download
+
+    folder = root / model
+    if folder.is_dir():
+        return folder
+    try:
+        return Path(snapshot_download(model, allow_patterns=list(_FILES)))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"keyword_masks.model: {model!r} is no folder here, and the model hub gives none "
+            f"({type(error).__name__}). With a network: `hf download {model}`, once. Without: copy "
+            "the model's folder here (safetensors) and name it, or set keyword_masks.source to "
+            "annotations or folder."
+        ) from error
+
+
+def model_digest(folder: Path) -> str:
+    """Return the hash of a model's weights, configuration and vocabulary."""
+    paths = sorted(path for pattern in _FILES for path in folder.glob(pattern))
+    return digest(*(path.name for path in paths), *content_digests(paths))

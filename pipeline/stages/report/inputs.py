@@ -14,14 +14,14 @@ from pipeline.ground.artefacts import (
     GATE,
     JUDGED,
     JUDGED_CURVE,
-    MANIFEST,
     METRICS,
     REJECTED,
+    VARIANT_MANIFEST,
 )
 from pipeline.ground.tables import read_table
 from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.report.proof import proof_section
-from schemas.edits import EDITS_TABLE
+from schemas.edits import EDITS_TABLE, VARIANTS_ARM
 from schemas.rejected_scenes import REMEDIES
 from schemas.scenes import CUTS_TABLE
 
@@ -58,35 +58,30 @@ def read_rows(path: Path) -> pd.DataFrame:
     return read_table(path, _DTYPES) if path.is_file() else pd.DataFrame()
 
 
-def read_variants(root: Path) -> list[dict[str, Any]]:
+def read_legend(root: Path) -> list[dict[str, Any]]:
     """Return each variant with its colour and meaning; none where none were made."""
-    manifest = read_json(root / MANIFEST)
-    if manifest is None:
-        return []
+    manifest = read_json(root / VARIANT_MANIFEST) or {"variants": {}}
     return [
         {
             "name": name,
-            "colour": style_of(name).colour,
-            "dashes": style_of(name).dashes,
-            "meaning": recipe["meaning"],
-            "alpha": recipe["alpha"],
+            **style_of(name)._asdict(),
+            "meaning": variant["meaning"],
+            "alpha": variant["alpha"],
         }
-        for name, recipe in manifest["variants"].items()
+        for name, variant in manifest["variants"].items()
     ]
 
 
 def read_judged(root: Path) -> pd.DataFrame:
     """Return what the judge saw of each scene and variant."""
     table = read_rows(root / JUDGED)
-    return table if table.empty else table[table["arm"] == "variants"]
+    return table if table.empty else table[table["arm"] == VARIANTS_ARM]
 
 
 def read_proof(root: Path, bound: float) -> dict[str, Any] | None:
     """Return the proof with its curves, None where nothing was evaluated.
 
-    Args:
-        root: data root.
-        bound: of equivalence, `evaluate.equivalence_bound`.
+    `bound` is `evaluate.equivalence_bound`.
     """
     metrics, gate = read_json(root / METRICS), read_json(root / GATE)
     if metrics is None or gate is None:
@@ -139,14 +134,9 @@ def read_refused(root: Path) -> dict[str, Any] | None:
                 "remedy": REMEDIES[reason],
                 "count": count,
                 "shown": [
-                    {
-                        "video": one.video_id,
-                        "scene": one.scene_number,
-                        "file": one.file,
-                        "found": one.found,
-                    }
-                    for one in refusals[:MAX_REFUSED]
-                    if one.reason is reason
+                    {"video": video_id, "scene": number, "file": file, "found": found}
+                    for video_id, number, file, why, found in refusals[:MAX_REFUSED]
+                    if why is reason
                 ],
             }
             for reason, count in counts.most_common()

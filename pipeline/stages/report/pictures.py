@@ -1,4 +1,7 @@
-"""The page's pictures: scenes and heatmaps as small WebP, masks as outlines, within a budget."""
+"""The page's pictures: scenes and heatmaps as small WebP, masks as outlines, within a budget.
+
+What reads a file raises ImageRefused if it breaks the contract, FileNotFoundError if there is none.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,7 @@ _SAMPLES = 12
 
 
 def scene_width(paths: Sequence[Path], count: int) -> int:
-    """Return the width at which `count` pictures like these fit the budget, as a sample tells.
-
-    Raises:
-        ImageRefused: a scene breaks the contract.
-        FileNotFoundError: a scene is missing.
-    """
+    """Return the width at which `count` pictures like these fit the budget, as a sample tells."""
     sample = paths[:: -(-len(paths) // _SAMPLES)]
     for width in WIDTHS:
         mean_bytes = sum(len(scene_picture(path, width)) for path in sample) / len(sample)
@@ -43,22 +41,12 @@ def scene_width(paths: Sequence[Path], count: int) -> int:
 
 
 def scene_picture(path: Path, width: int) -> bytes:
-    """Return a scene as WebP, at most `width` pixels wide.
-
-    Raises:
-        ImageRefused: the file breaks the contract.
-        FileNotFoundError: there is no such file.
-    """
+    """Return a scene as WebP, at most `width` pixels wide."""
     return _webp(read_rgb_at(path, _within(read_size(path), width)))
 
 
 def heatmap_picture(path: Path) -> bytes:
-    """Return a heatmap as grey WebP; the page colours it by `colour_tables`.
-
-    Raises:
-        ImageRefused: the file breaks the contract.
-        FileNotFoundError: there is no such file.
-    """
+    """Return a heatmap as grey WebP; the page colours it by `colour_tables`."""
     levels = read_grey(path)
     return _webp(np.asarray(resize(levels, _within(levels.shape, HEATMAP_WIDTH)), np.uint8))
 

@@ -145,12 +145,7 @@ _UNCHECKED = {
 
 
 def proof_section(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the page's proof: the verdict, and each proof with its figures.
-
-    Args:
-        metrics: the evaluation's metrics.json.
-        gate: its gate.json.
-    """
+    """Return the page's proof from metrics.json and gate.json: verdict, proofs, figures."""
     checks = {check["metric"]: check for check in gate["checks"]}
     proof_of = PROOF_OF | _UNCHECKED
     sections = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -28,9 +27,9 @@ from pipeline.stages.report import inputs
 from pipeline.stages.report.page import render
 from pipeline.stages.report.params import ReportParams
 from pipeline.stages.report.pictures import colour_tables, scene_width
-from pipeline.stages.report.videos import DrawnVideo, VideoTask, draw_video
+from pipeline.stages.report.videos import VideoTask, draw_video
 from pipeline.tracking.runs import TrackedRun, log_run
-from pipeline.tracking.store import commit, data_version
+from pipeline.tracking.store import commit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,13 +51,14 @@ def main(workspace: Workspace) -> None:
     if scenes.empty:
         raise InputError(f"{SCENES} has no scenes. Run `dvc repro validate`; it says why.")
     edits = inputs.read_rows(workspace.path(EDITS))
-    variants = inputs.read_variants(workspace.root)
+    variants = inputs.read_legend(workspace.root)
     shown = choose_videos(scenes, edits, ReportParams.load(workspace).max_scenes)
     tasks = _tasks(workspace, shown, edits, tuple(variant["name"] for variant in variants))
     drawn = {}
     for video in each(draw_video, tasks, ComputeParams.load(workspace), "report", unit="video"):
         drawn[video.video_id] = video
-    _refuse(drawn.values())
+    if failures := sorted(video.failure for video in drawn.values() if video.failure):
+        raise _changed(failures[0])
     videos = [drawn[video_id] for video_id in dict.fromkeys(shown["video_id"])]
     data = {
         "videos": [video.summary for video in videos],
@@ -132,12 +132,6 @@ def _of(table: pd.DataFrame, video_id: Any) -> pd.DataFrame:
     return table if table.empty else table[table["video_id"] == video_id]
 
 
-def _refuse(videos: Iterable[DrawnVideo]) -> None:
-    failures = sorted(video.failure for video in videos if video.failure)
-    if failures:
-        raise _changed(failures[0])
-
-
 def _changed(found: str) -> InputError:
     return InputError(
         f"{found}. The scene table names it, so the files have changed since: run `dvc repro`."
@@ -173,8 +167,7 @@ def _track(workspace: Workspace, data: dict[str, Any], started_s: float) -> None
             name="report",
             started_s=started_s,
             metrics={"scenes": data["counts"]["scenes"], "videos": data["counts"]["videos"]},
-            tags=data_version(workspace, workspace.path(SCENES)),
-            artifacts={"": [workspace.path(PAGE)]},
+            artifacts={"": [PAGE]},
             description="The report page: download `index.html` and open it in a browser.",
         ),
     )

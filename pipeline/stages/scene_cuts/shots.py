@@ -64,7 +64,7 @@ def find_shots(video: Video, detector: SceneDetector, image_at: float) -> list[S
     Args:
         video: decoded from its start.
         detector: a new one.
-        image_at: which frame stands for a shot, as a fraction of the shot's time (0.5: middle).
+        image_at: which frame stands for a shot, as a fraction of its time (0.5: middle).
 
     Raises:
         VideoUnreadable: the video is damaged or empty.

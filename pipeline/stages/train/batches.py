@@ -13,14 +13,7 @@ from pipeline.stages.train.params import TrainParams
 
 
 class Batches(pl.LightningDataModule):
-    """The batches of a training run.
-
-    Args:
-        train: samples to train on.
-        val: samples to validate on; may be empty.
-        params: section `train`.
-        first_step: optimizer step to begin with.
-    """
+    """The batches of a training run from an optimizer step on; `val` may be empty."""
 
     def __init__(
         self, train: Dataset[Any], val: Dataset[Any], params: TrainParams, first_step: int

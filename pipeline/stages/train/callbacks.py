@@ -42,11 +42,7 @@ class SampleGrids(pl.Callback):
     """
 
     def __init__(
-        self,
-        scenes: Dataset[Any],
-        count: int,
-        folder: Path,
-        share: Callable[[Path], None],
+        self, scenes: Dataset[Any], count: int, folder: Path, share: Callable[[Path], None]
     ) -> None:
         self.samples = _first_of_videos(scenes, count)
         self.folder = folder
@@ -87,12 +83,7 @@ def _drawn(module: ControlNetModule, sample: dict[str, Any], noise: Tensor) -> N
     with autocast(device, module.params.precision != "32-true"):
         for timestep in timesteps:
             output = controlled(
-                module.backbone.unet,
-                module.averaged,
-                latents,
-                timestep[None],
-                text,
-                control,
+                module.backbone.unet, module.averaged, latents, timestep[None], text, control
             )
             latents = scheduler.step(output.float(), timestep, latents).prev_sample
     original, drawn = (

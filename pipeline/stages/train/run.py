@@ -1,7 +1,8 @@
-"""One training run: data, module and trainer put together, from nothing or from a checkpoint."""
+"""One training run, from nothing or from a checkpoint: data, module, trainer, and their files."""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lightning.pytorch as pl
+import pandas as pd
 import torch
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import training_precision
 from pipeline.ground.errors import InputError, ParamsError
+from pipeline.ground.files import link_or_copy, write_text
+from pipeline.ground.tables import write_table
 from pipeline.learning.control_check import control_losses
 from pipeline.learning.fitting import LAST, fit, load_best, resume_step
 from pipeline.learning.progress import Progress, StepCurve
@@ -44,11 +48,7 @@ class Trained(NamedTuple):
 class Run:
     """A training run in a folder of its own, which holds all that a resumed one needs.
 
-    Args:
-        params: section `train`.
-        backbone: frozen.
-        scenes: to train and validate on.
-        folder: for checkpoints and samples.
+    The folder has checkpoints and samples.
     """
 
     def __init__(
@@ -166,3 +166,20 @@ class Run:
             "val_loss_in_mask_no_heatmap": float(check.zero.mean()),
             "control_shuffle_loss_increase": check.increase(),
         }
+
+
+def write_trained(
+    trained: Trained, controlnet: Path, samples: Path, metrics: Path, headline: Path, curve: Path
+) -> None:
+    """Write weights and samples to these folders, figures and curve to these files."""
+    model = trained.controlnet.to(memory_format=torch.contiguous_format)
+    model.save_pretrained(controlnet)
+    for picture in trained.samples:
+        link_or_copy(picture, samples / picture.name)
+    # Without a val split there is none.
+    shown = {name: loss for name, loss in trained.metrics.items() if name == "val_loss"}
+    for path, figures in ((metrics, trained.metrics), (headline, shown)):
+        write_text(path, json.dumps(figures, indent=1, allow_nan=False) + "\n")
+    # Also without a val split: DVC draws nothing where a column is missing.
+    columns = ["step", "train_loss", "val_loss"]
+    write_table(curve, pd.DataFrame(trained.curve, columns=columns))

@@ -27,14 +27,14 @@ from pipeline.scenes.table import read_scenes
 from pipeline.stages.train.params import TrainParams
 from pipeline.tracking.models import tracked_controlnet
 from pipeline.tracking.runs import LiveRun, TrackedRun
-from pipeline.tracking.store import data_version
 
 if TYPE_CHECKING:
-    from pipeline.stages.train.run import Trained
+    pass
 
 LOG = logging.getLogger(__name__)
 
 _ITEM = "training"
+_PLACES = (CONTROLNET, f"{TRAINING}/samples", TRAIN_METRICS, TRAIN_HEADLINE, TRAIN_CURVE)
 # What changes how fast training goes, not where it leads.
 _NO_RESULT = {"num_workers", "gradient_checkpointing"}
 
@@ -52,7 +52,7 @@ def main(workspace: Workspace) -> None:
     from pipeline.diffusion.precision import training_precision
     from pipeline.learning.shards import MANIFEST
     from pipeline.learning.training_scenes import encoded_scenes, raw_scenes
-    from pipeline.stages.train import run, writing
+    from pipeline.stages.train import run
 
     params = TrainParams.load(workspace)
     # What `auto` comes to is part of the key: a run must not be resumed in another precision.
@@ -73,7 +73,7 @@ def main(workspace: Workspace) -> None:
         str(size),
         params.model_dump_json(exclude=_NO_RESULT),
     )
-    key = Key(inputs, (run.__name__, writing.__name__))
+    key = Key(inputs, (run.__name__,))
     state = workspace.path("checkpoints") / key.digest
     training = run.Run(params, backbone, scenes, state)
     if getattr(rank_zero_only, "rank", 0) > 0:
@@ -91,22 +91,19 @@ def main(workspace: Workspace) -> None:
             live.lightning_logger(), lambda path: live.add_picture(path, "samples")
         )
         assert trained is not None
-        outs.accept(_ITEM, _write(outs, trained))
+        run.write_trained(trained, *(outs.staging / place for place in _PLACES))
+        outs.accept(_ITEM, outs.staged())
+        done = replace(
+            begun,
+            metrics={f"final/{name}": value for name, value in trained.metrics.items()},
+            artifacts={"": [TRAIN_METRICS, TRAIN_CURVE]},
+        )
         folder = workspace.path(CONTROLNET)
         weights = weights_digest(folder)
         model = tracked_controlnet(folder, weights, trained.controlnet, trained.metrics)
-        live.finish(_finished(workspace, begun, trained), model)
+        live.finish(done, model)
     shutil.rmtree(state)
     LOG.info("train: %d steps; the ControlNet is in %s.", trained.metrics["steps"], TRAINING)
-
-
-def _write(outs: StageOuts, trained: Trained) -> list[str]:
-    """Write the outs to the staging folder; return their paths."""
-    from pipeline.stages.train.writing import write_trained
-
-    places = (CONTROLNET, f"{TRAINING}/samples", TRAIN_METRICS, TRAIN_HEADLINE, TRAIN_CURVE)
-    write_trained(trained, *(outs.staging / place for place in places))
-    return outs.staged()
 
 
 def _described(workspace: Workspace, params: TrainParams, started_s: float) -> TrackedRun:
@@ -117,16 +114,7 @@ def _described(workspace: Workspace, params: TrainParams, started_s: float) -> T
         name=f"train, {params.steps} steps",
         started_s=started_s,
         params={**params.model_dump(mode="json"), "backbone": location},
-        tags=data_version(workspace, workspace.path(SCENES)),
         description="A ControlNet that reads keyword mask and attention heatmap, on a frozen "
         "backbone. `samples/` shows fixed validation scenes, their control (heatmap, mask "
         "outlined), and what the model draws from 80 % noise.",
-    )
-
-
-def _finished(workspace: Workspace, begun: TrackedRun, trained: Trained) -> TrackedRun:
-    return replace(
-        begun,
-        metrics={f"final/{name}": value for name, value in trained.metrics.items()},
-        artifacts={"": [workspace.path(TRAIN_METRICS), workspace.path(TRAIN_CURVE)]},
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,20 +54,12 @@ def check_scenes(
 
     from schemas.scene_batch import COLUMNS, VALID, check_batch
 
-    valid = pd.DataFrame(
-        {
-            "scene": table["video_id"] + "/" + table["scene_number"].astype("str"),
-            "outcome": VALID,
-            "mask_coverage": table["mask_coverage"],
-            "alignment_score": table["alignment_score"],
-        }
-    )
-    refused = pd.DataFrame(
-        [(_scene(one), one.reason.value, float("nan"), float("nan")) for one in rejections],
-        columns=list(COLUMNS),
-    )
-    parts: Sequence[pd.DataFrame] = [part for part in (valid, refused) if len(part)]
-    batch = pd.concat(parts, ignore_index=True) if parts else valid
+    shown = ["video_id", "scene_number", "mask_coverage", "alignment_score"]
+    valid = table[shown].itertuples(index=False)
+    rows: list[tuple[Any, ...]] = [(f"{one[0]}/{one[1]}", VALID, *one[2:]) for one in valid]
+    rows += [(_scene(one), one.reason.value, math.nan, math.nan) for one in rejections]
+    dtypes = dict(zip(COLUMNS, ("str", "str", "float64", "float64"), strict=True))
+    batch = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dtypes)
     return check_batch(batch, limits, profile, docs)
 
 

@@ -17,7 +17,7 @@ from pipeline.heatmaps.levels import measure_levels
 from pipeline.heatmaps.provenance import Provenance, provenance
 from pipeline.pictures.reading import ImageRefused, Pixels, grey_and_comment, grey_pixels, probe_rgb
 from pipeline.pictures.resizing import resize
-from schemas.rejected_scenes import Reason
+from schemas.rejected_scenes import Reason, Rejection
 
 T = TypeVar("T")
 Mask = NDArray[np.bool_]
@@ -58,15 +58,7 @@ class SceneFigures(NamedTuple):
     """Positions in `Task.paths` of those further masks that are not empty."""
 
 
-class Refused(NamedTuple):
-    """A rule that a scene's files break."""
-
-    file: str
-    reason: Reason
-    found: str
-
-
-Outcome = SceneFigures | list[Refused]
+Outcome = SceneFigures | list[Rejection]
 """A scene's figures, or all the rules that its files break: none where one is missing only."""
 
 
@@ -87,7 +79,7 @@ def measure_chunk(chunk: tuple[Settings, list[Task]]) -> list[Measured]:
 
 def measure_scene(task: Task, settings: Settings) -> Measured:
     """Read a scene's files once; measure them unless their contents are known."""
-    judge = _Judge(task.paths, settings)
+    judge = _Judge(task, settings)
     # A file that is not there is not one without content.
     hashes = zip(task.paths, judge.contents, strict=True)
     content_digest = digest(
@@ -102,18 +94,14 @@ def measure_scene(task: Task, settings: Settings) -> Measured:
 
 
 class _Judge:
-    """Reads the files of one scene and collects all the rules that they break.
+    """Reads the files of one scene and collects all the rules that they break."""
 
-    Args:
-        paths: as in `Task`.
-        settings: what the figures depend on.
-    """
-
-    def __init__(self, paths: tuple[str, ...], settings: Settings) -> None:
-        self._paths = paths
+    def __init__(self, task: Task, settings: Settings) -> None:
+        self._scene = task.video_id, task.scene_number
+        self._paths = task.paths
         self._settings = settings
-        self.refused: list[Refused] = []
-        self.contents = [self._content(path) for path in paths]
+        self.refused: list[Rejection] = []
+        self.contents = [self._content(path) for path in task.paths]
 
     def _content(self, path: str) -> bytes:
         try:
@@ -123,7 +111,7 @@ class _Judge:
             return b""
 
     def _refuse(self, path: str, reason: Reason, found: str) -> None:
-        self.refused.append(Refused(path, reason, found))
+        self.refused.append(Rejection.of(self._scene, path, reason, found))
 
     def outcome(self) -> Outcome:
         """Return the scene's figures, or what is wrong with its files."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import NamedTuple, Self
+from contextlib import closing
+from typing import NamedTuple
 
 from pipeline.ground.code import code_digest, versions
 from pipeline.ground.files import digest
@@ -16,7 +16,6 @@ from pipeline.ground.workspace import Workspace
 from pipeline.stages.validate.measure import (
     Measured,
     Outcome,
-    Refused,
     SceneFigures,
     Settings,
     Task,
@@ -24,7 +23,7 @@ from pipeline.stages.validate.measure import (
     measure_scene,
 )
 from pipeline.stages.validate.trees import SceneFiles, SceneKey
-from schemas.rejected_scenes import Reason
+from schemas.rejected_scenes import Reason, Rejection
 
 _SCENES_PER_CHUNK = 32
 _TABLES = """
@@ -54,7 +53,7 @@ def measure_scenes(
         settings: what the figures depend on.
         scenes: with their files, as far as they are there.
     """
-    with _Memory(workspace, settings, scenes) as memory:
+    with closing(_Memory(workspace, settings, scenes)) as memory:
         tasks = []
         for key, files in scenes.items():
             known = memory.get(key)
@@ -82,13 +81,12 @@ def _stamps(files: SceneFiles) -> str:
 
 
 class _Memory:
-    """The measurements of a data root; those under other settings are forgotten."""
+    """The measurements of a data root; those of other scenes or settings are forgotten."""
 
     def __init__(
         self, workspace: Workspace, settings: Settings, scenes: Iterable[SceneKey]
     ) -> None:
         workspace.state.mkdir(parents=True, exist_ok=True)
-        self._scenes = scenes
         self._store = sqlite3.connect(workspace.state / "measurements.sqlite")
         # A power cut may lose the store; then everything is measured again.
         self._store.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_TABLES}")
@@ -100,21 +98,14 @@ class _Memory:
                 self._store.execute("DELETE FROM scenes")
                 self._store.execute("DELETE FROM version")
                 self._store.execute("INSERT INTO version VALUES (?)", (version,))
-
-    def __enter__(self) -> Self:
         known = self._store.execute("SELECT video_id, scene_number FROM scenes").fetchall()
-        gone = set(known).difference(self._scenes)
+        gone = set(known).difference(scenes)
         with self._store:
             delete = "DELETE FROM scenes WHERE video_id=? AND scene_number=?"
             self._store.executemany(delete, gone)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the store."""
         self._store.close()
 
     def get(self, key: SceneKey) -> tuple[str, Result] | None:
@@ -145,5 +136,8 @@ def _to_json(outcome: Outcome) -> str:
 def _from_json(text: str) -> Outcome:
     ((kind, values),) = json.loads(text).items()
     if kind == "refused":
-        return [Refused(file, Reason(reason), found) for file, reason, found in values]
+        return [
+            Rejection(video_id, number, file, Reason(reason), found)
+            for video_id, number, file, reason, found in values
+        ]
     return SceneFigures._make([*values[:-1], tuple(values[-1])])

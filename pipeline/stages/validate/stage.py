@@ -24,7 +24,6 @@ from pipeline.stages.validate.params import ValidateParams
 from pipeline.stages.validate.summary import Verdicts, main_reasons, summarise, valid_fraction
 from pipeline.stages.validate.trees import TREES, scan_trees
 from pipeline.stages.validate.verdicts import IngestRefusals, Rules
-from schemas.rejected_scenes import Rejection
 from schemas.valid_scenes import COLUMNS
 
 LOG = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ def judge(workspace: Workspace, params: ValidateParams) -> Verdicts:
     """
     keywords = read_keywords(workspace.path(KEYWORDS))
     ingest = IngestRefusals.read(workspace)
-    rules = Rules(keywords, ingest, KEYWORDS)
+    rules = Rules(keywords, ingest)
     trees = scan_trees(workspace)
     refused = [*([stray] for stray in trees.strays), *ingest.without_files(trees.scenes)]
     for key, files in trees.scenes.items():
@@ -75,9 +74,9 @@ def judge(workspace: Workspace, params: ValidateParams) -> Verdicts:
     resized = 0
     for key, result in measure_scenes(workspace, settings, trees.scenes):
         files = trees.scenes[key]
-        broken = rules.refusals(key, files, trees)
+        broken = rules.refusals(key, files)
         if not isinstance(result.outcome, SceneFigures):
-            broken += [Rejection.of(key, one.file, one.reason, one.found) for one in result.outcome]
+            broken += result.outcome
         elif not broken:
             rows.append(rules.row(key, files, result))
             resized += result.outcome.resized

@@ -65,9 +65,9 @@ def valid_fraction(verdicts: Verdicts) -> float:
     return len(verdicts.rows) / total if total else 0.0
 
 
-def main_reasons(verdicts: Verdicts, number: int = 3) -> str:
-    """Return the commonest reasons for refusals, with their remedies."""
-    counts = Counter(_reasons(verdicts)).most_common(number)
+def main_reasons(verdicts: Verdicts) -> str:
+    """Return the three commonest reasons for refusals, with their remedies."""
+    counts = Counter(_reasons(verdicts)).most_common(3)
     return " ".join(f"{count} x {reason}: {REMEDIES[reason]}" for reason, count in counts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -17,11 +18,7 @@ from schemas.rejected_scenes import Reason, Rejection
 Role = Literal["image", "mask", "heatmap"]
 SceneKey = tuple[str, int]
 
-TREES: Mapping[Role, str] = {
-    "image": CUTS,
-    "mask": MASKS,
-    "heatmap": HEATMAPS,
-}
+TREES: Mapping[Role, str] = {"image": CUTS, "mask": MASKS, "heatmap": HEATMAPS}
 """Where the scenes' files lie, as a rule."""
 
 _TABLE = "scenes.csv"
@@ -35,21 +32,19 @@ class SceneFile(NamedTuple):
     stamp: str
 
 
+@dataclass(slots=True)
 class SceneFiles:
     """The files of one scene, as far as they are there."""
 
-    __slots__ = ("further_masks", "heatmap", "image", "mask", "refusals", "unusable")
-
-    def __init__(self) -> None:
-        self.image: SceneFile | None = None
-        self.mask: SceneFile | None = None
-        self.heatmap: SceneFile | None = None
-        self.further_masks: dict[int, SceneFile] = {}
-        """Of the video's keywords 1, 2, …: {keyword index: file}."""
-        self.refusals: list[Rejection] = []
-        """Links and second files, which rule the scene out."""
-        self.unusable: set[Role] = set()
-        """What is there in name only: a link that is refused, and said so in `refusals`."""
+    image: SceneFile | None = None
+    mask: SceneFile | None = None
+    heatmap: SceneFile | None = None
+    further_masks: dict[int, SceneFile] = field(default_factory=dict)
+    """Of the video's keywords 1, 2, …: {keyword index: file}."""
+    refusals: list[Rejection] = field(default_factory=list)
+    """Links and second files, which rule the scene out."""
+    unusable: set[Role] = field(default_factory=set)
+    """What is there in name only: a link that is refused, and said so in `refusals`."""
 
     def add(self, role: Role, keyword_index: int, file: SceneFile) -> SceneFile:
         """Put the file in its place; return the file that was there first."""
@@ -126,11 +121,12 @@ def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry
         trees.strays.append(Rejection.of(("", None), printable, Reason.NAME_DOES_NOT_PARSE, found))
         return
     try:
-        name = _name(entry.name, role)
+        name = parse_scene_name(entry.name)
+        if name.keyword_index and role != "mask":
+            raise InputError(f"file name {entry.name!r}: '.k{name.keyword_index}' is for masks")
     except InputError as error:
-        reason = Reason.NAME_DOES_NOT_PARSE
-        if isinstance(error, BadVideoId):
-            reason = Reason.BAD_VIDEO_ID
+        bad_id = isinstance(error, BadVideoId)
+        reason = Reason.BAD_VIDEO_ID if bad_id else Reason.NAME_DOES_NOT_PARSE
         if linked and leaves(Path(entry.path), workspace.root):
             reason = Reason.OUTSIDE_DATA_FOLDER
         trees.strays.append(Rejection.of(("", None), file, reason, str(error)))
@@ -154,10 +150,3 @@ def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry
     if first.path != file:
         found = f"{first.path} is the same scene"
         scene.refusals.append(Rejection.of(key, file, Reason.DUPLICATE_SCENE, found))
-
-
-def _name(file_name: str, role: Role) -> SceneName:
-    name = parse_scene_name(file_name)
-    if name.keyword_index and role != "mask":
-        raise InputError(f"file name {file_name!r}: '.k{name.keyword_index}' is for masks")
-    return name

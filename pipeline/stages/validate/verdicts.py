@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from pipeline.ground.artefacts import refused_by
+from pipeline.ground.artefacts import KEYWORDS, refused_by
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.keywords import KeywordTable
@@ -14,7 +14,7 @@ from pipeline.scenes.refusals import read_rejections
 from pipeline.scenes.split import split_of
 from pipeline.stages.validate.measure import SceneFigures
 from pipeline.stages.validate.measurements import Result
-from pipeline.stages.validate.trees import Role, SceneFiles, SceneKey, SceneTrees
+from pipeline.stages.validate.trees import TREES, Role, SceneFiles, SceneKey
 from schemas.rejected_scenes import Reason, Rejection
 from schemas.valid_scenes import ValidScene
 
@@ -98,58 +98,48 @@ class IngestRefusals:
 
 
 class Rules:
-    """The rules that need no pixels.
+    """The rules that need no pixels."""
 
-    Args:
-        keywords: what `data/keywords.csv` says.
-        ingest: what the ingest stages refused.
-        keywords_file: path of the keywords, for reports.
-    """
-
-    def __init__(self, keywords: KeywordTable, ingest: IngestRefusals, keywords_file: str) -> None:
+    def __init__(self, keywords: KeywordTable, ingest: IngestRefusals) -> None:
         self._keywords = keywords.keywords
         self._ingest = ingest
-        self._file = keywords_file
         self._refused = {one.video_id: one for one in keywords.rejections}
         unusable = [one for one in keywords.rejections if one.reason is Reason.BAD_VIDEO_ID]
         self._hint = (
             f"; but {len(unusable)} rows are unusable, {unusable[0].found}" if unusable else ""
         )
 
-    def refusals(self, key: SceneKey, files: SceneFiles, trees: SceneTrees) -> list[Rejection]:
+    def refusals(self, key: SceneKey, files: SceneFiles) -> list[Rejection]:
         """Return the rules that a scene breaks as can be told before its files are opened.
 
         In this order: links and doubles, its image, the video's keyword, its mask, its heatmap.
         """
         found = [
             *files.refusals,
-            self._missing("image", key, files, trees),
+            self._missing("image", key, files),
             self._keyword(key),
-            self._missing("mask", key, files, trees),
-            self._missing("heatmap", key, files, trees),
+            self._missing("mask", key, files),
+            self._missing("heatmap", key, files),
         ]
         # A keyword that is refused is also why there is no mask: said once.
         unlike = {(one.file, one.reason): one for one in reversed(found) if one}
         return list(reversed(unlike.values()))
 
-    def _missing(
-        self, role: Role, key: SceneKey, files: SceneFiles, trees: SceneTrees
-    ) -> Rejection | None:
+    def _missing(self, role: Role, key: SceneKey, files: SceneFiles) -> Rejection | None:
         if getattr(files, role) or role in files.unusable:
             return None
         if refusal := self._ingest.why_missing(role, key):
             return refusal
-        expected = SceneName(*key).relative(_SUFFIXES[role])
-        file = f"{trees.folders[role]}/{expected}"
+        file = f"{TREES[role]}/{SceneName(*key).relative(_SUFFIXES[role])}"
         return Rejection.of(key, file, _MISSING[role], "no such file")
 
     def _keyword(self, key: SceneKey) -> Rejection | None:
         if refused := self._refused.get(key[0]):
-            return Rejection.of(key, self._file, refused.reason, refused.found)
+            return Rejection.of(key, KEYWORDS, refused.reason, refused.found)
         if key[0] in self._keywords:
             return None
         found = f"no row for this video{self._hint}"
-        return Rejection.of(key, self._file, Reason.KEYWORD_MISSING, found)
+        return Rejection.of(key, KEYWORDS, Reason.KEYWORD_MISSING, found)
 
     def leave_aside_unused(self, key: SceneKey, files: SceneFiles) -> None:
         """Leave aside masks of further keywords that the video does not have (any more)."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
-from pipeline.figures.contact_sheet import Strip, Tile, draw_contact_sheet
+from pipeline.figures.contact_sheet import Strip, Tile, draw_contact_sheet, percent
 from pipeline.figures.share_plot import draw_shares
 from pipeline.heatmaps.rendering import MapFiles, scenes_of
 from pipeline.pictures.reading import read_grey, read_rgb
@@ -51,7 +50,7 @@ def _strip(task: VideoTask, made: VariantsOfVideo, scene: MapFiles, position: in
         image=read_rgb(task.root / row["scene_image_path"]),
         mask=keyword_mask(scene.masks, task.image_size),
         heatmap=read_grey(scene.heatmap),
-        caption=_percent(made.measured["baseline"][position].requested_share),
+        caption=percent(made.measured["baseline"][position].requested_share),
         tiles={
             variant: Tile(
                 read_grey(task.folder / made.maps[variant][position]), _caption(rows[position])
@@ -63,10 +62,6 @@ def _strip(task: VideoTask, made: VariantsOfVideo, scene: MapFiles, position: in
 
 def _caption(row: Planned) -> str:
     if not row.modified:
-        return f"{_percent(row.planned_share)}  unchanged"
+        return f"{percent(row.planned_share)}  unchanged"
     reached = "" if row.feasible else " !"
-    return f"{_percent(row.planned_share)}  asked {_percent(row.requested_share)}{reached}"
-
-
-def _percent(share: float) -> str:
-    return "–" if math.isnan(share) else f"{share:.1%}"
+    return f"{percent(row.planned_share)}  asked {percent(row.requested_share)}{reached}"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.ground.artefacts import (
-    MANIFEST,
     SCENES,
     VARIANT_FIGURES,
     VARIANT_HEADLINE,
+    VARIANT_MANIFEST,
     VARIANT_METRICS,
     VARIANT_SHARES,
     VARIANTS,
@@ -29,15 +30,9 @@ from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.manifest import write_manifest
 from pipeline.heatmaps.params import VariantParams
 from pipeline.scenes.table import read_scenes
-from pipeline.stages.variant import making
-from pipeline.stages.variant.making import Job
 from pipeline.stages.variant.statistics import POSITIONS, CorpusSummary
-from pipeline.stages.variant.video import VideoTask
+from pipeline.stages.variant.video import VideoTask, make_video
 from pipeline.tracking.runs import TrackedRun, log_run
-from pipeline.tracking.store import data_version
-
-if TYPE_CHECKING:
-    from pipeline.scenes.corpus import Corpus
 
 LOG = logging.getLogger(__name__)
 
@@ -59,23 +54,29 @@ def main(workspace: Workspace) -> None:
     image_size = load_image_size(workspace)
     compute = ComputeParams.load(workspace)
     corpus = Corpus(read_scenes(workspace.path(SCENES)))
-    data_version = file_digest(workspace.path(SCENES))
+    table_digest = file_digest(workspace.path(SCENES))
     sample = set(corpus.sample(params.sample_videos))
     inputs = corpus.inputs(params.model_dump_json(exclude={"sample_videos"}), str(image_size))
+    makers = (make_video.__module__,)
     plan = {
         f"video {video}": Key(
-            digest(found, str(video in sample)),
-            (making.__name__, _DRAWN) if video in sample else (making.__name__,),
+            digest(found, str(video in sample)), (*makers, _DRAWN) if video in sample else makers
         )
         for video, found in inputs.items()
     }
-    plan[_SUMMARY] = summary_key(plan, (__name__,), data_version)
+    plan[_SUMMARY] = summary_key(plan, (__name__,), table_digest)
     with StageOuts(workspace, "variant") as outs:
         todo = outs.begin(plan)
         videos = [video for video in inputs if f"video {video}" in todo]
-        jobs = _Jobs(corpus, videos, sample, workspace, outs.staging, params, image_size)
+        folder = outs.staging / VARIANTS
+
+        def task(video: str) -> VideoTask:
+            draw = _drawing(outs.staging) if video in sample else None
+            rows = corpus.rows(video)
+            return VideoTask(rows, workspace.root, folder, VARIANTS, params, image_size, draw)
+
         failures = []
-        for made in each(making.make, jobs, compute, "variants", unit="video"):
+        for made in each(make_video, _Tasks(videos, task), compute, "variants", unit="video"):
             if made.failure:
                 failures.append(made.failure)
             else:
@@ -88,42 +89,32 @@ def main(workspace: Workspace) -> None:
             if item != _SUMMARY:
                 summary.add(item.removeprefix("video "), video)
         if _SUMMARY in todo:
-            _write_summary(outs.staging, summary, params, image_size, data_version)
-            outs.accept(_SUMMARY, [MANIFEST, VARIANT_SHARES, VARIANT_METRICS, VARIANT_HEADLINE])
+            _write_summary(outs.staging, summary, params, image_size, table_digest)
+            outs.accept(
+                _SUMMARY, [VARIANT_MANIFEST, VARIANT_SHARES, VARIANT_METRICS, VARIANT_HEADLINE]
+            )
     LOG.info("variant: %d videos, %d of them made in this run.", len(inputs), len(videos))
     _track(workspace, params, image_size, summary, started_s)
 
 
-class _Jobs(Sequence[Job]):
-    """The jobs of a run, each put together when it is its turn: 30,000 tables would fill memory."""
+@dataclass(frozen=True)
+class _Tasks(Sequence[VideoTask]):
+    """The tasks of a run, each put together in its turn: 30,000 tables would fill memory."""
 
-    def __init__(
-        self,
-        corpus: Corpus,
-        videos: list[str],
-        sample: set[str],
-        workspace: Workspace,
-        staging: Path,
-        params: VariantParams,
-        image_size: tuple[int, int],
-    ) -> None:
-        self.corpus = corpus
-        self.videos = videos
-        self.sample = sample
-        self.figures = staging / VARIANT_FIGURES
-        self.shared = (workspace.root, staging / VARIANTS, VARIANTS, params, image_size)
+    videos: Sequence[str]
+    task: Callable[[str], VideoTask]
 
     def __len__(self) -> int:
         return len(self.videos)
 
     def __getitem__(self, index: Any) -> Any:
-        video = self.videos[index]
-        draw = None
-        if video in self.sample:
-            from pipeline.stages.variant.pictures import draw_pictures
+        return self.task(self.videos[index])
 
-            draw = partial(draw_pictures, folder=self.figures)
-        return Job(VideoTask(self.corpus.rows(video), *self.shared), draw)
+
+def _drawing(staging: Path) -> Callable[..., list[str]]:
+    from pipeline.stages.variant.pictures import draw_pictures
+
+    return partial(draw_pictures, folder=staging / VARIANT_FIGURES)
 
 
 def _refuse(failures: list[str]) -> None:
@@ -140,14 +131,13 @@ def _write_summary(
     summary: CorpusSummary,
     params: VariantParams,
     image_size: tuple[int, int],
-    data_version: str,
+    table_digest: str,
 ) -> None:
     import pandas as pd
 
     from pipeline.ground.tables import write_table
 
-    manifest = staging / MANIFEST
-    write_manifest(manifest, summary.videos, params, image_size, data_version)
+    write_manifest(staging / VARIANT_MANIFEST, summary.videos, params, image_size, table_digest)
     profile = [
         (variant, position, share)
         for variant, shares in summary.share_profile().items()
@@ -155,10 +145,8 @@ def _write_summary(
     ]
     shares = pd.DataFrame(profile, columns=["variant", "position", "share"])
     write_table(staging / VARIANT_SHARES, shares)
-    for path, figures in (
-        (VARIANT_METRICS, summary.metrics()),
-        (VARIANT_HEADLINE, summary.headline()),
-    ):
+    contents = {VARIANT_METRICS: summary.metrics(), VARIANT_HEADLINE: summary.headline()}
+    for path, figures in contents.items():
         write_text(staging / path, json.dumps(figures, indent=1) + "\n")
 
 
@@ -183,11 +171,7 @@ def _track(
             started_s=started_s,
             params={**params.model_dump(mode="json"), "image_size": list(image_size)},
             metrics={**metrics, **shares, **alignments, **curves},
-            tags=data_version(workspace, workspace.path(SCENES)),
-            artifacts={
-                "": [workspace.path(VARIANT_SHARES), workspace.path(VARIANT_METRICS)],
-                "samples": figures,
-            },
+            artifacts={"": [VARIANT_SHARES, VARIANT_METRICS], "samples": figures},
             description="Heatmap variants. `samples/` holds two pictures per sample video: its "
             "scenes with all their maps, and the keyword's share over its course.",
         ),

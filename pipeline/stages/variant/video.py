@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,6 +33,8 @@ class VideoTask(NamedTuple):
     """What the folder is called in the tables."""
     params: VariantParams
     image_size: tuple[int, int]
+    draw: Callable[[VideoTask, VariantsOfVideo], list[str]] | None = None
+    """Writes the video's pictures, if it is to have any, and returns their names."""
 
     @property
     def video_id(self) -> str:
@@ -59,6 +61,27 @@ class SceneFailed(Exception):
 
     def __init__(self, scene: MapFiles, found: str) -> None:
         super().__init__(f"{scene.video_id} scene {scene.scene_number}: {found}")
+
+
+class VideoMade(NamedTuple):
+    """What came of a task; paths are relative to its folder, and to that of the pictures."""
+
+    video_id: str
+    files: list[str]
+    pictures: list[str]
+    summary: dict[str, Any]
+    failure: str = ""
+
+
+def make_video(task: VideoTask) -> VideoMade:
+    """Make all variants of one video in a worker process."""
+    try:
+        made = make_variants(task, task.params.variants)
+        files = [*made.files, write_statistics(task, made)]
+        pictures = task.draw(task, made) if task.draw else []
+    except (SceneFailed, ImageRefused, FileNotFoundError) as error:
+        return VideoMade(task.video_id, [], [], {}, str(error))
+    return VideoMade(task.video_id, files, pictures, summary_of_video(task, made))
 
 
 def make_variants(task: VideoTask, variants: Collection[str]) -> VariantsOfVideo:

@@ -26,7 +26,7 @@ from torch.utils.data import default_collate
 from pipeline.diffusion import controlnet
 from pipeline.diffusion.backbone import load_backbone
 from pipeline.diffusion.predict import controlled
-from pipeline.figures.curve_plot import draw_curve
+from pipeline.figures.plots import draw_curve
 from pipeline.ground import artefacts
 from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import file_digest

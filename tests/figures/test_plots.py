@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.figures.proof_plots import draw_control, draw_dose_curve, draw_equivalence
+from pipeline.figures.plots import draw_control, draw_dose_curve, draw_equivalence
 
 CURVE = [
     {

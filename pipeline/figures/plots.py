@@ -1,38 +1,35 @@
-"""The plots of the proof: the dose curve, equivalence, and what the ControlNet reads."""
+"""The plots of the proof, of a training's losses, and of a batch beside its reference."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
-from pipeline.figures.style import ARMS, TESTED, WRONG_CONTROLS
+from pipeline.figures.style import ARMS, STYLES, TESTED, WRONG_CONTROLS, save
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from schemas.scene_batch import Profile
+
+_PROFILED = {"mask_coverage": "mask coverage", "alignment_score": "alignment score"}
 
 
 def draw_dose_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Draw the judge's mean share over the dose, with 95 % intervals, and what was asked.
 
-    Args:
-        path: PNG to write.
-        rows: of `pipeline.stages.evaluate.curves.dose_curve`.
+    The rows are those of `pipeline.stages.evaluate.curves.dose_curve`.
     """
     figure, axes = _canvas()
     full = [row for row in rows if row["arm"] == "full"]
-    asked = [row["dose"] for row in full]
-    axes.plot(
-        [row["alpha"] for row in full],
-        asked,
-        color="#999999",
-        linewidth=5,
-        alpha=0.5,
-        label="dose asked for",
-    )
+    asked = [row["alpha"] for row in full], [row["dose"] for row in full]
+    axes.plot(*asked, color="#999999", linewidth=5, alpha=0.5, label="dose asked for")
     for arm, (label, (colour, line)) in ARMS.items():
         points = [row for row in rows if row["arm"] == arm]
         if points:
@@ -58,7 +55,7 @@ def draw_dose_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.set_title("Dose asked for and dose achieved, 95 % intervals by video", fontsize=10)
     axes.legend(frameon=False, fontsize=9)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_equivalence(path: Path, rows: Sequence[Mapping[str, Any]], bound: float) -> None:
@@ -89,15 +86,13 @@ def draw_equivalence(path: Path, rows: Sequence[Mapping[str, Any]], bound: float
     axes.set_title(
         f"Equivalence: 90 % intervals within ±{100 * bound:g} percentage points", fontsize=10
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_control(path: Path, increases: Mapping[str, Sequence[float]]) -> None:
     """Draw how much a wrong control raises the loss inside the mask, scene by scene.
 
-    Args:
-        path: PNG to write.
-        increases: {control: relative increase of each scene's loss}.
+    `increases` has, by control, the relative increase of each scene's loss.
     """
     figure, axes = _canvas(height=3.2)
     for place, (values, colour) in enumerate(zip(increases.values(), WRONG_CONTROLS, strict=True)):
@@ -111,17 +106,54 @@ def draw_control(path: Path, increases: Mapping[str, Sequence[float]]) -> None:
     axes.set_xlabel("increase of the loss inside the mask, against the scene's own heatmap")
     axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1))
     axes.set_title("The ControlNet reads its control: one value per scene", fontsize=10)
-    _save(figure, path)
+    save(figure, path)
+
+
+def draw_curve(path: Path, curve: pd.DataFrame) -> None:
+    """Draw the loss of a training over its steps, from `reports/train/curve.csv`.
+
+    A column without values (`val_loss` where there is no val split) is left out.
+    """
+    figure, axes = _canvas(height=3.2)
+    for name, variant in (("train_loss", "full_boost"), ("val_loss", "reduction")):
+        if curve[name].notna().any():
+            label, _, _ = name.partition("_")
+            colour = STYLES[variant].colour
+            axes.plot(curve["step"], curve[name], marker="o", color=colour, label=label)
+    axes.set_xlabel("optimizer step")
+    axes.set_ylabel("loss")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
+    save(figure, path)
+
+
+def draw_profile(path: Path, batch: Profile, reference: Profile) -> None:
+    """Draw, for each figure, the part of a batch's scenes in each bin, beside the reference."""
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    for axes, (column, title) in zip(figure.subplots(1, 2), _PROFILED.items(), strict=True):
+        edges = batch[column]["bins"]
+        # The bins are of unequal width: each gets the same room.
+        places = range(len(edges) - 1)
+        axes.bar(places, batch[column]["weights"], color=STYLES["early_boost"].colour, width=0.9)
+        axes.step(
+            [place - 0.5 for place in range(len(edges))],
+            [*reference[column]["weights"], reference[column]["weights"][-1]],
+            where="post",
+            color=STYLES["reduction"].colour,
+            linewidth=2,
+        )
+        axes.set_xticks([place - 0.5 for place in range(len(edges))], [f"{e:g}" for e in edges])
+        axes.tick_params(axis="x", labelrotation=45, labelsize=8)
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+        axes.set_xlabel(title)
+        axes.grid(axis="y", alpha=0.25)
+    figure.supylabel("scenes", fontsize=10)
+    figure.suptitle(f"Bars: these {batch['scenes']} scenes. Line: the reference.", fontsize=10)
+    save(figure, path)
 
 
 def _canvas(height: float = 4.2) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7, height), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.grid(alpha=0.25)
     return figure, axes
-
-
-def _save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
