@@ -3,15 +3,20 @@ import pytest
 from scene_trees import write_scene_tree
 from tiny_editor import write_tiny_editor
 
-from pipeline.diffusion.controlnet import WEIGHTS, weights_digest
-from pipeline.ground.artefacts import CONTROLNET
+from pipeline.diffusion.controlnet import (
+    WEIGHTS,
+    load_controlnet,
+    weights_digest,
+    with_dose_channel,
+)
+from pipeline.ground.artefacts import CONTROLNET, DOSE_CONTROLNET
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import file_digest, write_bytes
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.params import EvaluateParams
 from pipeline.stages.encode import stage as encode
 from pipeline.stages.evaluate.control import control_check
-from pipeline.stages.evaluate.control_losses import check_control
+from pipeline.stages.evaluate.control_losses import DoseCheck, check_control
 
 ALL = EvaluateParams(videos="all", control_draws=2)
 
@@ -74,4 +79,22 @@ def test_scenes_with_a_guessed_heatmap_are_left_out(encoded) -> None:
     check = control_check(encoded, ALL)
     assert [row["video_id"][-1] for row in check_control(check, encoded.root)] == ["1", "2", "2"]
     path.write_text(table)
+    assert control_check(encoded, ALL).key != check.key
+
+
+def test_one_that_carries_the_dose_is_checked_by_the_loss_it_was_trained_for(encoded) -> None:
+    frozen = load_controlnet(encoded.path(CONTROLNET), "cpu")
+    with_dose_channel(frozen).save_pretrained(encoded.path(DOSE_CONTROLNET))
+    params = encoded.path("params.yaml")
+    params.write_text(params.read_text().replace(f", controlnet: {CONTROLNET}", ""))
+    check = control_check(encoded, ALL)
+    assert isinstance(check, DoseCheck)
+    rows = check_control(check, encoded.root)
+    assert [row["video_id"][-1] for row in rows] == ["1", "1", "1", "2", "2"]
+    # Its third channel's weights are 0 still: it changes no more than doing nothing does.
+    for row in rows:
+        assert row["true"] == pytest.approx(row["zero"], rel=0.3)
+    assert check_control(check, encoded.root) == rows
+    assert control_check(encoded, EvaluateParams(videos="all", seed=1)).key != check.key
+    params.write_text(params.read_text() + "distil: {depth: 0.3}\n")
     assert control_check(encoded, ALL).key != check.key
