@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _CHECK = 4
 # Scenes of a check; the draws depend on it.
 _AT_A_TIME = 8
+# Part of the draws that change the product; the rest are halved between background and halves.
+_PRODUCT = 0.7
 
 
 class Pairs(NamedTuple):
@@ -61,7 +63,7 @@ def draw_pairs(
 ) -> Pairs:
     """Draw a ladder and a place between its rungs for each scene of a batch of `Ladders`.
 
-    Half of the draws are of the product's ladder. Shifts are even within what the ladder reaches
+    Seven in ten draws are of the product's ladder. Shifts are even within what the ladder reaches
     and `largest`; the latents between two rungs are interpolated.
 
     Args:
@@ -74,7 +76,7 @@ def draw_pairs(
     count, kinds = batch["shifts"].shape[:2]
     device = batch["latents"].device
     uniform = torch.rand(5, count, generator=generator)
-    kind = torch.where(uniform[0] < 0.5, 0, 1 + (uniform[1] * (kinds - 1)).long())
+    kind = torch.where(uniform[0] < _PRODUCT, 0, 1 + (uniform[1] * (kinds - 1)).long())
     rows = torch.arange(count)
     shifts = batch["shifts"][rows, kind].cpu().numpy()
     wanted, places = np.empty(count, np.float32), np.empty(count, np.float32)

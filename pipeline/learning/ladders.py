@@ -22,14 +22,15 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
+from tqdm import tqdm
 
 from pipeline.attention.odds import attention_log_odds
 from pipeline.diffusion.backbone import Backbone
-from pipeline.ground.files import digest, make_folder, replacing
+from pipeline.ground.code import code_digest, versions
+from pipeline.ground.files import digest
 from pipeline.heatmaps.dose import Region
 from pipeline.heatmaps.placebo import FIELD_LEVELS, median_level, random_field
 from pipeline.pictures.contrast import scale_contrast, surroundings
@@ -40,6 +41,7 @@ from pipeline.scenes.regions import feathered_region, moved_region
 
 if TYPE_CHECKING:
     from pipeline.attention.models import AttentionModel
+    from pipeline.editing.cache import Cache
 
 Mask = NDArray[np.bool_]
 KINDS = ("product", "background", "halves")
@@ -66,48 +68,73 @@ class LadderScene(NamedTuple):
     seed: int
 
 
-@torch.no_grad()
-def make_ladders(
-    scene: LadderScene,
-    backbone: Backbone,
-    guide: AttentionModel,
-    factors: Sequence[float],
-    feather_px: float,
-) -> dict[str, Tensor]:
-    """Return a scene's three ladders of K = len(factors) rungs, on the CPU.
-
-    Returns:
-        `latents`, 3×K×C×h×w in 16 bits; `shifts`, 3×K, the changes of the log odds; `control`,
-        2×H×W, mask and heatmap; `moves`, 3×H×W, and `weights`, 3×1×h×w: where each ladder moves
-        attention (`moved_region`), and where it changes the picture; `text`, T×D.
+class LadderMaker:
+    """Makes scenes' three ladders.
 
     Args:
-        scene: at the size that the models see.
         backbone: frozen.
         guide: says where attention is.
         factors: of contrast, ascending, 1 among them.
         feather_px: `edit.feather_px`.
+        size: (height, width) of the scenes.
+
+    Attributes:
+        makers: modules whose code makes a ladder.
     """
-    device = backbone.unet.device
-    parts = [_ladder(scene, kind, factors, feather_px) for kind in KINDS]
-    latents, shifts = [], []
-    for part in parts:
-        pictures = tensor_of(np.stack(part.pictures), device)
-        raised, lowered = (torch.from_numpy(side).to(device) for side in part.sides)
-        odds = attention_log_odds(guide.maps(pictures), raised, lowered)
-        latents.append(backbone.encode_images(pictures))
-        shifts.append(odds - odds[list(factors).index(1)])
-    moves = torch.from_numpy(np.stack([moved_region(*part.sides, part.weight) for part in parts]))
-    weights = torch.from_numpy(np.stack([part.weight for part in parts]))[:, None]
-    size = latents[0].shape[-2:]
-    return {
-        "latents": torch.stack(latents).cpu().half(),
-        "shifts": torch.stack(shifts).cpu().float(),
-        "control": torch.from_numpy(np.stack([scene.mask.astype(np.float32), scene.heatmap])),
-        "moves": moves,
-        "weights": functional.adaptive_max_pool2d(weights, (size[0], size[1])),
-        "text": backbone.encode_texts([scene.keyword])[0].cpu().float(),
-    }
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        guide: AttentionModel,
+        factors: Sequence[float],
+        feather_px: float,
+        size: tuple[int, int],
+    ) -> None:
+        self.backbone = backbone
+        self.guide = guide
+        self.factors = list(factors)
+        self.feather_px = feather_px
+        self.size = size
+        self.makers = (__name__, *guide.makers)
+        code = digest(code_digest(*self.makers), str(versions(*self.makers)))
+        settings = str((self.factors, feather_px))
+        self._made_by = digest(code, backbone.digest, guide.digest, settings)
+
+    def key(self, scene: LadderScene) -> str:
+        """Return a digest of all that a scene's ladders depend on."""
+        arrays = (part.tobytes() for part in (scene.image, scene.mask, scene.heatmap))
+        named = str((scene.image.shape, scene.keyword, scene.seed))
+        return digest(self._made_by, named, *arrays)
+
+    @torch.no_grad()
+    def __call__(self, scene: LadderScene) -> dict[str, Tensor]:
+        """Return a scene's ladders of K = len(factors) rungs, on the CPU.
+
+        Returns:
+            `latents`, 3×K×C×h×w in 16 bits; `shifts`, 3×K, the changes of the log odds; `control`,
+            2×H×W, mask and heatmap; `moves`, 3×H×W, and `weights`, 3×1×h×w: where each ladder
+            moves attention (`moved_region`), and where it changes the picture; `text`, T×D.
+        """
+        device = self.backbone.unet.device
+        parts = [_ladder(scene, kind, self.factors, self.feather_px) for kind in KINDS]
+        latents, shifts = [], []
+        for part in parts:
+            pictures = tensor_of(np.stack(part.pictures), device)
+            raised, lowered = (torch.from_numpy(side).to(device) for side in part.sides)
+            odds = attention_log_odds(self.guide.maps(pictures), raised, lowered)
+            latents.append(self.backbone.encode_images(pictures))
+            shifts.append(odds - odds[self.factors.index(1)])
+        moves = [moved_region(*part.sides, part.weight) for part in parts]
+        weights = torch.from_numpy(np.stack([part.weight for part in parts]))[:, None]
+        height, width = latents[0].shape[-2:]
+        return {
+            "latents": torch.stack(latents).cpu().half(),
+            "shifts": torch.stack(shifts).cpu().float(),
+            "control": torch.from_numpy(np.stack([scene.mask.astype(np.float32), scene.heatmap])),
+            "moves": torch.from_numpy(np.stack(moves)),
+            "weights": functional.adaptive_max_pool2d(weights, (height, width)),
+            "text": self.backbone.encode_texts([scene.keyword])[0].cpu().float(),
+        }
 
 
 class _Ladder(NamedTuple):
@@ -154,30 +181,50 @@ def _local_mean(picture: Pixels, counted: Mask) -> NDArray[np.float32]:
     return np.asarray(total / (cv2.GaussianBlur(weight, (0, 0), sigma) + 1e-6)[..., None])
 
 
-def save_ladders(scenes: Sequence[dict[str, Tensor]], path: Path) -> None:
-    """Write the ladders of scenes, whole or not at all."""
-    make_folder(path.parent)
-    stacked = {name: torch.stack([scene[name] for scene in scenes]) for name in scenes[0]}
-    with replacing(path) as temporary:
-        save_file(stacked, temporary)
-
-
 class Ladders(Dataset[dict[str, Any]]):
-    """Scenes' ladders as `make_ladders` returns them, from a file of `save_ladders`.
+    """Scenes' ladders as `make_ladders` returns them, in memory.
 
     Args:
-        path: the file; it is mapped, not read.
+        scenes: of each its ladders.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._tensors = load_file(path)
+    def __init__(self, scenes: Sequence[dict[str, Tensor]]) -> None:
+        self._scenes = scenes
 
     def __len__(self) -> int:
-        return len(self._tensors["shifts"])
+        return len(self._scenes)
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         """Return one scene's, in 32 bits."""
-        return {name: values[position].float() for name, values in self._tensors.items()}
+        return {name: values.float() for name, values in self._scenes[position].items()}
+
+
+def read_ladders(
+    rows: Sequence[Mapping[Any, Any]], make: LadderMaker, root: Path, seed: int, cache: Cache
+) -> Ladders:
+    """Return the ladders of scenes: from the cache, or made and put there.
+
+    Args:
+        rows: of the scene table.
+        make: how.
+        root: what the table's paths are relative to.
+        seed: of the halves.
+        cache: an interrupted run's, another run's.
+
+    Raises:
+        InputError: a scene's file is missing or breaks the contract.
+    """
+    scenes = []
+    for row in tqdm(rows, desc="ladders", unit=" scene"):
+        scene = ladder_scene(row, root, make.size, seed)
+        key = make.key(scene)
+        kept = cache.get(key)
+        if kept is None:
+            kept = make(scene)
+            cache.put(key, kept)
+        scenes.append(kept)
+    cache.prune()
+    return Ladders(scenes)
 
 
 def ladder_scene(

@@ -3,17 +3,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scene_trees import write_scene_tree
 from tiny_backbone import save_tiny_backbone
 
 from pipeline.attention.models import load_attention_model
 from pipeline.diffusion.backbone import Backbone, load_backbone
+from pipeline.editing.cache import TensorCache
 from pipeline.learning.ladders import (
     KINDS,
-    Ladders,
+    LadderMaker,
     LadderScene,
     ladder_scene,
-    make_ladders,
-    save_ladders,
+    read_ladders,
 )
 
 SIZE = (48, 32)
@@ -41,7 +42,7 @@ def a_scene() -> LadderScene:
 @pytest.fixture(scope="module")
 def made(backbone: Backbone) -> dict[str, torch.Tensor]:
     guide = load_attention_model("centre_surround", Path())
-    return make_ladders(a_scene(), backbone, guide, FACTORS, 2.0)
+    return LadderMaker(backbone, guide, FACTORS, 2.0, SIZE)(a_scene())
 
 
 def test_more_contrast_of_the_product_draws_more_attention_to_it(made) -> None:
@@ -74,17 +75,23 @@ def test_a_ladder_says_where_attention_moves_and_where_the_picture_may_change(ma
     assert made["weights"][PRODUCT, 0, 0, 0] == 0
 
 
-def test_they_are_read_as_they_were_written(made, tmp_path: Path) -> None:
-    save_ladders([made, made], tmp_path / "ladders.safetensors")
-    ladders = Ladders(tmp_path / "ladders.safetensors")
-    assert len(ladders) == 2
-    for name, values in ladders[1].items():
-        assert torch.equal(values, made[name].float())
+def test_they_are_made_once_and_kept_by_all_that_they_depend_on(backbone, tmp_path: Path) -> None:
+    table = write_scene_tree(tmp_path, {"7000000000000000001": 2})
+    rows = table.to_dict("records")
+    guide = load_attention_model("centre_surround", Path())
+    cache = TensorCache(tmp_path / "cache", 1)
+    maker = LadderMaker(backbone, guide, FACTORS, 2.0, SIZE)
+    made = read_ladders(rows, maker, tmp_path, 0, cache)
+    kept = sorted((tmp_path / "cache").rglob("*.safetensors"))
+    assert len(made) == len(kept) == 2
+    again = read_ladders(rows, maker, tmp_path, 0, cache)
+    assert all(torch.equal(made[1][name], values) for name, values in again[1].items())
+    assert sorted((tmp_path / "cache").rglob("*.safetensors")) == kept
+    read_ladders(rows, LadderMaker(backbone, guide, (0.5, 1.0), 2.0, SIZE), tmp_path, 0, cache)
+    assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 4
 
 
 def test_a_scenes_halves_depend_on_its_name_and_the_seed(tmp_path: Path) -> None:
-    from scene_trees import write_scene_tree
-
     table = write_scene_tree(tmp_path, {"7000000000000000001": 2})
     rows = table.to_dict("records")
     seeds = [ladder_scene(row, tmp_path, SIZE, seed).seed for row in rows for seed in (0, 1)]

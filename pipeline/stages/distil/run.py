@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 import torch
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import training_precision
@@ -20,7 +18,7 @@ from pipeline.ground.tables import write_table
 from pipeline.learning.batches import ShuffledBatches
 from pipeline.learning.dose_loss import dose_losses
 from pipeline.learning.fitting import LAST, fit, load_best, resume_step
-from pipeline.learning.ladders import Ladders, ladder_scene, make_ladders, save_ladders
+from pipeline.learning.ladders import Ladders
 from pipeline.learning.params import DistilParams
 from pipeline.learning.progress import Progress, StepCurve
 from pipeline.stages.distil.dose_module import DoseModule
@@ -28,17 +26,7 @@ from pipeline.stages.distil.dose_module import DoseModule
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
 
-    from pipeline.attention.models import AttentionModel
-
 LOG = logging.getLogger(__name__)
-
-
-class Teachers(NamedTuple):
-    """All that is frozen: the backbone, the ControlNet to begin with, and the guide."""
-
-    backbone: Backbone
-    controlnet: ControlNetModel
-    guide: AttentionModel
 
 
 class Distilled(NamedTuple):
@@ -57,42 +45,19 @@ def sampled(table: pd.DataFrame, count: int) -> pd.DataFrame:
     return table.loc[hashes.sort_values().index[:count]].sort_index()
 
 
-def write_ladders(
-    rows: Sequence[dict[Any, Any]],
-    teachers: Teachers,
-    params: DistilParams,
-    root: Path,
-    size: tuple[int, int],
-    feather_px: float,
-    path: Path,
-) -> Ladders:
-    """Make the ladders of scenes, unless an interrupted run has; return them.
-
-    Raises:
-        InputError: a scene's file is missing or breaks the contract.
-    """
-    if not path.is_file():
-        made = [
-            make_ladders(
-                ladder_scene(row, root, size, params.seed),
-                teachers.backbone,
-                teachers.guide,
-                params.factors,
-                feather_px,
-            )
-            for row in tqdm(rows, desc=f"{path.stem} ladders", unit=" scene")
-        ]
-        save_ladders(made, path)
-    return Ladders(path)
-
-
 def distil(
-    teachers: Teachers, params: DistilParams, train: Ladders, val: Ladders | None, folder: Path
+    backbone: Backbone,
+    frozen: ControlNetModel,
+    params: DistilParams,
+    train: Ladders,
+    val: Ladders | None,
+    folder: Path,
 ) -> Distilled:
     """Train to the end, from where an interrupted run was.
 
     Args:
-        teachers: the frozen models.
+        backbone: frozen.
+        frozen: the ControlNet to begin with.
         params: section `distil`.
         train: ladders to learn from.
         val: to choose the weights by, and for the figures; without, the last weights are kept.
@@ -101,7 +66,7 @@ def distil(
     first_step = resume_step(folder / LAST)
     if first_step:
         LOG.info("distil: goes on at step %d of %d.", first_step, params.steps)
-    module = DoseModule(teachers.backbone, teachers.controlnet, params)
+    module = DoseModule(backbone, frozen, params)
     curve = StepCurve(params.val_every)
     batches = ShuffledBatches(
         len(train), params.batch_size, params.steps, first_step, seed=params.seed
@@ -124,16 +89,16 @@ def distil(
         logger=False,
         log_every_n_steps=10,
     )
-    module.to(teachers.backbone.unet.device)
+    module.to(backbone.unet.device)
     if val:
         load_best(module, folder)
     controlnet = module.averaged.eval()
     metrics = {"steps": float(params.steps)}
     if val:
         losses = dose_losses(
-            teachers.backbone,
+            backbone,
             controlnet,
-            teachers.controlnet,
+            frozen,
             val,
             depth=params.depth,
             largest=params.largest_shift,

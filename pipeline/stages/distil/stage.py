@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 
 from pipeline.diffusion.controlnet import load_controlnet, weights_digest
+from pipeline.editing.loading import shared_cache
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import (
     CONTROLNET,
@@ -51,6 +52,7 @@ def main(workspace: Workspace) -> None:
 
     from pipeline.attention.models import load_attention_model
     from pipeline.diffusion.backbone import load_backbone
+    from pipeline.learning import ladders
     from pipeline.stages.distil import run
 
     params, edit = DistilParams.load(workspace), EditParams.load(workspace)
@@ -76,7 +78,7 @@ def main(workspace: Workspace) -> None:
         str((size, edit.feather_px)),
         params.model_dump_json(),
     )
-    key = Key(inputs, (run.__name__, *guide.makers))
+    key = Key(inputs, (run.__name__, ladders.__name__, *guide.makers))
     state = workspace.path("checkpoints") / key.digest
     with StageOuts(workspace, "distil") as outs:
         if not outs.begin({_ITEM: key}):
@@ -85,24 +87,16 @@ def main(workspace: Workspace) -> None:
         begun = _described(workspace, params, edit.guide)
         live = LiveRun(workspace, begun, state / "mlflow_run_id")
         live.add_dataset(table, "valid_scenes", SCENES)
-        controlnet = load_controlnet(workspace.path(CONTROLNET), device)
-        teachers = run.Teachers(backbone, controlnet, guide)
-        parts = [
-            run.write_ladders(
-                rows.to_dict("records"),
-                teachers,
-                params,
-                workspace.root,
-                size,
-                edit.feather_px,
-                state / f"{name}.safetensors",
-            )
-            if len(rows) > 1
-            else None
-            for name, rows in ((TRAIN, train), (VAL, val))
+        frozen = load_controlnet(workspace.path(CONTROLNET), device)
+        maker = ladders.LadderMaker(backbone, guide, params.factors, edit.feather_px, size)
+        cache = shared_cache(workspace, edit)
+        made = [
+            ladders.read_ladders(rows.to_dict("records"), maker, workspace.root, params.seed, cache)
+            for rows in (train, val)
         ]
-        assert parts[0] is not None
-        distilled = run.distil(teachers, params, parts[0], parts[1], state)
+        distilled = run.distil(
+            backbone, frozen, params, made[0], made[1] if len(val) > 1 else None, state
+        )
         places = (DOSE_CONTROLNET, DISTIL_METRICS, DISTIL_HEADLINE, DISTIL_CURVE)
         run.write_distilled(distilled, *(outs.staging / place for place in places))
         outs.accept(_ITEM, outs.staged())
@@ -112,8 +106,8 @@ def main(workspace: Workspace) -> None:
             artifacts={"": [DISTIL_METRICS, DISTIL_CURVE]},
         )
         folder = workspace.path(DOSE_CONTROLNET)
-        made = weights_digest(folder)
-        model = tracked_controlnet(folder, made, distilled.controlnet, distilled.metrics)
+        digested = weights_digest(folder)
+        model = tracked_controlnet(folder, digested, distilled.controlnet, distilled.metrics)
         live.finish(done, model)
     shutil.rmtree(state)
     LOG.info("distil: %d steps; the ControlNet is in %s.", params.steps, DOSE_CONTROLNET)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.diffusion.controlnet import WITH_DOSE, conditioning_channels, weights_digest
+from pipeline.editing.loading import shared_cache
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import CONTROLNET, ENCODED
 from pipeline.ground.code import Key
@@ -78,6 +79,7 @@ def _dose_check(
         edit.feather_px,
         params.control_draws,
         params.seed,
+        shared_cache(workspace, edit),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.ground.code import Key
@@ -12,6 +11,7 @@ from pipeline.ground.code import Key
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
+    from pipeline.editing.cache import Cache
     from pipeline.learning.params import DistilParams
 
 
@@ -48,6 +48,8 @@ class DoseCheck(NamedTuple):
     feather_px: float
     draws: int
     seed: int
+    cache: Cache
+    """Of ladders."""
 
 
 def check_dose(check: DoseCheck, root: Path) -> list[dict[str, Any]]:
@@ -57,42 +59,27 @@ def check_dose(check: DoseCheck, root: Path) -> list[dict[str, Any]]:
     unchanged control, which asks for nothing.
     """
     import torch
-    from tqdm import tqdm
 
     from pipeline.attention.models import load_attention_model
     from pipeline.diffusion.backbone import load_backbone
     from pipeline.diffusion.controlnet import load_controlnet
     from pipeline.learning.dose_loss import dose_losses
-    from pipeline.learning.ladders import Ladders, ladder_scene, make_ladders, save_ladders
+    from pipeline.learning.ladders import LadderMaker, read_ladders
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone = load_backbone(check.backbone, root, device=device)
     guide = load_attention_model(check.guide, root, device, "edit.guide")
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "ladders.safetensors")
-        save_ladders(
-            [
-                make_ladders(
-                    ladder_scene(row, root, check.image_size, check.seed),
-                    backbone,
-                    guide,
-                    check.distil.factors,
-                    check.feather_px,
-                )
-                for row in tqdm(check.rows, desc="control check", unit=" scene")
-            ],
-            path,
-        )
-        losses = dose_losses(
-            backbone,
-            load_controlnet(check.controlnet, device),
-            load_controlnet(check.frozen, device),
-            Ladders(path),
-            depth=check.distil.depth,
-            largest=check.distil.largest_shift,
-            draws=check.draws,
-            seed=check.seed,
-        )
+    maker = LadderMaker(backbone, guide, check.distil.factors, check.feather_px, check.image_size)
+    losses = dose_losses(
+        backbone,
+        load_controlnet(check.controlnet, device),
+        load_controlnet(check.frozen, device),
+        read_ladders(check.rows, maker, root, check.seed, check.cache),
+        depth=check.distil.depth,
+        largest=check.distil.largest_shift,
+        draws=check.draws,
+        seed=check.seed,
+    )
     videos = [row["video_id"] for row in check.rows]
     columns = zip(videos, losses.true, losses.shuffled, losses.zero, strict=True)
     return [
