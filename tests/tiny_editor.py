@@ -27,7 +27,12 @@ PARAMS = """
 image_size: [48, 32]
 model: {backbone: models/tiny}
 variant: {on_clip: solve}
-edit: {steps: 4, half_precision: false, controlnet: outputs/training_v3/controlnet}
+edit:
+  steps: 4
+  half_precision: false
+  controlnet: outputs/training_v3/controlnet
+  control_strength: 2
+  gradient_strength: 0.7
 """
 
 

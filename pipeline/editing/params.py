@@ -33,10 +33,11 @@ class EditParams(Section):
     """Steps of the inversion, and of the way back."""
     refinements: Annotated[int, Field(ge=1, le=20)] = 3
     """Model evaluations for each step of the inversion; more come nearer to an exact one."""
-    control_strength: Strength = 2.0
+    control_strength: Strength = 1.0
     """Control guidance: 1 follows the modified control plainly, more exaggerates it, 0 is off."""
-    gradient_strength: Annotated[float, Field(ge=0, le=1)] = 0.7
-    """Gradient guidance: the part of the way to the dose, as the guide sees it, at each step."""
+    gradient_strength: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Gradient guidance: the part of the way to the dose, as the guide sees it, at each step. 0.7
+    where the ControlNet does not read the dose (decision 0009)."""
     gradient_steps: Annotated[int, Field(ge=0)] = 5
     """How many of the steps it guides, the least noisy ones: in deep noise it has little to see."""
     least_decoder_fit: Annotated[float, Field(le=1, allow_inf_nan=False)] = 0.8

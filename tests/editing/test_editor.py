@@ -19,6 +19,7 @@ SIZE = (48, 32)
 MASK = np.zeros(SIZE, bool)
 MASK[16:32, 8:24] = True
 HEATMAP = np.full(SIZE, 0.3, np.float32)
+GUIDED = {"half_precision": False, "gradient_strength": 0.7, "control_strength": 2.0}
 
 
 def scenes() -> list[SceneArrays]:
@@ -28,7 +29,7 @@ def scenes() -> list[SceneArrays]:
 
 
 def make_editor(folder: Path, **params: float) -> SceneEditor:
-    chosen = EditParams(half_precision=False, **params)
+    chosen = EditParams(**{**GUIDED, **params})
     return SceneEditor(tiny_denoiser(), BrightnessGuide(), chosen, "models", TensorCache(folder, 1))
 
 
@@ -261,7 +262,7 @@ def test_in_16_bits_too_an_unchanged_control_gives_the_unedited_scene(
 def test_without_control_the_controlnet_does_not_run(tmp_path: Path) -> None:
     denoiser = dataclasses.replace(tiny_denoiser(), uses_control=False)
     denoiser.controlnet.forward = denoiser.controlnet.controlnet_cond_embedding.forward = no_model
-    params = EditParams(half_precision=False)
+    params = EditParams(**GUIDED)
     cache = TensorCache(tmp_path, 1)
     editor = SceneEditor(denoiser, BrightnessGuide(), params, "models", cache)
     (edit,) = editor.edit(editor.prepare(scenes()), [ask(0, 1.5, 1.0)])

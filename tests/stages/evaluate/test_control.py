@@ -31,7 +31,7 @@ def encoded(workspace: Workspace) -> Workspace:
 
 def edit_in_batches_of(workspace: Workspace, size: int) -> None:
     params = workspace.path("params.yaml")
-    params.write_text(params.read_text().replace("edit: {", f"edit: {{batch_size: {size}, "))
+    params.write_text(params.read_text().replace("edit:\n", f"edit:\n  batch_size: {size}\n"))
 
 
 def test_weights_are_known_by_their_content_and_missed_with_a_remedy(workspace) -> None:
@@ -86,7 +86,7 @@ def test_one_that_carries_the_dose_is_checked_by_the_loss_it_was_trained_for(enc
     frozen = load_controlnet(encoded.path(CONTROLNET), "cpu")
     with_dose_channel(frozen).save_pretrained(encoded.path(DOSE_CONTROLNET))
     params = encoded.path("params.yaml")
-    params.write_text(params.read_text().replace(f", controlnet: {CONTROLNET}", ""))
+    params.write_text(params.read_text().replace(f"  controlnet: {CONTROLNET}\n", ""))
     check = control_check(encoded, ALL)
     assert isinstance(check, DoseCheck)
     rows = check_control(check, encoded.root)
