@@ -160,7 +160,12 @@ def test_the_gate_is_closed_where_what_was_proved_has_changed(edited, monkeypatc
         (artefacts.MANIFEST, "{", "{ ", r"older than the variants"),
         ("params.yaml", "least_videos: 3", "least_videos: 2", "section evaluate"),
         ("params.yaml", "compute:", "variant: {alpha: 3}\ncompute:", "section variant"),
-        ("params.yaml", "compute:", "dose_curve: {alphas: [2]}\ncompute:", "section dose_curve"),
+        (
+            "params.yaml",
+            "compute:",
+            "dose_curve: {alphas: [0.5, 1.5]}\ncompute:",
+            "section dose_curve",
+        ),
     ):
         proved = edited.path(name).read_text()
         assert gate.main(edited) == 0
