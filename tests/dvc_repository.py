@@ -1,9 +1,6 @@
 """A DVC repository of its own, for tests that run stages as users do: with `dvc repro`."""
 
-from __future__ import annotations
-
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,33 +11,32 @@ from typing import Any
 import yaml
 
 OURS = Path(__file__).parents[1]
-_FOREIGN = ("DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
+# What DVC and MLflow tell a process, and what a test must not hear from who runs it.
+FOREIGN = ("DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
 
 
 class DvcRepository:
-    """A folder in which `dvc` runs the code under test.
+    """A folder in which `dvc` runs the code under test, or that of another folder."""
 
-    Args:
-        root: the folder.
-        git: whether it is a git repository as well.
-    """
-
-    def __init__(self, root: Path, git: bool = False) -> None:
+    def __init__(self, root: Path, code: Path = OURS) -> None:
         self.root = root
-        self.environment = self.environment_of(OURS)
+        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        # DVC starts its queue workers as plain `dvc`, and is silent if the path has none.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+        self.environment = {**kept, "PYTHONPATH": str(code), "DVC_NO_ANALYTICS": "1", "PATH": path}
+
+    def init(self, git: bool = False) -> None:
+        """Make it a DVC repository, and a git repository as well if asked to."""
         if git:
             self.run("git", "init", "-q")
             self.run("git", "config", "user.email", "someone@example.org")
             self.run("git", "config", "user.name", "Someone")
         self.dvc("init", "-q", *([] if git else ["--no-scm"]))
 
-    @staticmethod
-    def environment_of(code: Path) -> dict[str, str]:
-        """Return the environment in which that code is what runs."""
-        kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-        # DVC starts its queue workers as plain `dvc`, and is silent if the path has none.
-        path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-        return kept | {"PYTHONPATH": str(code), "DVC_NO_ANALYTICS": "1", "PATH": path}
+    def leave_mlflow_alone(self) -> None:
+        """Nothing listens there: a run costs a warning, and no time."""
+        self.environment["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"
+        self.environment["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 
     def start(self, *command: str, output: Any = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start a command in a process group of its own."""
@@ -66,12 +62,6 @@ class DvcRepository:
     def dvc(self, *arguments: str) -> str:
         """Run `dvc`; return what it says."""
         return self.run("dvc", *arguments)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill -9 a process that was started in a group of its own, and all that it started."""
-    os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
 
 
 def stages(*names: str) -> Mapping[str, Any]:

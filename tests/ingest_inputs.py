@@ -1,8 +1,7 @@
 """Small real inputs of the ingest stages: H.264 videos with hard cuts, trees of scene images."""
 
-from __future__ import annotations
-
 import importlib.util
+import json
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 import pytest
 
 from pipeline.ground.artefacts import CUTS, CUTS_CSV
-from pipeline.ground.files import write_bytes
+from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode
 from pipeline.scenes.cuts import CutScene, image_path, write_cuts
 
+FIXATIONS_HEADER = "viewer,onset_s,duration_s,x_px,y_px\n"
 _TICKS_PER_S = 1000
 
 
@@ -95,10 +95,31 @@ def footage(name: str) -> Path:
     return Path(package.submodule_search_locations[0], "datasets", "data", name)
 
 
-def tree(folder: Path) -> dict[str, bytes]:
-    """All files below a folder with their content."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+def square(left: float, top: float, side: float = 10) -> list[list[float]]:
+    right, bottom = left + side, top + side
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def write_outlines(
+    root: Path, video_id: str, size: tuple[int, int], *tracks: tuple[int, float, float, list]
+) -> None:
+    """Write a video's outlines: tracks (keyword, from, to, polygon) in frames of that size."""
+    outlines = {
+        "video_id": video_id,
+        "frame_width": size[1],
+        "frame_height": size[0],
+        "tracks": [
+            {
+                "keyword_index": index,
+                "keyframes": [{"time_s": t, "polygons": [polygon]} for t in (start, end)],
+            }
+            for index, start, end, polygon in tracks
+        ],
     }
+    write_text(root / f"data/annotations/{video_id}.json", json.dumps(outlines))
+
+
+def write_fixations(root: Path, video_id: str, *rows: tuple[float, float, float, float]) -> None:
+    """Write a video's fixations (onset, duration, x, y), each of another viewer."""
+    lines = [f"P{n},{','.join(map(str, row))}\n" for n, row in enumerate(rows)]
+    write_text(root / f"data/fixations/{video_id}.csv", FIXATIONS_HEADER + "".join(lines))

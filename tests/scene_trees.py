@@ -1,7 +1,6 @@
 """Small scene trees with known content: drawn with NumPy, valid under the contract."""
 
-from __future__ import annotations
-
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +16,12 @@ from pipeline.scenes.names import SceneName
 from pipeline.scenes.split import split_of
 
 SCENES = "data/valid_scenes.csv"
+
+
+def videos_of(split: str, count: int) -> list[str]:
+    """Return the ids of the first videos that lie in a part of the split."""
+    ids = (f"7{number:018}" for number in itertools.count())
+    return list(itertools.islice((one for one in ids if split_of(one) == split), count))
 
 
 def write_scene_tree(

@@ -1,7 +1,5 @@
 """The command line: help at once, errors as one message, statuses that scripts can use."""
 
-from __future__ import annotations
-
 import errno
 import subprocess
 import sys
@@ -24,9 +22,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert answer.stdout.endswith("heavy: []\n")
 
 
-def test_outside_a_repository_the_remedy_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_outside_a_repository_the_remedy_is_named(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.main(["adopt", "variant"]) == 1
     assert "--root DIR" in capsys.readouterr().err

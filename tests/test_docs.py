@@ -1,7 +1,5 @@
 """The documents are held to what exists: links, paths, commands, parameters."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import re

@@ -1,7 +1,5 @@
 """dvc.yaml: what it says a stage reads and writes is what the code does."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

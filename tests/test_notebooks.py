@@ -1,7 +1,5 @@
 """The notebooks run from top to bottom on a small workspace, with all that they train and draw."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json
@@ -13,9 +11,8 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 from PIL import Image
-from scene_trees import write_validate_inputs
-from stages.train.test_stage import STARVED, videos_of
-from tiny_backbone import save_tiny_backbone
+from scene_trees import videos_of, write_validate_inputs
+from stages.train.test_stage import STARVED
 
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.provenance import heatmap_file
@@ -35,7 +32,7 @@ edit: {{videos: test, steps: 2, refinements: 1, half_precision: false}}
 
 
 @pytest.fixture
-def small(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def small(workspace: Workspace, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Videos of all three splits with recorded heatmaps, one without a real keyword; a backbone."""
     videos = [*videos_of("train", 3), *videos_of("val", 2), *videos_of("test", 1)]
     write_validate_inputs(workspace.root, dict.fromkeys(videos, 3))
@@ -43,7 +40,7 @@ def small(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
         path.write_bytes(heatmap_file(read_grey(path).astype(np.float32), 95, "recorded"))
     keywords = workspace.path("data/keywords.csv")
     keywords.write_text(keywords.read_text().replace(f"{videos[2]},sneaker", f"{videos[2]},sale"))
-    save_tiny_backbone(workspace.path("models/tiny"))
+    shutil.copytree(tiny_backbone, workspace.path("models/tiny"))
     workspace.path("params.yaml").write_text(PARAMS)
     workspace.path("schemas").mkdir()
     shutil.copy(ROOT / "schemas/reference_profile.json", workspace.path("schemas"))

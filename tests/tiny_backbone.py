@@ -1,7 +1,5 @@
 """A whole Stable Diffusion with random weights, a few thousand of them, saved as diffusers does."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

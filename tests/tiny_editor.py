@@ -1,13 +1,11 @@
 """All models of the editor with random weights, saved where the stages would leave them."""
 
-from __future__ import annotations
-
 import json
 
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from mlflow import MlflowClient
-from pretended_records import write_records
+from stage_runs import write_records
 from tiny_backbone import save_tiny_backbone
 
 from pipeline.attention.models import load_attention_model

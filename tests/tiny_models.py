@@ -1,7 +1,5 @@
 """Models with random weights, small enough to run in a test, of the real classes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,12 +1,13 @@
 """Encoded scenes with random values, for what trains on them or examines a model with them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd
 import torch
 from torch.utils.data import Dataset
+
+SIZE = (24, 16)
+"""(height, width) of a scene's control."""
 
 
 class TinyScenes(Dataset[dict[str, Any]]):
@@ -15,7 +16,6 @@ class TinyScenes(Dataset[dict[str, Any]]):
     Args:
         count: how many.
         latents: shape of a scene's latents, C×h×w.
-        size: (height, width) of its control.
         text: shape of its keyword's embedding, T×D.
         seed: of all values.
     """
@@ -24,12 +24,10 @@ class TinyScenes(Dataset[dict[str, Any]]):
         self,
         count: int,
         latents: tuple[int, int, int] = (4, 12, 8),
-        size: tuple[int, int] = (24, 16),
         text: tuple[int, int] = (16, 32),
         seed: int = 0,
     ) -> None:
         self.latents = latents
-        self.size = size
         self.text = text
         self.seed = seed
         self.table = pd.DataFrame(
@@ -44,8 +42,8 @@ class TinyScenes(Dataset[dict[str, Any]]):
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         generator = torch.Generator().manual_seed(1000 * self.seed + position)
-        mask = (torch.rand(1, *self.size, generator=generator) > 0.5).float()
-        heatmap = torch.rand(1, *self.size, generator=generator)
+        mask = (torch.rand(1, *SIZE, generator=generator) > 0.5).float()
+        heatmap = torch.rand(1, *SIZE, generator=generator)
         row = self.table.iloc[position]
         return {
             "latents": torch.randn(self.latents, generator=generator),

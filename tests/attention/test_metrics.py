@@ -1,7 +1,5 @@
 """The field's metrics: known answers, pysaliency's answers, and what formulas leave undefined."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Attention models: one interface, whoever made the model."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Readouts of gaze: the algebra of the head, and what the real features make of pictures."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The checklist, on small trees with one thing wrong each."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import yaml
 from dvc_repository import OURS, DvcRepository, stages
 from scene_trees import write_scene_tree
 
-from pipeline import cli
 from pipeline.commands.check import check, in_words
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
@@ -42,10 +39,11 @@ def marks(workspace: Workspace) -> dict[str, str]:
     return {" ".join(line[2:].split()[:2]): line[0] for line in lines}
 
 
-def test_a_sound_tree_is_ready(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sound_tree_is_ready(workspace: Workspace, gazeshift) -> None:
     assert set(marks(workspace).values()) == {"✓"}
-    assert cli.main(["check", "--root", str(workspace.root)]) == 0
-    assert "Ready" in capsys.readouterr().out
+    status, out, _ = gazeshift("check")
+    assert status == 0
+    assert "Ready" in out
 
 
 @pytest.mark.parametrize("params", ["variant: {alpah: 2}", "vairant: {alpha: 2}"])
@@ -115,22 +113,19 @@ def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
     ids=["another aspect ratio", "an empty mask", "a full mask", "a constant map"],
 )
 def test_one_scene_with_wrong_pixels_warns_and_many_fail(
-    workspace: Workspace,
-    capsys: pytest.CaptureFixture[str],
-    folder: str,
-    pixels: np.ndarray,
-    title: str,
-    reason: Reason,
+    workspace: Workspace, gazeshift, folder: str, pixels: np.ndarray, title: str, reason: Reason
 ) -> None:
     paths = sorted(workspace.path(folder).rglob("*.*g"))
     content = encode(pixels.astype(np.uint8), paths[0].suffix[1:])
     write_bytes(paths[0], content)
-    assert cli.main(["check", "--root", str(workspace.root)]) == 0
-    assert f"⚠ {title}" in capsys.readouterr().out
+    status, out, _ = gazeshift("check")
+    assert status == 0
+    assert f"⚠ {title}" in out
     for path in paths[1:14]:
         write_bytes(path, content)
-    assert cli.main(["check", "--root", str(workspace.root)]) == 1
-    lines = capsys.readouterr().out.splitlines()
+    status, out, _ = gazeshift("check")
+    assert status == 1
+    lines = out.splitlines()
     (at,) = [number for number, line in enumerate(lines) if line.startswith("✗")]
     assert lines[at].startswith(f"✗ {title}")
     assert "14 offending" in lines[at]
@@ -139,7 +134,7 @@ def test_one_scene_with_wrong_pixels_warns_and_many_fail(
 
 
 def test_a_scene_table_that_dvc_calls_changed_fails_until_repro(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, gazeshift
 ) -> None:
     for stage in ("scene_cuts", "keyword_masks", "attention_heatmap"):
         write_rejections(workspace.path(f"reports/ingest/{stage}.csv"), [])
@@ -150,41 +145,36 @@ def test_a_scene_table_that_dvc_calls_changed_fails_until_repro(
     workspace.path("dvc.yaml").write_text(yaml.safe_dump(stages("validate")))
     workspace.path("data/valid_scenes.csv").unlink()
     repository = DvcRepository(workspace.root)
-
-    def checked() -> tuple[int, str]:
-        status = cli.main(["check", "--root", str(workspace.root)])
-        return status, capsys.readouterr().out
-
+    repository.init()
     repository.dvc("repro")
-    status, text = checked()
+    status, text, _ = gazeshift("check")
     assert status == 0
     assert "✓ data/valid_scenes.csv is current" in text
     workspace.path("data/keywords.csv").open("a").write("70099,cup\n")
-    status, text = checked()
+    status, text, _ = gazeshift("check")
     assert status == 1
     found = "    validate: changed deps data/keywords.csv\n    → Run `dvc repro validate`.\n"
     assert f"✗ data/valid_scenes.csv is current: not so, 1 offending\n{found}" in text
     repository.dvc("repro", "validate")
-    assert checked()[0] == 0
+    assert gazeshift("check").status == 0
 
 
 @pytest.mark.parametrize(("usable", "mark"), [("70001,mug\n", "⚠"), ("", "✗")])
 def test_keywords_that_nobody_can_see_warn_unless_they_are_all(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str], usable: str, mark: str
+    workspace: Workspace, gazeshift, usable: str, mark: str
 ) -> None:
     workspace.path("data/keywords.csv").write_text(f"_id,keyword\n70000,shop now\n{usable}")
-    assert cli.main(["check", "--root", str(workspace.root)]) == (mark == "✗")
-    text = capsys.readouterr().out
+    status, text, _ = gazeshift("check")
+    assert status == (mark == "✗")
     assert f"{mark} data/keywords.csv has its columns" in text
     assert "    data/keywords.csv 70000: keyword_not_visual ('shop now')\n" in text
 
 
-def test_a_column_that_is_missing_fails(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_column_that_is_missing_fails(workspace: Workspace, gazeshift) -> None:
     workspace.path("data/keywords.csv").write_text("id,word\n1,mug\n")
-    assert cli.main(["check", "--root", str(workspace.root)]) == 1
-    assert "✗ data/keywords.csv" in capsys.readouterr().out
+    status, text, _ = gazeshift("check")
+    assert status == 1
+    assert "✗ data/keywords.csv" in text
 
 
 def test_what_dvc_found_changed_is_said_in_words() -> None:
@@ -208,9 +198,7 @@ def test_a_scene_with_two_faults_is_one_scene(workspace: Workspace) -> None:
     assert not sizes.fatal
 
 
-def test_videos_that_lack_a_part_are_named(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_videos_that_lack_a_part_are_named(workspace: Workspace, gazeshift) -> None:
     workspace.path("params.yaml").write_text("image_size: [48, 32]\n")
     for name in ("70000.mp4", "70001.MP4", "more/70002.mov", "notes.txt", "._x.mp4"):
         write_bytes(workspace.path("data/videos") / name, b"")
@@ -218,20 +206,15 @@ def test_videos_that_lack_a_part_are_named(
     for video in ("70000", "70001", "70002"):
         write_bytes(workspace.path(f"data/annotations/brand/{video}.json"), b"{}")
     write_bytes(workspace.path("data/fixations/70000.txt"), b"")
-    cli.main(["check", "--root", str(workspace.root)])
-    text = capsys.readouterr().out
+    text = gazeshift("check").out
     assert "⚠ every video has its part in data/keywords.csv" in text
     assert "    70002: nothing\n    → Add it, or leave the video out" in text
     assert "✓ every video has its part in data/annotations" in text
     assert "✗ every video has its part in data/fixations" in text
 
 
-def test_the_demos_models_on_other_data_are_a_warning(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_demos_models_on_other_data_are_a_warning(workspace: Workspace, gazeshift) -> None:
     workspace.path("data.dvc").write_text("outs: [{path: data/keywords.csv}]")
-    cli.main(["check", "--root", str(workspace.root)])
-    assert "model.backbone: models/demo_backbone has only seen" in capsys.readouterr().out
+    assert "model.backbone: models/demo_backbone has only seen" in gazeshift("check").out
     workspace.path("data.dvc").write_text("outs: [{path: data/CORPUS.md}]")
-    cli.main(["check", "--root", str(workspace.root)])
-    assert "has only seen" not in capsys.readouterr().out
+    assert "has only seen" not in gazeshift("check").out

@@ -1,14 +1,12 @@
 """`gazeshift migrate`: a small V2 project moved in for real, twice, and cut short."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
 import pytest
 from scene_trees import draw_scene
+from stage_runs import tree
 
-from pipeline import cli
 from pipeline.ground.files import write_bytes
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode
@@ -39,44 +37,34 @@ def old(tmp_path: Path) -> Path:
     return root
 
 
-def migrate(workspace: Workspace, old: Path, *options: str) -> int:
-    return cli.main(["migrate", "--root", str(workspace.root), "--from", str(old), *options])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+@pytest.fixture
+def migrate(gazeshift, old: Path):
+    return lambda *options: gazeshift("migrate", "--from", str(old), *options)
 
 
 def test_the_dry_run_lists_every_file_and_writes_none(
-    workspace: Workspace, old: Path, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, old: Path, migrate
 ) -> None:
-    before = contents(workspace.root)
-    assert migrate(workspace, old) == 0
-    answer = capsys.readouterr().out
+    before = tree(workspace.root)
+    status, answer, _ = migrate()
+    assert status == 0
     assert answer.count("copy  ") == 9
     source = old / "data/screenshots_tiktok" / VIDEO / "scene_2.png"
     assert f"copy  {source} -> data/import/video_scene_cuts/{NAME}2-01.png" in answer
     assert "this was a dry run" in answer
-    assert contents(workspace.root) == before
+    assert tree(workspace.root) == before
 
 
-def test_what_was_taken_over_passes_the_stages(workspace: Workspace, old: Path) -> None:
-    before = contents(old)
-    assert migrate(workspace, old, "--apply") == 0
-    assert contents(old) == before
-    stages = {
-        "scene_cuts": "video_scene_cuts",
-        "keyword_masks": "keyword_masks",
-        "attention_heatmap": "attention_heatmap",
-    }
-    sections = [
-        f"{stage}: {{source: folder, input: data/import/{tree}}}" for stage, tree in stages.items()
-    ]
-    workspace.path("params.yaml").write_text(PARAMS + "\n".join(sections))
+def test_what_was_taken_over_passes_the_stages(workspace: Workspace, old: Path, migrate) -> None:
+    before = tree(old)
+    assert migrate("--apply").status == 0
+    assert tree(old) == before
+    folders = {"scene_cuts": "video_scene_cuts", "keyword_masks": "keyword_masks"}
+    sections = "".join(
+        f"{stage}: {{source: folder, input: data/import/{folder}}}\n"
+        for stage, folder in (folders | {"attention_heatmap": "attention_heatmap"}).items()
+    )
+    workspace.path("params.yaml").write_text(PARAMS + sections)
     workspace.path("data/keywords.csv").write_text(f"_id,keyword_list[0]\n{VIDEO},mug\n")
     for stage in (scene_cuts, keyword_masks, attention_heatmap, validate):
         stage.main(workspace)
@@ -84,33 +72,25 @@ def test_what_was_taken_over_passes_the_stages(workspace: Workspace, old: Path) 
     assert table.count(f"\n{VIDEO},") == 3
 
 
-def test_a_second_run_goes_on_and_overwrites_nothing(
-    workspace: Workspace, old: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    migrate(workspace, old, "--apply")
+def test_a_second_run_goes_on_and_overwrites_nothing(workspace: Workspace, migrate) -> None:
+    migrate("--apply")
     trees = workspace.path("data/import")
-    complete = contents(trees)
     lost = trees / f"keyword_masks/{NAME}1-01.png"
     mine = trees / f"keyword_masks/{NAME}2-01.png"
     other_suffix = trees / f"attention_heatmap/{NAME}3-01.jpg"
+    content = lost.read_bytes()
     lost.unlink()
     mine.write_bytes(b"mine")
     other_suffix.rename(other_suffix.with_suffix(".png"))
-    capsys.readouterr()
-    assert migrate(workspace, old, "--apply") == 1
-    answer = capsys.readouterr().out
+    status, answer, _ = migrate("--apply")
+    assert status == 1
     assert "data/import/keyword_masks: 1 copied, 1 not overwritten, 1 there already" in answer
-    assert (
-        contents(trees)[f"keyword_masks/{NAME}1-01.png"]
-        == complete[f"keyword_masks/{NAME}1-01.png"]
-    )
+    assert lost.read_bytes() == content
     assert mine.read_bytes() == b"mine"
     assert not other_suffix.exists()
 
 
-def test_what_has_no_target_says_why(
-    workspace: Workspace, old: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_what_has_no_target_says_why(old: Path, migrate, tmp_path: Path) -> None:
     heatmaps = old / "attention_heatmap" / VIDEO
     shutil.copy(heatmaps / f"{VIDEO}-Scene-001-01.jpg", heatmaps / f"{VIDEO}-Scene-001.jpg")
     (heatmaps / "notes.txt").write_text("")
@@ -118,8 +98,8 @@ def test_what_has_no_target_says_why(
     (tmp_path / "secret.jpg").write_bytes(b"")
     (heatmaps / f"{VIDEO}-Scene-009-01.jpg").symlink_to(tmp_path / "secret.jpg")
     (old / "data/keyword_masks" / VIDEO / "scene_3.png").unlink()
-    assert migrate(workspace, old) == 0
-    answer = capsys.readouterr().out
+    status, answer, _ = migrate()
+    assert status == 0
     assert answer.count("left out  ") == 4
     assert f"{VIDEO}-Scene-001-01.jpg is the same scene" in answer
     assert "it names video '7000' but lies in the folder" in answer
@@ -128,20 +108,18 @@ def test_what_has_no_target_says_why(
 
 
 def test_scores_are_compared_once_there_are_new_ones(
-    workspace: Workspace, old: Path, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, old: Path, migrate
 ) -> None:
     (old / "data/alignment_score.csv").write_text(
         f"video id,Scene Number,attention_proportion\n{VIDEO},1,0.25\n{VIDEO},2,0.5\n{VIDEO},3,0\n"
     )
-    migrate(workspace, old)
-    assert "compared once there is a data/valid_scenes.csv" in capsys.readouterr().out
+    assert "compared once there is a data/valid_scenes.csv" in migrate().out
     workspace.path("data").mkdir()
     workspace.path("data/valid_scenes.csv").write_text(
         "video_id,scene_number,alignment_score,attention_share\n"
         f"{VIDEO},1,0.1,0.5\n{VIDEO},2,0.2,0.75\n{VIDEO},3,0.05,0.25\n"
     )
-    migrate(workspace, old)
-    answer = capsys.readouterr().out
+    answer = migrate().out
     assert "3 scenes in both, 0 only in V2, 0 only here" in answer
     assert "attention_share - attention_proportion: mean +0.2500, largest 0.2500" in answer
     differences = workspace.path("reports/migration/scores.csv").read_text()
@@ -149,9 +127,12 @@ def test_scores_are_compared_once_there_are_new_ones(
 
 
 def test_a_folder_that_is_no_v2_project_is_named(
-    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, gazeshift, tmp_path: Path
 ) -> None:
-    assert migrate(workspace, tmp_path / "nowhere") == 1
-    assert "there is no such folder" in capsys.readouterr().err
-    assert migrate(workspace, workspace.root) == 1
-    assert "none of V2's folders is there" in capsys.readouterr().err
+    for folder, says in (
+        (tmp_path / "nowhere", "there is no such folder"),
+        (workspace.root, "none of V2's folders is there"),
+    ):
+        status, _, error = gazeshift("migrate", "--from", str(folder))
+        assert status == 1
+        assert says in error

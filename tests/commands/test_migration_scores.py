@@ -1,7 +1,5 @@
 """V2's scores against ours, on tables with known differences."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The drawn scenes: repeatable, scalable, and their outlines true."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import cv2

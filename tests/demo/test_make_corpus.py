@@ -1,7 +1,5 @@
 """The demo corpus: what is planned, what one video holds, and its defects."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -167,9 +165,7 @@ def test_vividness_stays_where_viewers_can_be_drawn_further() -> None:
     assert np.mean(vividness) == pytest.approx(0.45, abs=0.04)
 
 
-def test_a_scene_without_a_visible_cut_is_drawn_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scene_without_a_visible_cut_is_drawn_anew(tmp_path, monkeypatch) -> None:
     def stubborn(plan: VideoPlan, style: object, number: int, redraw: int = 0) -> object:
         """The first draw of scene 1 is scene 0 again."""
         same = number == 1 and redraw == 0
@@ -291,9 +287,7 @@ def test_note_says_what_it_is(corpus: Path, tmp_path: Path) -> None:
     assert entries == ["CORPUS.md", "annotations", "fixations", "keywords.csv", "videos"]
 
 
-def test_other_peoples_files_are_left_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_other_peoples_files_are_left_alone(tmp_path, capsys) -> None:
     own = tmp_path / "videos" / "mine.mp4"
     own.parent.mkdir()
     own.write_bytes(b"mine")

@@ -1,9 +1,6 @@
 """The demo's backbone, starved: a few tiny scenes, a few steps."""
 
-from __future__ import annotations
-
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -43,18 +40,11 @@ TINY = Recipe(
 )
 
 
-@dataclass(frozen=True)
-class Trained:
-    out: Path
-    work: Path
-
-
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    folder = tmp_path_factory.mktemp("backbone")
-    made = Trained(folder / "out", folder / "out.work")
-    train_backbone(TINY, made.out, made.work, seed=3, minutes=0)
-    return made
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("backbone") / "out"
+    train_backbone(TINY, out, out.with_suffix(".work"), seed=3, minutes=0)
+    return out
 
 
 def drawn(number: int) -> np.ndarray:
@@ -62,16 +52,16 @@ def drawn(number: int) -> np.ndarray:
     return np.stack([draw_training_scene(scene, SIZE)[0] for scene in scenes])
 
 
-def test_pipeline_loads_and_draws(trained: Trained) -> None:
-    pipeline = StableDiffusionPipeline.from_pretrained(trained.out, local_files_only=True)
+def test_pipeline_loads_and_draws(trained: Path) -> None:
+    pipeline = StableDiffusionPipeline.from_pretrained(trained, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     pictures = pipeline(["soda can", ""], num_inference_steps=2, output_type="np").images
     assert pictures.shape == (2, *SIZE, 3)
     assert np.isfinite(pictures).all()
 
 
-def test_two_channel_controlnet_starts_from_it(trained: Trained) -> None:
-    pipeline = StableDiffusionPipeline.from_pretrained(trained.out, local_files_only=True)
+def test_two_channel_controlnet_starts_from_it(trained: Path) -> None:
+    pipeline = StableDiffusionPipeline.from_pretrained(trained, local_files_only=True)
     controlnet = ControlNetModel.from_unet(
         pipeline.unet, conditioning_channels=2, load_weights_from_unet=True
     )
@@ -79,32 +69,32 @@ def test_two_channel_controlnet_starts_from_it(trained: Trained) -> None:
     assert controlnet.conv_in.weight.equal(pipeline.unet.conv_in.weight)
 
 
-def test_weights_are_safe_and_small(trained: Trained) -> None:
-    weights = {path.parent.name: load_file(path) for path in trained.out.rglob("*.safetensors")}
+def test_weights_are_safe_and_small(trained: Path) -> None:
+    weights = {path.parent.name: load_file(path) for path in trained.rglob("*.safetensors")}
     assert set(weights) == {"unet", "vae", "text_encoder"}
     for part in ("unet", "vae"):
         assert {tensor.dtype for tensor in weights[part].values()} == {torch.float16}
-    assert not [path for path in trained.out.rglob("*") if path.suffix in (".bin", ".pt", ".pkl")]
+    assert not [path for path in trained.rglob("*") if path.suffix in (".bin", ".pt", ".pkl")]
 
 
-def test_card_says_what_it_is(trained: Trained) -> None:
-    card = (trained.out / "README.md").read_text(encoding="utf-8")
+def test_card_says_what_it_is(trained: Path) -> None:
+    card = (trained / "README.md").read_text(encoding="utf-8")
     for text in ("A stand-in", "never saw a GPU", "12 freshly drawn scenes", "dB PSNR", "1 steps"):
         assert text in card
 
 
-def test_latents_have_unit_variance(trained: Trained) -> None:
-    latents = np.load(trained.work / "latents.npy")
+def test_latents_have_unit_variance(trained: Path) -> None:
+    latents = np.load(trained.with_suffix(".work") / "latents.npy")
     assert latents.shape == (12, 4, SIZE[0] // 4, SIZE[1] // 4)
     assert latents.astype(float).std() == pytest.approx(1, abs=0.05)
 
 
-def test_finished_run_changes_nothing(trained: Trained) -> None:
+def test_finished_run_changes_nothing(trained: Path) -> None:
     def unet() -> dict[str, Tensor]:
-        return load_file(trained.out / "unet" / "diffusion_pytorch_model.safetensors")
+        return load_file(trained / "unet" / "diffusion_pytorch_model.safetensors")
 
     before = unet()
-    train_backbone(TINY, trained.out, trained.work, seed=3, minutes=5)
+    train_backbone(TINY, trained, trained.with_suffix(".work"), seed=3, minutes=5)
     after = unet()
     assert all(before[name].equal(after[name]) for name in before)
 
@@ -117,9 +107,9 @@ def test_other_folder_is_refused(tmp_path: Path) -> None:
     assert precious.read_text() == "mine"
 
 
-def test_another_seed_does_not_go_on(trained: Trained) -> None:
+def test_another_seed_does_not_go_on(trained: Path) -> None:
     with pytest.raises(ParamsError, match=r"recipe\.json says that another training was begun"):
-        train_backbone(TINY, trained.out, trained.work, seed=4, minutes=0)
+        train_backbone(TINY, trained, trained.with_suffix(".work"), seed=4, minutes=0)
 
 
 def tiny_unet() -> tuple[KeywordUNet, DiffusionLoss]:

@@ -4,22 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_backbone import save_tiny_backbone
 
 from pipeline.diffusion.backbone import Backbone, backbone_digest, load_backbone
 from pipeline.ground.errors import InputError, ParamsError
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("root")
-    save_tiny_backbone(root / "models/tiny")
-    return root
-
-
-@pytest.fixture(scope="module")
-def backbone(root: Path) -> Backbone:
-    return load_backbone("models/tiny", root)
+def backbone(tiny_backbone: Path) -> Backbone:
+    return load_backbone(str(tiny_backbone), Path())
 
 
 def test_latents_are_scaled_as_the_unet_expects(backbone: Backbone) -> None:
@@ -57,17 +49,17 @@ def test_the_scheduler_is_the_folders(backbone: Backbone) -> None:
     assert scheduler.config.prediction_type == "v_prediction"
 
 
-def test_the_digest_is_of_the_content(root: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(root / "models/tiny", tmp_path / "elsewhere")
+def test_the_digest_is_of_the_content(tiny_backbone: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_backbone, tmp_path / "elsewhere")
     (copy / "README.md").write_text("a note")
-    assert backbone_digest(copy) == backbone_digest(root / "models/tiny")
+    assert backbone_digest(copy) == backbone_digest(tiny_backbone)
     config = copy / "scheduler/scheduler_config.json"
     config.write_text(config.read_text().replace("v_prediction", "epsilon"))
-    assert backbone_digest(copy) != backbone_digest(root / "models/tiny")
+    assert backbone_digest(copy) != backbone_digest(tiny_backbone)
 
 
-def test_sdxl_is_refused(root: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(root / "models/tiny", tmp_path / "sdxl")
+def test_sdxl_is_refused(tiny_backbone: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_backbone, tmp_path / "sdxl")
     index = json.loads((copy / "model_index.json").read_text())
     index |= {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}
     (copy / "model_index.json").write_text(json.dumps(index))
@@ -75,8 +67,8 @@ def test_sdxl_is_refused(root: Path, tmp_path: Path) -> None:
         load_backbone("sdxl", tmp_path)
 
 
-def test_pickled_weights_are_refused(root: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(root / "models/tiny", tmp_path / "pickled")
+def test_pickled_weights_are_refused(tiny_backbone: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_backbone, tmp_path / "pickled")
     weights = copy / "unet/diffusion_pytorch_model.safetensors"
     torch.save({}, weights.with_suffix(".bin"))
     weights.unlink()
@@ -85,15 +77,14 @@ def test_pickled_weights_are_refused(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["vae", "tokenizer"])
-def test_a_missing_part_is_named(root: Path, tmp_path: Path, part: str) -> None:
-    copy = shutil.copytree(root / "models/tiny", tmp_path / "partial")
+def test_a_missing_part_is_named(tiny_backbone: Path, tmp_path: Path, part: str) -> None:
+    copy = shutil.copytree(tiny_backbone, tmp_path / "partial")
     shutil.rmtree(copy / part)
     with pytest.raises(InputError, match=f"lacks {part}"):
         load_backbone("partial", tmp_path)
 
 
-def test_a_size_that_pictures_do_not_come_back_with_is_refused(root: Path) -> None:
-    backbone = load_backbone("models/tiny", root)
+def test_a_size_that_pictures_do_not_come_back_with_is_refused(backbone: Backbone) -> None:
     step = backbone.factor
     backbone.check_size((6 * step, 5 * step))
     nearest = rf"multiples of {step}\. The nearest is \[{6 * step}, {5 * step}\]"

@@ -1,7 +1,5 @@
 """16 bits only where the device is faster in them."""
 
-from __future__ import annotations
-
 from types import MappingProxyType
 
 import pytest
@@ -40,9 +38,7 @@ def test_a_gpu_edits_in_float16(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bf16-mixed"), (False, "16-mixed")])
-def test_a_gpu_trains_in_the_type_it_has(
-    monkeypatch: pytest.MonkeyPatch, native: bool, precision: str
-) -> None:
+def test_a_gpu_trains_in_the_type_it_has(monkeypatch, native: bool, precision: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
     assert training_precision("auto") == precision

@@ -11,6 +11,7 @@ from torch.nn import functional
 from pipeline.diffusion import precision
 from pipeline.diffusion.controlnet import with_dose_channel
 from pipeline.editing.cache import TensorCache
+from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import Ask, Edited, Prepared, SceneArrays, SceneEditor
 from pipeline.editing.params import EditParams
 from pipeline.scenes.regions import feathered_region, moved_region
@@ -28,9 +29,10 @@ def scenes() -> list[SceneArrays]:
     return [SceneArrays(image, MASK, HEATMAP, "mug") for image in images]
 
 
-def make_editor(folder: Path, **params: float) -> SceneEditor:
+def make_editor(folder: Path, denoiser: Denoiser | None = None, **params: float) -> SceneEditor:
     chosen = EditParams(**{**GUIDED, **params})
-    return SceneEditor(tiny_denoiser(), BrightnessGuide(), chosen, "models", TensorCache(folder, 1))
+    cache = TensorCache(folder, 1)
+    return SceneEditor(denoiser or tiny_denoiser(), BrightnessGuide(), chosen, "models", cache)
 
 
 def ask(scene: int, alpha: float, strength: float | None = None) -> Ask:
@@ -76,8 +78,7 @@ def test_a_model_that_predicts_the_noise_edits_like_one_of_the_velocity(
     backbone: Any = denoiser.backbone
     backbone.prediction_type = "epsilon"
     backbone.unet = NoiseOfVelocity(backbone.unet, backbone.noise_scheduler().alphas_cumprod)
-    cache = TensorCache(tmp_path / "noise", 1)
-    by_noise = SceneEditor(denoiser, BrightnessGuide(), editor.params, "models", cache)
+    by_noise = make_editor(tmp_path / "noise", denoiser)
     asks = [ask(0, 1.5), ask(1, 0.75), ask(0, 1.0)._replace(sham=True)]
     pairs = [one.edit(one.prepare(scenes()), asks) for one in (editor, by_noise)]
     for expected, found in zip(*pairs, strict=True):
@@ -157,9 +158,7 @@ def test_what_is_made_of_a_scene_comes_back_from_the_cache(tmp_path: Path) -> No
     [{"mask": ~MASK}, {"heatmap": HEATMAP / 2}, {"keyword": "cup"}],
     ids=["mask", "heatmap", "keyword"],
 )
-def test_another_control_or_keyword_is_another_inversion(
-    tmp_path: Path, change: dict[str, Any]
-) -> None:
+def test_another_control_or_keyword_is_another_inversion(tmp_path, change: dict[str, Any]) -> None:
     """The image alone is not enough: `variant.keywords` chooses among masks of one scene."""
     first = make_editor(tmp_path).prepare(scenes())
     editor = make_editor(tmp_path)
@@ -250,9 +249,9 @@ def test_in_16_bits_too_an_unchanged_control_gives_the_unedited_scene(
 ) -> None:
     """To the last bit: the edit runs the very network that its reconstruction ran."""
     monkeypatch.setattr(precision, "half_type", lambda _: torch.bfloat16)
-    params = EditParams(gradient_strength=gradient_strength)
     denoiser = dataclasses.replace(tiny_denoiser(), half=True)
-    editor = SceneEditor(denoiser, BrightnessGuide(), params, "models", TensorCache(tmp_path, 1))
+    options = {"half_precision": True, "gradient_strength": gradient_strength}
+    editor = make_editor(tmp_path, denoiser, **options)
     prepared = editor.prepare(scenes()[:1])
     assert denoiser.embedded(prepared.own).dtype is torch.bfloat16
     (edit,) = editor.edit(prepared, [ask(0, 1.0, 1.0)])
@@ -262,9 +261,7 @@ def test_in_16_bits_too_an_unchanged_control_gives_the_unedited_scene(
 def test_without_control_the_controlnet_does_not_run(tmp_path: Path) -> None:
     denoiser = dataclasses.replace(tiny_denoiser(), uses_control=False)
     denoiser.controlnet.forward = denoiser.controlnet.controlnet_cond_embedding.forward = no_model
-    params = EditParams(**GUIDED)
-    cache = TensorCache(tmp_path, 1)
-    editor = SceneEditor(denoiser, BrightnessGuide(), params, "models", cache)
+    editor = make_editor(tmp_path, denoiser)
     (edit,) = editor.edit(editor.prepare(scenes()), [ask(0, 1.5, 1.0)])
     assert np.abs(edit.difference).max() > 1
 
@@ -276,8 +273,7 @@ def dose_editor(folder: Path) -> SceneEditor:
     torch.manual_seed(3)
     torch.nn.init.normal_(controlnet.controlnet_cond_embedding.conv_in.weight[:, 2:], std=2.0)
     widened = dataclasses.replace(denoiser, controlnet=controlnet)
-    params = EditParams(half_precision=False, gradient_strength=0)
-    return SceneEditor(widened, BrightnessGuide(), params, "models", TensorCache(folder, 1))
+    return make_editor(folder, widened, gradient_strength=0, control_strength=1)
 
 
 def test_a_controlnet_that_reads_the_dose_is_told_the_strength_by_its_control(tmp_path) -> None:

@@ -1,7 +1,5 @@
 """Strips show what the stages wrote: the pixels of a batch, and what the guide saw of an edit."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import torch

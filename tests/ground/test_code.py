@@ -1,7 +1,5 @@
 """The digest of code: what changes it, what does not, and that makers hold what they claim."""
 
-from __future__ import annotations
-
 import ast
 import os
 import shutil

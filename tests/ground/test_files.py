@@ -1,7 +1,5 @@
 """Files come whole or not at all, as links where there can be any."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil
@@ -36,9 +34,7 @@ def test_a_link_takes_the_place_of_what_is_there(source: Path) -> None:
 @pytest.mark.parametrize(
     "code", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP], ids=errno.errorcode.get
 )
-def test_where_no_link_can_be_there_is_a_copy(
-    source: Path, code: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_no_link_can_be_there_is_a_copy(source: Path, code: int, monkeypatch) -> None:
     monkeypatch.setattr(os, "link", failing(code))
     target = source.parent / "folder/target.jpg"
     link_or_copy(source, target)
@@ -46,9 +42,7 @@ def test_where_no_link_can_be_there_is_a_copy(
     assert not os.path.samefile(source, target)
 
 
-def test_a_copy_that_breaks_off_leaves_the_older_file(
-    source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_copy_that_breaks_off_leaves_the_older_file(source: Path, monkeypatch) -> None:
     def half(_: Path, target: Path) -> None:
         target.write_bytes(b"a m")
         failing(errno.ENOSPC)()

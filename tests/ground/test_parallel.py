@@ -1,15 +1,13 @@
 """One door to all engines: whatever runs the work, the results are the same."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
 from scene_trees import write_validate_inputs
+from stage_runs import outs_of
 
-from pipeline.ground import artefacts
 from pipeline.ground.errors import ParamsError
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.parallel import each
@@ -35,21 +33,28 @@ def test_every_item_gives_its_result_once(backend: str) -> None:
     assert sorted(each(abs, range(-1200, 0), compute, "numbers")) == [*range(1, 1201)]
 
 
+def validated(root: Path, backend: str, n_jobs: int) -> dict[str, bytes]:
+    """Return the outs of validate."""
+    workspace = Workspace(root)
+    write_validate_inputs(root, {f"70{number:02d}": 7 for number in range(14)})
+    write_bytes(workspace.path("keyword_masks/7000/7000-Scene-003-01.png"), b"")
+    compute = f"compute: {{backend: {backend}, n_jobs: {n_jobs}}}\n"
+    write_text(workspace.path("params.yaml"), f"image_size: [48, 32]\n{compute}")
+    validate.main(workspace)
+    return outs_of(workspace, "validate")
+
+
+@pytest.fixture(scope="module")
+def by_one_process(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return validated(tmp_path_factory.mktemp("alone"), "loky", 1)
+
+
 @pytest.mark.parametrize("backend", ["loky", "threading", "ray", "dask"])
-def test_validate_writes_the_same_bytes_on_every_engine(tmp_path: Path, backend: str) -> None:
+def test_validate_writes_the_same_bytes_on_every_engine(
+    tmp_path: Path, by_one_process: dict[str, bytes], backend: str
+) -> None:
     needs(backend)
-    made = {}
-    for engine, n_jobs in (("loky", 1), (backend, 2)):
-        workspace = Workspace(tmp_path / f"{engine}{n_jobs}")
-        write_validate_inputs(workspace.root, {f"70{number:02d}": 7 for number in range(14)})
-        write_bytes(workspace.path("keyword_masks/7000/7000-Scene-003-01.png"), b"")
-        compute = f"compute: {{backend: {engine}, n_jobs: {n_jobs}}}\n"
-        write_text(workspace.path("params.yaml"), f"image_size: [48, 32]\n{compute}")
-        validate.main(workspace)
-        outs = (artefacts.SCENES, artefacts.REJECTED, artefacts.VALIDATION_SUMMARY)
-        made[engine, n_jobs] = [workspace.path(out).read_bytes() for out in outs]
-    first, second = made.values()
-    assert first == second
+    assert validated(tmp_path, backend, 2) == by_one_process
 
 
 @pytest.mark.parametrize("backend", ["ray", "dask"])

@@ -1,7 +1,5 @@
 """Typed parameters: unknown names and wrong values are named, with what would be right."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -275,12 +275,6 @@ def test_batches_of_shares() -> None:
     np.testing.assert_allclose(alignment_score(heatmaps, [[1, 0]]), [0.25, 0, 0.1], rtol=1e-6)
 
 
-@pytest.mark.parametrize("alpha", [-0.1, float("nan"), float("inf")])
-def test_an_alpha_that_is_no_factor_is_refused(alpha) -> None:
-    with pytest.raises(ValueError, match="alpha must be finite and >= 0"):
-        modify_heatmap([[0.5, 0.5]], [[1, 0]], alpha)
-
-
 @pytest.mark.parametrize(
     ("heatmap", "region", "alpha", "text"),
     [
@@ -292,9 +286,12 @@ def test_an_alpha_that_is_no_factor_is_refused(alpha) -> None:
         ([[0.5, np.nan]], [[1, 0]], 2, "finite"),
         ([[0.5, 0.5]], [[255, 0]], 2, "threshold masks"),
         ([[0.5, 0.5]], [[0.5, 0]], 2, "region must be binary"),
+        ([[0.5, 0.5]], [[1, 0]], -0.1, "alpha must be finite and >= 0"),
+        ([[0.5, 0.5]], [[1, 0]], math.nan, "alpha must be finite and >= 0"),
+        ([[0.5, 0.5]], [[1, 0]], math.inf, "alpha must be finite and >= 0"),
     ],
 )
-def test_maps_that_are_none_are_refused(heatmap, region, alpha, text) -> None:
+def test_what_is_no_map_no_region_or_no_factor_is_refused(heatmap, region, alpha, text) -> None:
     with pytest.raises(ValueError, match=text):
         modify_heatmap(heatmap, region, alpha)
 

@@ -1,7 +1,5 @@
 """Fixations to maps, against values worked out by hand and against a blurred image."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

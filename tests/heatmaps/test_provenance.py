@@ -1,7 +1,5 @@
 """A heatmap's file: full scale, and where its attention came from."""
 
-from __future__ import annotations
-
 from io import BytesIO
 
 import numpy as np

@@ -1,18 +1,15 @@
 """A full disk and a read-only folder: one line that says what to do, and nothing lost."""
 
-from __future__ import annotations
-
 import errno
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ingest_inputs import tree
 from stage_inputs import INPUTS, PARAMS
+from stage_runs import outs_of
 
-from pipeline import cli
 from pipeline.ground import artefacts
 from pipeline.ground.files import write_text
 from pipeline.ground.workspace import Workspace
@@ -34,24 +31,23 @@ def small_disk(workspace: Workspace) -> Iterator[Workspace]:
         subprocess.run(["umount", "--lazy", root], check=True)
 
 
-def run(stage: str, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    """Return the exit status, and the one line of the error if there is one."""
-    capsys.readouterr()
-    status = cli.main([stage, "--root", str(workspace.root)])
-    errors = [line for line in capsys.readouterr().err.splitlines() if "gazeshift" in line]
-    assert len(errors) == status
-    return status, "".join(errors)
+@pytest.fixture
+def run(gazeshift) -> Callable[[str], tuple[int, str]]:
+    """What runs a stage; its answer is the exit status, and the one line of the error if any."""
 
+    def answered(stage: str) -> tuple[int, str]:
+        status, _, said = gazeshift(stage)
+        errors = [line for line in said.splitlines() if "gazeshift" in line]
+        assert len(errors) == status
+        return status, "".join(errors)
 
-def outs(stage: str, workspace: Workspace) -> dict[str, bytes]:
-    folder = workspace.path(artefacts.OUTS[stage][0])
-    return tree(folder) if folder.is_dir() else {folder.name: folder.read_bytes()}
+    return answered
 
 
 @pytest.mark.parametrize("stage", INPUTS)
 @pytest.mark.parametrize("free_bytes", [0, 200_000])
 def test_a_full_disk_is_said_in_one_line_and_the_stage_goes_on_later(
-    small_disk: Workspace, stage: str, free_bytes: int, capsys: pytest.CaptureFixture[str]
+    small_disk: Workspace, stage: str, free_bytes: int, run
 ) -> None:
     INPUTS[stage](small_disk, 6)
     spare, fill = small_disk.path("spare"), small_disk.path("fill")
@@ -59,22 +55,20 @@ def test_a_full_disk_is_said_in_one_line_and_the_stage_goes_on_later(
     with pytest.raises(OSError, match="No space left"):
         fill.write_bytes(bytes(30_000_000))
     spare.unlink()
-    status, error = run(stage, small_disk, capsys)
+    status, error = run(stage)
     assert status == 1
     assert "No space left" in error or "full" in error
     assert "Free some space" in error
     fill.unlink()
-    assert run(stage, small_disk, capsys) == (0, "")
-    assert outs(stage, small_disk)
+    assert run(stage) == (0, "")
+    assert outs_of(small_disk, stage)
 
 
 @pytest.mark.parametrize("stage", INPUTS)
-def test_a_read_only_folder_is_said_in_one_line(
-    small_disk: Workspace, stage: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_read_only_folder_is_said_in_one_line(small_disk: Workspace, stage: str, run) -> None:
     INPUTS[stage](small_disk, 2)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk.root)], check=True)
-    status, error = run(stage, small_disk, capsys)
+    status, error = run(stage)
     assert status == 1
     assert "Read-only file system" in error or "readonly" in error
     assert "make the folder writable" in error
@@ -82,10 +76,7 @@ def test_a_read_only_folder_is_said_in_one_line(
 
 @pytest.mark.parametrize("stage", INPUTS)
 def test_an_out_that_may_not_be_written_is_named_and_the_stage_goes_on_later(
-    workspace: Workspace,
-    stage: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    workspace: Workspace, stage: str, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the user that runs the tests, whoever it is; no file system is mounted for it."""
     INPUTS[stage](workspace, 2)
@@ -94,14 +85,14 @@ def test_an_out_that_may_not_be_written_is_named_and_the_stage_goes_on_later(
     folder = out.parent if out.suffix else out
     with monkeypatch.context() as patch:
         lock(folder, patch)
-        status, error = run(stage, workspace, capsys)
+        status, error = run(stage)
         assert status == 1
         assert f"cannot write {folder}" in error
         assert "Permission denied" in error
         assert "make the folder writable" in error
     folder.chmod(0o755)
-    assert run(stage, workspace, capsys) == (0, "")
-    assert outs(stage, workspace)
+    assert run(stage) == (0, "")
+    assert outs_of(workspace, stage)
 
 
 def lock(folder: Path, patch: pytest.MonkeyPatch) -> None:

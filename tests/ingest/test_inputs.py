@@ -1,7 +1,5 @@
 """Input folders: what is found in them, and what is not followed out of them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,19 +1,14 @@
 """A stage that is killed in its middle goes on to the result of an uninterrupted run."""
 
-from __future__ import annotations
-
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from dvc_repository import OURS, DvcRepository, kill, stages
-from ingest_inputs import tree
+from dvc_repository import OURS, DvcRepository, stages
 from stage_inputs import INPUTS, PARAMS
+from stage_runs import kill_when, outs_of, run_and_kill, tree
 
 from pipeline.ground import artefacts
 from pipeline.ground.artefacts import OUTS
@@ -23,21 +18,8 @@ from pipeline.registry import module_of
 from pipeline.scenes.refusals import write_rejections
 
 STAGES = ("scene_cuts", "keyword_masks", "attention_heatmap", "variant")
-"""Those that put their files in place one item at a time; validate follows below."""
-
-
-def start(stage: str, workspace: Workspace) -> subprocess.Popen[bytes]:
-    """Start a stage as `dvc repro` does, in a process group of its own."""
-    command = [sys.executable, "-m", "pipeline", stage, "--root", str(workspace.root)]
-    return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL, cwd=OURS)
-
-
-def instants() -> Iterator[None]:
-    """Yield at short intervals, for a minute."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        yield
-        time.sleep(0.002)
+"""Those that put their files in place one item at a time; validate follows below, and where it is
+killed as it measures, `stages/validate/test_measurements.py`."""
 
 
 def prepared(stage: str, workspace: Workspace, whole: Path) -> Workspace:
@@ -49,52 +31,33 @@ def prepared(stage: str, workspace: Workspace, whole: Path) -> Workspace:
     return Workspace(whole)
 
 
-def same_outs(outs: tuple[str, ...], one: Workspace, other: Workspace) -> bool:
-    folders = [str(Path(out).parent) if Path(out).suffix else out for out in outs]
-    return all(tree(one.path(folder)) == tree(other.path(folder)) for folder in folders)
-
-
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_run_goes_on_to_the_same_result(
     workspace: Workspace, tmp_path: Path, stage: str
 ) -> None:
     whole = prepared(stage, workspace, tmp_path / "whole")
-    module = module_of(stage)
     total = len(made(whole, OUTS[stage][0]))
-
-    process = start(stage, workspace)
-    next(None for _ in instants() if len(made(workspace, OUTS[stage][0])) >= total // 4)
-    kill(process)
+    run_and_kill(stage, workspace.root, lambda: len(made(workspace, OUTS[stage][0])) >= total // 4)
     at_the_kill = made(workspace, OUTS[stage][0])
     assert total // 4 <= len(at_the_kill) < total
 
-    module.main(workspace)
-    assert same_outs(OUTS[stage], workspace, whole)
+    module_of(stage).main(workspace)
+    assert outs_of(workspace, stage) == outs_of(whole, stage)
     # All but the video that was being put in place when the kill came.
     after = made(workspace, OUTS[stage][0])
-    of_one_video = 21 if stage == "variant" else 3
-    assert sum(after[name] == at for name, at in at_the_kill.items()) >= (
-        len(at_the_kill) - of_one_video
-    )
+    kept = sum(after[name] == at for name, at in at_the_kill.items())
+    assert kept >= len(at_the_kill) - (21 if stage == "variant" else 3)
 
 
-@pytest.mark.parametrize("reached", ["measurements.sqlite", "staging/validate"])
-def test_a_killed_validation_goes_on_to_the_same_result(
-    workspace: Workspace, tmp_path: Path, reached: str
+def test_a_validation_that_is_killed_as_it_writes_goes_on_to_the_same_result(
+    workspace: Workspace, tmp_path: Path
 ) -> None:
-    """It is killed while it measures, and while it writes: its files come into place as one."""
-    from pipeline.stages.validate import stage as validate
-
+    """Its files come into place as one."""
     whole = prepared("validate", workspace, tmp_path / "whole")
-    process = start("validate", workspace)
-    next(None for _ in instants() if (workspace.state / reached).exists())
-    kill(process)
+    run_and_kill("validate", workspace.root, (workspace.state / "staging/validate").exists)
     assert not workspace.path(artefacts.SCENES).exists()
-    validate.main(workspace)
-    tables = (artefacts.SCENES, artefacts.REJECTED, artefacts.VALIDATION_SUMMARY)
-    assert all(
-        workspace.path(table).read_bytes() == whole.path(table).read_bytes() for table in tables
-    )
+    module_of("validate").main(workspace)
+    assert outs_of(workspace, "validate") == outs_of(whole, "validate")
 
 
 def write_repository(workspace: Workspace) -> DvcRepository:
@@ -107,11 +70,8 @@ def write_repository(workspace: Workspace) -> DvcRepository:
     write_text(workspace.path("params.yaml"), PARAMS + sections)
     write_text(workspace.path("dvc.yaml"), yaml.safe_dump(stages("validate", "variant")))
     repository = DvcRepository(workspace.root)
-    # No out is in MLflow: a server that does not answer costs a warning, and no time.
-    repository.environment |= {
-        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    }
+    repository.init()
+    repository.leave_mlflow_alone()
     return repository
 
 
@@ -131,9 +91,7 @@ def test_dvc_repro_after_kills_makes_what_it_makes_without(
         lambda: len(made(workspace, "outputs/variants_v3")) >= maps // 4,
     ]
     for here in reached:
-        process = repository.start("dvc", "repro")
-        next(None for _ in instants() if here())
-        kill(process)
+        kill_when(repository.start("dvc", "repro"), here)
     assert maps // 4 <= len(made(workspace, "outputs/variants_v3")) < maps
 
     repository.dvc("repro")

@@ -16,9 +16,11 @@ from pipeline.learning.control_check import control_losses
 from pipeline.stages.train.objective import Objective
 from pipeline.stages.train.params import TrainParams
 
+SHAPES: dict[str, Any] = {"latents": (3, 6, 4), "text": (2, 8)}
+
 
 def scenes(count: int) -> TinyScenes:
-    return TinyScenes(count, latents=(3, 6, 4), text=(2, 8))
+    return TinyScenes(count, **SHAPES)
 
 
 class FlatScenes(TinyScenes):
@@ -50,7 +52,7 @@ class Watched(TinyScenes):
     """Scenes that count how many of their controls are in memory."""
 
     def __init__(self, count: int) -> None:
-        super().__init__(count, latents=(3, 6, 4), text=(2, 8))
+        super().__init__(count, **SHAPES)
         self.given: list[weakref.ref[Any]] = []
         self.most = 0
 
@@ -109,7 +111,7 @@ def test_a_controlnet_that_adds_nothing_cannot_tell_heatmaps_apart() -> None:
 def test_one_that_has_learned_to_read_its_heatmap_misses_it() -> None:
     backbone = TinyBackbone()
     controlnet = tiny_controlnet(backbone).requires_grad_(True)
-    flat = FlatScenes(6, latents=(3, 6, 4), text=(2, 8))
+    flat = FlatScenes(6, **SHAPES)
     batch = default_collate([flat[place] for place in range(6)])
     objective = Objective(backbone.noise_scheduler().alphas_cumprod, "v_prediction", TrainParams())
     optimizer = torch.optim.AdamW(controlnet.parameters(), lr=5e-3)

@@ -1,7 +1,5 @@
 """The fast judgement of a JPEG against a full decode by Pillow, cut and damaged in many places."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 from io import BytesIO

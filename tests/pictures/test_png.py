@@ -1,7 +1,5 @@
 """PNGs of masks: whole, cut, damaged, turned; what Pillow would forgive is refused."""
 
-from __future__ import annotations
-
 import struct
 import tracemalloc
 import zlib
@@ -25,6 +23,26 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I4s", len(data), name) + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def header(width: int = WIDTH, height: int = HEIGHT) -> bytes:
+    """Of 8-bit grey levels."""
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+
+
+def data(rows: bytes) -> bytes:
+    return chunk(b"IDAT", zlib.compress(rows))
+
+
+RAMP_DATA = data(np.pad(RAMP, ((0, 0), (1, 0))).tobytes())
+
+
+def png(*chunks: bytes) -> bytes:
+    return SIGNATURE + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def by_us(content: bytes) -> np.ndarray | None:
+    return grey_levels(read_chunks(content) or [])
 
 
 def by_pillow(content: bytes) -> np.ndarray:
@@ -77,22 +95,19 @@ def by_filter(kind: int) -> bytes:
     paeth = np.choose(distances.argmin(0), [left, up, corner])
     guess = [0 * left, left, up, (left + up) // 2, paeth][min(kind, 4)]
     filtered = np.pad((rows[1:, 1:] - guess) % 256, ((0, 0), (1, 0)), constant_values=kind)
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 0, 0, 0, 0)
-    data = chunk(b"IDAT", zlib.compress(filtered.astype(np.uint8).tobytes()))
-    return SIGNATURE + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
+    return png(header(), data(filtered.astype(np.uint8).tobytes()))
 
 
 @pytest.mark.parametrize("kind", range(5), ids=["none", "sub", "up", "average", "Paeth"])
 def test_every_filter_is_undone(kind: int) -> None:
     content = by_filter(kind)
     np.testing.assert_array_equal(by_pillow(content), RAMP)
-    np.testing.assert_array_equal(grey_levels(read_chunks(content) or []), RAMP)
+    np.testing.assert_array_equal(by_us(content), RAMP)
 
 
 def test_a_picture_is_not_mixed_with_the_one_before() -> None:
     for levels in (NOISE, FLAT, RAMP, NOISE):
-        read = grey_levels(read_chunks(encode(levels, "png")) or [])
-        np.testing.assert_array_equal(read, levels)
+        np.testing.assert_array_equal(by_us(encode(levels, "png")), levels)
 
 
 def test_a_filter_that_is_none_is_refused() -> None:
@@ -107,9 +122,7 @@ def _note() -> PngImagePlugin.PngInfo:
 
 @pytest.mark.parametrize("rows", [HEIGHT * (WIDTH + 1) - 1, 10_000_000], ids=["less", "bomb"])
 def test_other_data_than_the_header_announces_are_not_taken_in(rows: int) -> None:
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 0, 0, 0, 0)
-    data = chunk(b"IDAT", zlib.compress(b"\0" * rows))
-    content = SIGNATURE + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
+    content = png(header(), data(b"\0" * rows))
     assert inflated(read_chunks(content) or []) is None
 
 
@@ -141,15 +154,13 @@ def test_a_changed_byte_is_always_found() -> None:
 
 @pytest.mark.parametrize("size", [0, 4, 12])
 def test_a_header_that_is_too_short_is_no_traceback(size: int) -> None:
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 0, 0, 0, 0)[:size]
-    assert not accepted(SIGNATURE + chunk(b"IHDR", header) + encode(FLAT, "png")[8 + 25 :])
+    short = chunk(b"IHDR", header()[8:][:size])
+    assert not accepted(SIGNATURE + short + encode(FLAT, "png")[8 + 25 :])
 
 
 def test_data_that_end_before_the_image_are_refused() -> None:
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 0, 0, 0, 0)
     rows = np.pad(RAMP, ((0, 0), (1, 0))).tobytes()[:-1]
-    content = SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
-    assert not accepted(content + chunk(b"IEND", b""))
+    assert not accepted(png(header(), data(rows)))
 
 
 @pytest.mark.parametrize("where", ["eXIf", "XMP", "raw profile"])
@@ -157,59 +168,46 @@ def test_the_orientation_is_applied_wherever_it_stands(where: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     notes = PngImagePlugin.PngInfo()
-    file = BytesIO()
-    if where == "eXIf":
-        Image.fromarray(FLAT).save(file, "PNG", exif=exif)
-    elif where == "XMP":
+    if where == "XMP":
         notes.add_itxt("XML:com.adobe.xmp", '<x:xmpmeta tiff:Orientation="6"></x:xmpmeta>')
-        Image.fromarray(FLAT).save(file, "PNG", pnginfo=notes)
-    else:
+    if where == "raw profile":
         profile = exif.tobytes()
         text = f"\nexif\n{len(profile):8}\n{profile.hex()}\n"
         notes.add_text("Raw profile type exif", text, zip=True)
-        Image.fromarray(FLAT).save(file, "PNG", pnginfo=notes)
+    file = BytesIO()
+    own = {"exif": exif} if where == "eXIf" else {}
+    Image.fromarray(FLAT).save(file, "PNG", pnginfo=notes, **own)
     np.testing.assert_array_equal(grey_pixels(file.getvalue()), np.rot90(FLAT, -1))
 
 
 def test_a_decompression_bomb_is_refused_unread() -> None:
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
-    rows = zlib.compress(b"\0" * 1_000_000)
-    content = SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
     with pytest.raises(ImageRefused) as refused:
-        grey_pixels(content)
+        grey_pixels(png(header(60_000, 60_000), data(b"\0" * 1_000_000)))
     assert refused.value.reason is Reason.IMAGE_TOO_LARGE
-
-
-def grey_header(width: int = WIDTH) -> bytes:
-    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, HEIGHT, 8, 0, 0, 0, 0))
-
-
-def ramp_data() -> bytes:
-    return chunk(b"IDAT", zlib.compress(np.pad(RAMP, ((0, 0), (1, 0))).tobytes()))
 
 
 @pytest.mark.parametrize("name", [b"iCCP", b"zTXt"])
 def test_a_note_that_inflates_to_a_bomb_is_not_inflated_by_ffmpeg(name: bytes) -> None:
     bomb = chunk(name, b"profile\0\0" + zlib.compress(b"\0" * 100_000_000))
-    content = SIGNATURE + grey_header() + bomb + ramp_data() + chunk(b"IEND", b"")
-    assert grey_levels(read_chunks(content) or []) is None
+    content = png(header(), bomb, RAMP_DATA)
+    assert by_us(content) is None
     tracemalloc.start()
     accepted(content)
     assert tracemalloc.get_traced_memory()[1] < 20_000_000
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize("second", [grey_header(), grey_header(WIDTH * 1000)], ids=["same", "huge"])
+@pytest.mark.parametrize("second", [header(), header(WIDTH * 1000)], ids=["same", "huge"])
 def test_a_second_header_is_left_to_pillow_or_refused(second: bytes) -> None:
-    content = SIGNATURE + grey_header() + second + ramp_data() + chunk(b"IEND", b"")
-    assert grey_levels(read_chunks(content) or []) is None
+    content = png(header(), second, RAMP_DATA)
+    assert by_us(content) is None
     assert not accepted(content) or pillow_decodes(content)
 
 
 def test_a_private_chunk_before_the_header_is_refused() -> None:
-    content = SIGNATURE + chunk(b"prVt", b"x") + grey_header() + ramp_data() + chunk(b"IEND", b"")
+    content = png(chunk(b"prVt", b"x"), header(), RAMP_DATA)
+    assert by_us(content) is None
     assert not accepted(content) or pillow_decodes(content)
-    assert grey_levels(read_chunks(content) or []) is None
 
 
 def test_a_note_in_words_changes_no_pixel() -> None:

@@ -1,7 +1,5 @@
 """Images under the contract: what converts exactly is taken, the rest is refused."""
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
 

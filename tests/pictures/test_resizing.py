@@ -1,7 +1,5 @@
 """One way to resize: area means, whatever computes them."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2

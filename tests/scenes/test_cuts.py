@@ -1,7 +1,5 @@
 """scenes.csv: read back as written, and held against its contract."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -40,13 +38,14 @@ def test_a_table_without_scenes_reads_back(tmp_path: Path) -> None:
     [
         ("v,1,2,1,,9,9\n", r": start_s < end_s .* in line 2\. Correct"),
         ("v,1,0,1,1.5,9,9\n", "image_time_s between"),
+        ("v,-1,0,1,,9,9\n", "scene_number: must be 0 or more"),
         ("v,1,0,1,,9,9\nv,1,1,2,,9,9\n", "each scene must have one row in line 2 and 1 more lines"),
         ("v,1,-1,1,,9,9\n", "start_s: must be seconds of the video, 0 or more, found -1.0 in line"),
         ("v,x,0,1,,9,9\n", "scene_number: must be a number, found x in line 2"),
         (",1,0,1,,9,9\n", "video_id: must not be blank in line 2"),
         ("v,1,0,1,,0,9\n", "width: must be a number of pixels"),
     ],
-    ids=["order", "image", "twice", "negative", "text", "no id", "no width"],
+    ids=["order", "image", "number", "twice", "negative", "text", "no id", "no width"],
 )
 def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, rows: str, text: str) -> None:
     write_text(tmp_path / "scenes.csv", HEADER + rows)

@@ -1,7 +1,5 @@
 """`variant.keywords` on a video with two products: whose mask on the disk is the region."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Keyword tables as strangers write them: whatever the program, the ids and words come out."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -27,43 +25,26 @@ def read(file: Path, text: str) -> KeywordTable:
     return read_keywords(file)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        PLAIN.encode(),
-        PLAIN.encode("utf-8-sig"),
-        PLAIN.encode("utf-16"),
-        PLAIN.encode("utf-16-le"),
-        PLAIN.encode("utf-16-be"),
-        PLAIN.encode("latin-1"),
-        PLAIN.replace("\n", "\r\n").encode(),
-        PLAIN.replace("\n", "\r").encode(),
-        PLAIN.replace(",", ";").encode(),
-        PLAIN.replace(",", "\t").encode(),
-        PLAIN.replace("café chair", '"café\r\nchair"').encode(),
-        PLAIN.replace("café chair", '"café  chair "').encode(),
-        PLAIN.replace("_id,keyword_list[0]", " Video_ID , Keyword ").encode(),
-        PLAIN.replace("\n", "\n,,\n").encode(),
-        PLAIN.rstrip().encode(),
-    ],
-    ids=[
-        "plain",
-        "BOM",
-        "UTF-16",
-        "UTF-16 LE without BOM",
-        "UTF-16 BE without BOM",
-        "latin-1",
-        "CRLF",
-        "CR",
-        "semicolons",
-        "tabs",
-        "quoted newline",
-        "spaces",
-        "other headers",
-        "blank rows",
-        "no last line end",
-    ],
-)
+FORMS = {
+    "plain": PLAIN.encode(),
+    "BOM": PLAIN.encode("utf-8-sig"),
+    "UTF-16": PLAIN.encode("utf-16"),
+    "UTF-16 LE without BOM": PLAIN.encode("utf-16-le"),
+    "UTF-16 BE without BOM": PLAIN.encode("utf-16-be"),
+    "latin-1": PLAIN.encode("latin-1"),
+    "CRLF": PLAIN.replace("\n", "\r\n").encode(),
+    "CR": PLAIN.replace("\n", "\r").encode(),
+    "semicolons": PLAIN.replace(",", ";").encode(),
+    "tabs": PLAIN.replace(",", "\t").encode(),
+    "quoted newline": PLAIN.replace("café chair", '"café\r\nchair"').encode(),
+    "spaces": PLAIN.replace("café chair", '"café  chair "').encode(),
+    "other headers": PLAIN.replace("_id,keyword_list[0]", " Video_ID , Keyword ").encode(),
+    "blank rows": PLAIN.replace("\n", "\n,,\n").encode(),
+    "no last line end": PLAIN.rstrip().encode(),
+}
+
+
+@pytest.mark.parametrize("content", FORMS.values(), ids=FORMS)
 def test_every_common_form_reads_the_same(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     assert read_keywords(file) == (READ, [], [])
@@ -74,20 +55,19 @@ def test_the_id_column_may_stand_anywhere_among_others(file: Path) -> None:
     assert table.keywords == {ID: ("mug",)}
 
 
-@pytest.mark.parametrize(
-    "video_id",
-    [
-        "7.12345678901235E+18",
-        "7123456789012345678.0",
-        "7,12E+18",
-        "a/b",
-        "..",
-        "",
-        "a b",
-        "x" * 129,
-    ],
-    ids=["exponent", "decimal", "German", "separator", "parent", "blank", "space", "long"],
-)
+NO_IDS = {
+    "exponent": "7.12345678901235E+18",
+    "decimal": "7123456789012345678.0",
+    "German": "7,12E+18",
+    "separator": "a/b",
+    "parent": "..",
+    "blank": "",
+    "space": "a b",
+    "long": "x" * 129,
+}
+
+
+@pytest.mark.parametrize("video_id", NO_IDS.values(), ids=NO_IDS)
 def test_an_id_that_is_none_is_refused_with_its_line(file: Path, video_id: str) -> None:
     table = read(file, f'_id,keyword\n{ID},mug\n"{video_id}",chair\n')
     assert table.keywords == {ID: ("mug",)}
@@ -141,27 +121,18 @@ def test_a_table_with_a_header_only_is_empty(file: Path) -> None:
     assert read(file, "_id,keyword\n") == ({}, [], [])
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("", "an empty file"),
-        ("id,word\n1,mug\n", "found: id, word"),
-        (f"_id,word\n{ID},mug\n", r"keyword_list\[0\] or keyword"),
-        (f'_id,keyword\n{ID},"mug\n', "near line 2.*Close every quotation mark"),
-        (f'_id,keyword\n{ID},"mug"s\n', "near line 2"),
-        (f"_id,keyword\n{ID},m\0ug\n", "NUL characters"),
-        ('"_id,keyword\n' + f"{ID},mug\n" * 10_000, "needs a column"),
-    ],
-    ids=[
-        "empty",
-        "no columns",
-        "one column",
-        "open quote",
-        "stray quote",
-        "NUL",
-        "open quote in header",
-    ],
-)
+NO_TABLES = {
+    "empty": ("", "an empty file"),
+    "no columns": ("id,word\n1,mug\n", "found: id, word"),
+    "one column": (f"_id,word\n{ID},mug\n", r"keyword_list\[0\] or keyword"),
+    "open quote": (f'_id,keyword\n{ID},"mug\n', "near line 2.*Close every quotation mark"),
+    "stray quote": (f'_id,keyword\n{ID},"mug"s\n', "near line 2"),
+    "NUL": (f"_id,keyword\n{ID},m\0ug\n", "NUL characters"),
+    "open quote in header": ('"_id,keyword\n' + f"{ID},mug\n" * 10_000, "needs a column"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), NO_TABLES.values(), ids=NO_TABLES)
 def test_what_is_no_keyword_table_is_an_error_that_helps(file: Path, text: str, says: str) -> None:
     with pytest.raises(InputError, match=says) as error:
         read(file, text)

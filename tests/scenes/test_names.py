@@ -1,7 +1,5 @@
 """File names of scenes, and ids from strangers."""
 
-from __future__ import annotations
-
 import pytest
 
 from pipeline.ground.errors import InputError

@@ -1,7 +1,5 @@
 """The split: a stable hash of the id."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from pipeline.scenes.split import split_of

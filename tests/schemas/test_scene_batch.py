@@ -1,7 +1,5 @@
 """The batch against its expectations: a normal one passes, and a wrong one is named."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Each table's contract: a good table passes, an empty one too, a bad one is told what is wrong."""
 
-from __future__ import annotations
-
 import json
 from io import StringIO
 from pathlib import Path
@@ -15,7 +13,6 @@ from schemas.annotations import Annotation
 from schemas.columns import Table
 from schemas.fixations import FIXATIONS_TABLE
 from schemas.rejected_scenes import REMEDIES, Reason
-from schemas.scenes import CUTS_TABLE
 from schemas.valid_scenes import (
     COLUMNS,
     FIRST_COLUMNS,
@@ -62,34 +59,6 @@ def test_a_fixation_file_without_fixations_is_fine() -> None:
 )
 def test_a_bad_fixation_names_its_column(row: str, column: str) -> None:
     assert column in failures(FIXATIONS_TABLE, fixations(f"b,0,0.2,1,1\n{row}\n"))
-
-
-def scenes(rows: str) -> pd.DataFrame:
-    header = "video_id,scene_number,start_s,end_s,image_time_s,width,height\n"
-    return pd.read_csv(StringIO(header + rows), dtype={"video_id": "str"})
-
-
-def test_scenes_keep_long_ids_and_may_have_unknown_times() -> None:
-    table = CUTS_TABLE.validate(scenes(f"{ID},1,0,2,1,720,1280\n{ID},2,,,,720,1280\n"))
-    assert table["video_id"].tolist() == [ID, ID]
-    assert table["start_s"].isna().tolist() == [False, True]
-    assert len(CUTS_TABLE.validate(scenes(""))) == 0
-
-
-@pytest.mark.parametrize(
-    ("row", "rule"),
-    [
-        (f"{ID},1,2,4,3,720,1280", "video_id"),
-        (f"{ID},2,4,2,3,720,1280", "start_s < end_s"),
-        (f"{ID},2,2,4,5,720,1280", "start_s < end_s"),
-        (f"{ID},2,-1,4,3,720,1280", "must be seconds"),
-        (f"{ID},2,2,4,3,0,1280", "must be a number of pixels"),
-        (f"{ID},-2,2,4,3,720,1280", "must be 0 or more"),
-    ],
-    ids=["twice", "ends before it starts", "image after its end", "before 0", "no width", "number"],
-)
-def test_a_bad_scene_names_the_rule(row: str, rule: str) -> None:
-    assert rule in failures(CUTS_TABLE, scenes(f"{ID},1,0,2,1,720,1280\n{row}\n"))
 
 
 SQUARE = [[0, 0], [10, 0], [10, 10]]

@@ -1,7 +1,5 @@
 """The served editor, loaded as MLflow loads it and asked over HTTP."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -38,8 +36,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("serving")
     workspace = Workspace(root)
     with pytest.MonkeyPatch.context() as environment:
-        for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_RUN_ID"):
-            environment.delenv(name, raising=False)
         environment.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root}/mlruns/mlflow.db")
         write_tiny_editor(workspace)
         register_controlnet(workspace, write_controlnet(workspace, 1))

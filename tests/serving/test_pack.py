@@ -1,7 +1,5 @@
 """What the served editor is packed with: where it is served, nothing else is installed."""
 
-from __future__ import annotations
-
 import ast
 import importlib.metadata
 import subprocess

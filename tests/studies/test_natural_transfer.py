@@ -1,7 +1,5 @@
 """The yardstick: known observers give known transfers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +41,6 @@ def test_more_vivid_products_are_seen_to_draw_more() -> None:
     assert 0.1 < found["transfer"] < 1
 
 
-def test_an_observer_that_cannot_be_had_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_observer_that_cannot_be_had_is_named(tmp_path, capsys) -> None:
     assert main(["--root", str(tmp_path), "--results", str(tmp_path / "x.json")]) == 1
     assert "dvc pull models/people.dvc" in capsys.readouterr().err

@@ -1,7 +1,5 @@
 """A store that was moved, copied or mounted elsewhere: what runs left is found there."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys
@@ -74,15 +72,12 @@ def found(root: Path) -> dict[str, tuple[str, str]]:
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with a run, which has since been moved: nothing lies at the path that MLflow knows."""
     root = tmp_path_factory.mktemp("first") / "repository"
-    with pytest.MonkeyPatch.context() as environment:
-        for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"):
-            environment.delenv(name, raising=False)
-        root.mkdir()
-        log(root, "first")
-        client, _ = open_store(Workspace(root))
-        client.create_experiment("beside", (root / "mlruns/beside").as_uri())
-        client.create_experiment("plain", str(root / "mlruns/plain"))
-        client.create_experiment("elsewhere", (root / "elsewhere").as_uri())
+    root.mkdir()
+    log(root, "first")
+    client, _ = open_store(Workspace(root))
+    client.create_experiment("beside", (root / "mlruns/beside").as_uri())
+    client.create_experiment("plain", str(root / "mlruns/plain"))
+    client.create_experiment("elsewhere", (root / "elsewhere").as_uri())
     return root.rename(root.parent / "moved")
 
 

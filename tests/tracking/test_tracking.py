@@ -1,5 +1,4 @@
 import logging
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +14,6 @@ from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import EXPERIMENT, commit, data_version, tracking_uri
 
 
-@pytest.fixture
-def store(workspace: Workspace) -> Workspace:
-    return workspace
-
-
 def client(workspace: Workspace):
     from mlflow import MlflowClient
 
@@ -30,11 +24,11 @@ def tracked(name: str = "variant α=2", **values) -> TrackedRun:
     return TrackedRun("variant", name, 1_700_000_000.0, **values)
 
 
-def test_a_run_can_be_read_back_with_all_it_left(store: Workspace, tmp_path: Path) -> None:
+def test_a_run_can_be_read_back_with_all_it_left(workspace, tmp_path, monkeypatch) -> None:
     picture = tmp_path / "sheet.png"
     picture.write_bytes(b"png")
     run_id = log_run(
-        store,
+        workspace,
         tracked(
             params={"alpha": 2.0},
             metrics={"feasible": 0.5, "share": [0.1, None, 0.3], "undefined": None},
@@ -44,32 +38,31 @@ def test_a_run_can_be_read_back_with_all_it_left(store: Workspace, tmp_path: Pat
         ),
     )
     assert run_id is not None
-    run = client(store).get_run(run_id)
+    run = client(workspace).get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "variant α=2"
     assert run.data.params == {"alpha": "2.0"}
     assert run.data.metrics == {"feasible": 0.5, "share": 0.3}
-    curve = client(store).get_metric_history(run_id, "share")
+    curve = client(workspace).get_metric_history(run_id, "share")
     assert [(point.step, point.value) for point in curve] == [(0, 0.1), (2, 0.3)]
     assert run.data.tags["stage"] == "variant"
     assert run.data.tags["data.dvc"] == "abc"
     assert run.data.tags["mlflow.note.content"] == "Says what it is."
-    artifacts = store.path("mlruns/artifacts")
+    artifacts = workspace.path("mlruns/artifacts")
     assert run.info.artifact_uri == (artifacts / run_id / "artifacts").as_uri()
     assert (artifacts / run_id / "artifacts/samples/sheet.png").is_file()
 
     # A second run goes to the same experiment, nested under the first.
-    os.environ["MLFLOW_RUN_ID"] = run_id
-    os.environ["DVC_EXP_NAME"] = "quiet-cat"
-    child = client(store).get_run(log_run(store, tracked()) or "")
-    del os.environ["MLFLOW_RUN_ID"], os.environ["DVC_EXP_NAME"]
+    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
+    monkeypatch.setenv("DVC_EXP_NAME", "quiet-cat")
+    child = client(workspace).get_run(log_run(workspace, tracked()) or "")
     assert child.data.tags["mlflow.parentRunId"] == run_id
     assert child.info.run_name == "variant α=2 (quiet-cat)"
     assert child.data.tags["dvc.exp"] == "quiet-cat"
     assert child.info.experiment_id == run.info.experiment_id
 
 
-def test_runs_that_find_no_store_at_once_make_one(store: Workspace) -> None:
+def test_runs_that_find_no_store_at_once_make_one(workspace: Workspace) -> None:
     code = (
         "import sys; from pathlib import Path; from pipeline.ground.workspace import Workspace; "
         "from pipeline.tracking.runs import TrackedRun, log_run; "
@@ -77,22 +70,20 @@ def test_runs_that_find_no_store_at_once_make_one(store: Workspace) -> None:
     )
 
     def start(name: str) -> int:
-        return subprocess.run([sys.executable, "-c", code, str(store.root), name]).returncode
+        return subprocess.run([sys.executable, "-c", code, str(workspace.root), name]).returncode
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(start, ["one", "two"])) == [0, 0]
-    found = client(store)
+    found = client(workspace)
     experiment = found.get_experiment_by_name(EXPERIMENT)
     names = {run.info.run_name for run in found.search_runs([experiment.experiment_id])}
     assert names == {"one", "two"}
 
 
-def test_a_store_that_cannot_be_written_costs_a_warning(
-    store: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
-    store.path("mlruns").write_text("a file, where the store's folder would be")
+def test_a_store_that_cannot_be_written_costs_a_warning(workspace, caplog) -> None:
+    workspace.path("mlruns").write_text("a file, where the store's folder would be")
     with caplog.at_level(logging.WARNING):
-        assert log_run(store, tracked()) is None
+        assert log_run(workspace, tracked()) is None
     assert "the outputs are complete, but this run is not in MLflow" in caplog.text
     assert "dvc repro -f variant" in caplog.text
 
@@ -118,38 +109,38 @@ def test_the_data_version_names_both_hashes(workspace: Workspace) -> None:
     assert changed["data.dvc"] == versions["data.dvc"]
 
 
-def test_runs_on_the_demo_say_so(store: Workspace) -> None:
-    assert client(store).get_run(log_run(store, tracked())).info.run_name == "variant α=2"
-    store.path("data").mkdir()
-    store.path(CORPUS).write_text("# Drawn")
-    run = client(store).get_run(log_run(store, tracked(description="Maps.")))
+def test_runs_on_the_demo_say_so(workspace: Workspace) -> None:
+    assert client(workspace).get_run(log_run(workspace, tracked())).info.run_name == "variant α=2"
+    workspace.path("data").mkdir()
+    workspace.path(CORPUS).write_text("# Drawn")
+    run = client(workspace).get_run(log_run(workspace, tracked(description="Maps.")))
     assert run.info.run_name == "demo: variant α=2"
     assert run.data.tags["demo"] == "drawn ads, simulated viewers"
     assert run.data.tags["mlflow.note.content"].startswith("**Demo**")
     assert run.data.tags["mlflow.note.content"].endswith("Maps.")
 
 
-def test_own_data_are_no_demo_once_data_dvc_no_longer_lists_its_note(store: Workspace) -> None:
-    store.path("data").mkdir()
-    store.path(CORPUS).write_text("# Drawn")
-    store.path("data.dvc").write_text(f"outs:\n- path: data/videos\n- path: {CORPUS}\n")
-    assert store.holds_demo
-    store.path("data.dvc").write_text("outs:\n- path: data/videos\n")
-    assert not store.holds_demo
+def test_own_data_are_no_demo_once_data_dvc_no_longer_lists_its_note(workspace: Workspace) -> None:
+    workspace.path("data").mkdir()
+    workspace.path(CORPUS).write_text("# Drawn")
+    workspace.path("data.dvc").write_text(f"outs:\n- path: data/videos\n- path: {CORPUS}\n")
+    assert workspace.holds_demo
+    workspace.path("data.dvc").write_text("outs:\n- path: data/videos\n")
+    assert not workspace.holds_demo
 
 
-def test_a_registry_that_cannot_be_reached_promotes_nothing(store, monkeypatch, tmp_path) -> None:
+def test_a_registry_that_cannot_be_reached_promotes_nothing(
+    workspace, monkeypatch, tmp_path
+) -> None:
     (tmp_path / "file").write_text("no folder")
     for uri in (f"sqlite:///{tmp_path}/file/mlflow.db", "nosuch://host"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        assert promote(store, "a-model", "0", "champion") is None
+        assert promote(workspace, "a-model", "0", "champion") is None
 
 
-def test_a_broken_data_dvc_costs_the_record_and_no_output(
-    store: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
-    store.path("data.dvc").write_text("outs: 7")
-    assert log_run(store, tracked()) is None
+def test_a_broken_data_dvc_costs_the_record_and_no_output(workspace, caplog) -> None:
+    workspace.path("data.dvc").write_text("outs: 7")
+    assert log_run(workspace, tracked()) is None
     assert "no file as DVC writes it" in caplog.text
     assert "the outputs are complete" in caplog.text
 

@@ -3,8 +3,6 @@
 One line of all stages over five tiny videos, run once by `dvc repro`; every test has a copy of it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -86,11 +84,12 @@ def line(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> WholeLine:
             shutil.rmtree(root, ignore_errors=True)
             root.mkdir()
             repository = WholeLine(root)
+            repository.fill()
             repository.dvc("repro")
             repository.run("git", "add", "-A")
             repository.run("git", "commit", "-qm", "The first run")
             (root / "ran").touch()
-    return WholeLine.at(root)
+    return WholeLine(root)
 
 
 def comparable(outs: dict[str, bytes]) -> dict[str, bytes]:
@@ -163,16 +162,14 @@ def test_who_vouches_for_a_refactoring_keeps_what_was_made(line: WholeLine, tmp_
     assert stamps(used) != written
 
 
-def test_outs_are_pushed_pulled_and_known_where_they_arrive(
-    line: WholeLine, tmp_path: Path
-) -> None:
+def test_outs_are_pushed_pulled_and_known_where_they_arrive(line: WholeLine, tmp_path) -> None:
     giver = line.copy(tmp_path / "giver")
     remote = str(tmp_path / "remote")
     giver.dvc("remote", "add", "-q", "-d", "team", remote)
     giver.run("git", "commit", "-qam", "Add the team's remote")
     giver.dvc("push", "-q")
     giver.run("git", "clone", "-q", str(giver.root), str(tmp_path / "taker"))
-    taker = WholeLine.at(tmp_path / "taker")
+    taker = WholeLine(tmp_path / "taker")
     taker.dvc("pull", "-q")
     assert "up to date" in taker.dvc("repro")
     written = stamps(taker)

@@ -1,14 +1,17 @@
 """Stage attention_heatmap: from fixations, from a saliency model, from heatmaps that exist."""
 
-from __future__ import annotations
-
-from pathlib import Path
+import re
 
 import numpy as np
 import pytest
-from ingest_inputs import footage, make_cuts, tree
+import torch
+from ingest_inputs import FIXATIONS_HEADER, make_cuts, write_fixations
 from PIL import Image
+from stage_runs import refusals, tree, written_at
 
+from pipeline.attention.network import AttentionNetwork
+from pipeline.attention.network_config import NetworkConfig
+from pipeline.attention.predictor import save_predictor
 from pipeline.ground.artefacts import CUTS, CUTS_CSV, HEATMAPS
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_bytes, write_text
@@ -18,11 +21,10 @@ from pipeline.scenes.cuts import write_cuts
 from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.attention_heatmap import stage as attention_heatmap
 from pipeline.stages.attention_heatmap.stage import REFUSED
-from pipeline.stages.scene_cuts import stage as scene_cuts
 from schemas.rejected_scenes import Reason
 
 SIZE = (96, 64)
-HEADER = "viewer,onset_s,duration_s,x_px,y_px\n"
+HEADER = FIXATIONS_HEADER.encode()
 
 
 @pytest.fixture
@@ -36,17 +38,6 @@ def set_params(workspace: Workspace, section: str) -> None:
     write_text(workspace.path("params.yaml"), text)
 
 
-def fixate(workspace: Workspace, video_id: str, *rows: tuple[float, float, float, float]) -> None:
-    """Write fixations (onset, duration, x, y), each of another viewer."""
-    lines = [f"P{n},{','.join(map(str, row))}\n" for n, row in enumerate(rows)]
-    write_text(workspace.path(f"data/fixations/{video_id}.csv"), HEADER + "".join(lines))
-
-
-def refusals(workspace: Workspace) -> list[tuple[str, int | None, Reason]]:
-    rejections = read_rejections(workspace.path(REFUSED))
-    return [(one.video_id, one.scene_number, one.reason) for one in rejections]
-
-
 def heatmap(workspace: Workspace, name: str) -> np.ndarray:
     return read_grey(workspace.path(f"{HEATMAPS}/{name.split('-')[0]}/{name}"))
 
@@ -58,7 +49,9 @@ def peak(levels: np.ndarray) -> tuple[int, ...]:
 
 def test_each_scene_has_the_fixations_of_its_time(workspace: Workspace) -> None:
     make_cuts(workspace, {"v": 3}, SIZE)
-    fixate(workspace, "v", (0.1, 0.3, 20.5, 30.5), (0.9, 0.4, 50.5, 70.5), (2.5, 0.2, -3, 5))
+    write_fixations(
+        workspace.root, "v", (0.1, 0.3, 20.5, 30.5), (0.9, 0.4, 50.5, 70.5), (2.5, 0.2, -3, 5)
+    )
     attention_heatmap.main(workspace)
     first = heatmap(workspace, "v-Scene-001-01.jpg")
     assert first.shape == SIZE
@@ -67,60 +60,47 @@ def test_each_scene_has_the_fixations_of_its_time(workspace: Workspace) -> None:
     # 0.1 s of the second fixation lie in the first scene, against 0.3 s of the first.
     assert first[70, 50] == pytest.approx(255 / 3, abs=3)
     assert peak(heatmap(workspace, "v-Scene-002-01.jpg")) == (70, 50)
-    assert refusals(workspace) == [("v", 3, Reason.NO_FIXATIONS)]
-
-
-def test_sigma_is_one_degree_of_visual_angle(workspace: Workspace) -> None:
-    make_cuts(workspace, {"v": 1}, SIZE)
-    fixate(workspace, "v", (0.1, 0.3, 20.5, 30.5))
-    attention_heatmap.main(workspace)
-    assert heatmap(workspace, "v-Scene-001-01.jpg")[30, 26] == pytest.approx(
-        255 * np.exp(-0.5), abs=2
-    )
-    set_params(workspace, "{pixels_per_degree: 6, sigma_degrees: 2}")
-    attention_heatmap.main(workspace)
-    assert heatmap(workspace, "v-Scene-001-01.jpg")[30, 32] == pytest.approx(
-        255 * np.exp(-0.5), abs=2
-    )
-
-
-def test_recorded_maps_say_so(workspace: Workspace) -> None:
-    make_cuts(workspace, {"v": 1}, SIZE)
-    fixate(workspace, "v", (0.1, 0.3, 20.5, 30.5))
-    attention_heatmap.main(workspace)
+    assert refusals(workspace, "attention_heatmap") == [("v", 3, Reason.NO_FIXATIONS)]
     with Image.open(workspace.path(f"{HEATMAPS}/v/v-Scene-001-01.jpg")) as image:
         assert image.info["comment"] == b"gazeshift heatmap_source=recorded"
 
 
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (b"", "not a readable UTF-8 CSV file"),
-        (b"\x00\xff\xfe\x01", "not a readable UTF-8 CSV file"),
-        (b"viewer,onset_s,duration_s,x_px\nP1,0,1,2\n", "there is no column 'y_px'"),
-        (HEADER.encode() + b"P1,0,-1,2,3\nP2,0,0,2,3\n", "duration_s: must be more than 0.*line 2"),
-        (HEADER.encode() + b"P1,0,1,2,3\nP2,0,1,left,3\n", "x_px: .*left in line 3"),
-        (HEADER.encode() + b"P1,0,1,2,3\nP2,0,1,,3\n", "x_px: .*line 3"),
-        (HEADER.encode() + b"P1,0,1,inf,3\n", "x_px: must be finite"),
-        (HEADER.encode() + b"P1,1,0,1,2,3\n", "more cells than the header"),
-    ],
-    ids=["empty", "binary", "no column", "durations", "text", "blank", "infinite", "cell too many"],
-)
-def test_a_bad_file_refuses_its_scenes_and_the_rest_go_on(
-    workspace: Workspace, content: bytes, found: str
-) -> None:
-    make_cuts(workspace, {"bad": 2, "good": 1}, SIZE)
-    write_bytes(workspace.path("data/fixations/bad.csv"), content)
-    fixate(workspace, "good", (0.1, 0.3, 20, 30))
+def test_sigma_is_one_degree_of_visual_angle(workspace: Workspace) -> None:
+    make_cuts(workspace, {"v": 1}, SIZE)
+    write_fixations(workspace.root, "v", (0.1, 0.3, 20.5, 30.5))
+    attention_heatmap.main(workspace)
+    one_sigma = pytest.approx(255 * np.exp(-0.5), abs=2)
+    assert heatmap(workspace, "v-Scene-001-01.jpg")[30, 26] == one_sigma
+    set_params(workspace, "{pixels_per_degree: 6, sigma_degrees: 2}")
+    attention_heatmap.main(workspace)
+    assert heatmap(workspace, "v-Scene-001-01.jpg")[30, 32] == one_sigma
+
+
+BAD = {
+    "empty": (b"", "not a readable UTF-8 CSV file"),
+    "binary": (b"\x00\xff\xfe\x01", "not a readable UTF-8 CSV file"),
+    "column": (b"viewer,onset_s,duration_s,x_px\nP1,0,1,2\n", "there is no column 'y_px'"),
+    "time": (HEADER + b"P1,0,-1,2,3\nP2,0,0,2,3\n", "duration_s: must be more than 0.*line 2"),
+    "text": (HEADER + b"P1,0,1,2,3\nP2,0,1,left,3\n", "x_px: .*left in line 3"),
+    "blank": (HEADER + b"P1,0,1,2,3\nP2,0,1,,3\n", "x_px: .*line 3"),
+    "infinite": (HEADER + b"P1,0,1,inf,3\n", "x_px: must be finite"),
+    "cell": (HEADER + b"P1,1,0,1,2,3\n", "more cells than the header"),
+}
+"""What is wrong with a video's file, and what is said of it."""
+
+
+def test_bad_files_refuse_their_scenes_and_the_rest_go_on(workspace: Workspace) -> None:
+    make_cuts(workspace, {**dict.fromkeys(BAD, 2), "good": 1}, SIZE)
+    for video_id, (content, _) in BAD.items():
+        write_bytes(workspace.path(f"data/fixations/{video_id}.csv"), content)
+    write_fixations(workspace.root, "good", (0.1, 0.3, 20, 30))
     attention_heatmap.main(workspace)
     assert list(tree(workspace.path(HEATMAPS))) == ["good/good-Scene-001-01.jpg"]
-    assert refusals(workspace) == [
-        ("bad", 1, Reason.FIXATIONS_UNREADABLE),
-        ("bad", 2, Reason.FIXATIONS_UNREADABLE),
-    ]
-    import re
-
-    assert re.search(found, read_rejections(workspace.path(REFUSED))[0].found)
+    refused = read_rejections(workspace.path(REFUSED))
+    assert [one.video_id for one in refused] == sorted([*BAD, *BAD])
+    assert {one.reason for one in refused} == {Reason.FIXATIONS_UNREADABLE}
+    for one in refused:
+        assert re.search(BAD[one.video_id][1], one.found)
 
 
 def test_files_from_a_spreadsheet_are_read(workspace: Workspace) -> None:
@@ -138,32 +118,18 @@ def test_scenes_without_a_file_without_fixations_or_without_times_are_refused(
     timeless = scenes[-1]._replace(start_s=None, end_s=None)
     write_cuts(workspace.path(CUTS_CSV), [*scenes[:-1], timeless])
     for video_id in ("early", "timeless"):
-        fixate(workspace, video_id, (0.1, 0.3, 20, 30))
-    fixate(workspace, "header")
+        write_fixations(workspace.root, video_id, (0.1, 0.3, 20, 30))
+    write_fixations(workspace.root, "header")
     attention_heatmap.main(workspace)
     assert list(tree(workspace.path(HEATMAPS))) == ["early/early-Scene-001-01.jpg"]
-    assert [(one.video_id, one.reason, one.found) for one in refused(workspace)] == [
-        (
-            "early",
-            Reason.NO_FIXATIONS,
-            "none in the frame from 1.000 to 2.000 s; the file's last ends at 0.400 s",
-        ),
-        (
-            "header",
-            Reason.NO_FIXATIONS,
-            "none in the frame from 0.000 to 1.000 s; the file's last ends at 0.000 s",
-        ),
-        ("missing", Reason.NO_FIXATIONS, "no such file"),
-        (
-            "timeless",
-            Reason.NO_FIXATIONS,
-            "the scene's times are unknown: put scenes.csv beside the imported cuts",
-        ),
+    refused = read_rejections(workspace.path(REFUSED))
+    assert {one.reason for one in refused} == {Reason.NO_FIXATIONS}
+    assert [(one.video_id, one.found) for one in refused] == [
+        ("early", "none in the frame from 1.000 to 2.000 s; the file's last ends at 0.400 s"),
+        ("header", "none in the frame from 0.000 to 1.000 s; the file's last ends at 0.000 s"),
+        ("missing", "no such file"),
+        ("timeless", "the scene's times are unknown: put scenes.csv beside the imported cuts"),
     ]
-
-
-def refused(workspace: Workspace) -> list:
-    return read_rejections(workspace.path(REFUSED))
 
 
 def test_an_edited_viewer_file_remakes_its_video_alone(
@@ -171,42 +137,32 @@ def test_an_edited_viewer_file_remakes_its_video_alone(
 ) -> None:
     make_cuts(workspace, {"a": 1, "b": 1}, SIZE)
     for video_id in ("a", "b", "orphan"):
-        fixate(workspace, video_id, (0.1, 0.3, 20, 30))
+        write_fixations(workspace.root, video_id, (0.1, 0.3, 20, 30))
     attention_heatmap.main(workspace)
     assert "belong to no video that was cut into scenes: 1 files" in caplog.text
-    before = {p.name: p.stat().st_mtime_ns for p in workspace.path(HEATMAPS).rglob("*.jpg")}
-    fixate(workspace, "b", (0.1, 0.3, 50, 70))
+    before = written_at(workspace.path(HEATMAPS), "jpg")
+    write_fixations(workspace.root, "b", (0.1, 0.3, 50, 70))
     attention_heatmap.main(workspace)
-    after = {p.name: p.stat().st_mtime_ns for p in workspace.path(HEATMAPS).rglob("*.jpg")}
+    after = written_at(workspace.path(HEATMAPS), "jpg")
     assert after["a-Scene-001-01.jpg"] == before["a-Scene-001-01.jpg"]
     assert peak(heatmap(workspace, "b-Scene-001-01.jpg")) == (70, 50)
 
 
 def test_a_model_predicts_where_nobody_was_recorded(workspace: Workspace) -> None:
-    write_bytes(workspace.path("data/videos/bikes.mp4"), footage("bikes.mp4").read_bytes())
-    scene_cuts.main(workspace)
+    make_cuts(workspace, {"v": 1}, SIZE)
     set_params(workspace, "{source: saliency}")
     attention_heatmap.main(workspace)
-    names = [Path(name).stem for name in tree(workspace.path(HEATMAPS))]
-    assert names == [f"bikes-Scene-00{number}-01" for number in range(1, 7)]
-    with Image.open(workspace.path(f"{HEATMAPS}/bikes/{names[0]}.jpg")) as image:
+    with Image.open(workspace.path(f"{HEATMAPS}/v/v-Scene-001-01.jpg")) as image:
         comment = b"gazeshift heatmap_source=predicted model=spectral_residual"
         assert image.info["comment"] == comment
-        assert image.size == (640, 272)
+        assert image.size == SIZE[::-1]
         assert image.getextrema()[1] == 255
 
 
 def test_a_predictor_that_sees_another_image_size_maps_anew(workspace: Workspace) -> None:
-    import torch
-
-    from pipeline.attention.network import AttentionNetwork
-    from pipeline.attention.network_config import NetworkConfig
-    from pipeline.attention.predictor import save_predictor
-
     def maps(image_size: int) -> dict[str, bytes]:
-        set_params(workspace, "{source: predictor, input: models/untrained}")
-        with workspace.path("params.yaml").open("a") as params:
-            params.write(f"image_size: {image_size}\n")
+        section = "{source: predictor, input: models/untrained}"
+        set_params(workspace, f"{section}\nimage_size: {image_size}")
         attention_heatmap.main(workspace)
         return tree(workspace.path(HEATMAPS))
 
@@ -223,9 +179,7 @@ def test_a_python_file_of_ones_own_maps_scenes(workspace: Workspace) -> None:
     make_cuts(workspace, {"v": 1}, SIZE)
     source = "import numpy as np\ndef attention_map(image): return np.eye(len(image))"
     write_bytes(workspace.path("models/own.py"), source.encode())
-    set_params(workspace, "{source: predictor, input: models/own.py}")
-    with workspace.path("params.yaml").open("a") as params:
-        params.write("image_size: 64\n")
+    set_params(workspace, "{source: predictor, input: models/own.py}\nimage_size: 64")
     attention_heatmap.main(workspace)
     found = heatmap(workspace, "v-Scene-001-01.jpg")
     assert min(found[0, 0], found[-1, -1]) > 200 > found[0, -1]
@@ -236,7 +190,7 @@ def test_a_damaged_scene_image_is_refused(workspace: Workspace) -> None:
     write_bytes(workspace.path(f"{CUTS}/v/v-Scene-001-01.jpg"), b"no image")
     set_params(workspace, "{source: saliency}")
     attention_heatmap.main(workspace)
-    assert refusals(workspace) == [("v", 1, Reason.UNREADABLE_IMAGE)]
+    assert refusals(workspace, "attention_heatmap") == [("v", 1, Reason.UNREADABLE_IMAGE)]
     assert list(tree(workspace.path(HEATMAPS))) == ["v/v-Scene-002-01.jpg"]
 
 
@@ -250,7 +204,7 @@ def test_existing_heatmaps_are_taken_over_byte_for_byte(workspace: Workspace) ->
 
 def test_a_change_of_source_leaves_nothing_behind(workspace: Workspace) -> None:
     make_cuts(workspace, {"v": 2}, SIZE)
-    fixate(workspace, "v", (0.1, 0.3, 20, 30))
+    write_fixations(workspace.root, "v", (0.1, 0.3, 20, 30))
     attention_heatmap.main(workspace)
     recorded = tree(workspace.root / HEATMAPS)
     set_params(workspace, "{source: saliency}")

@@ -1,14 +1,14 @@
-import csv
 import json
 import os
 import shutil
-from hashlib import sha256
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scene_trees import write_scene_tree
+from stage_runs import tree
 from tiny_models import BrightnessGuide, TinyBackbone, tiny_controlnet
 
 from pipeline.editing.editor import SceneEditor
@@ -19,6 +19,7 @@ from pipeline.ground.errors import InputError
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import read_mask, read_rgb
+from pipeline.scenes.split import split_of
 from pipeline.stages.dose_curve import stage as dose_curve
 from pipeline.stages.edit import stage as edit
 from pipeline.stages.variant import stage as variant
@@ -35,43 +36,56 @@ dose_curve: {{videos: all, alphas: [0.75, 1.5], ablation_alphas: [1.5]}}
 """
 
 
-@pytest.fixture(autouse=True)
-def _tiny_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    _tiny(monkeypatch)
-
-
-def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _tiny_models() -> Iterator[None]:
     """Real classes with random weights; what is tested here is what the stages do with them."""
     backbone = TinyBackbone()
     models = EditModels(backbone, tiny_controlnet(backbone), BrightnessGuide(), "tiny")
-    for stage in (edit, dose_curve):
-        monkeypatch.setattr(stage, "load_models", lambda workspace, params: models)
-    monkeypatch.setattr(variant, "_track", lambda *arguments: None)
+    with pytest.MonkeyPatch.context() as patch:
+        for stage in (edit, dose_curve):
+            patch.setattr(stage, "load_models", lambda workspace, params: models)
+        patch.setattr(variant, "_track", lambda *arguments: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory, _tiny_models: None) -> Path:
+    """The root of three scenes with their variants."""
+    root = tmp_path_factory.mktemp("varied")
+    write_scene_tree(root, {VIDEO: 3})
+    (root / "params.yaml").write_text(PARAMS.format(""))
+    variant.main(Workspace(root))
+    return root
 
 
 @pytest.fixture
-def corpus(workspace: Workspace) -> Workspace:
-    write_scene_tree(workspace.root, {VIDEO: 3})
-    workspace.path("params.yaml").write_text(PARAMS.format(""))
-    variant.main(workspace)
+def corpus(workspace: Workspace, varied: Path) -> Workspace:
+    shutil.copytree(varied, workspace.root, dirs_exist_ok=True)
     return workspace
 
 
-def run(workspace: Workspace, options: str = "") -> dict[str, str]:
-    """Run the stage; return {path below its out: hash}."""
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory, varied: Path) -> Workspace:
+    """What is edited once, for those who only read it."""
+    workspace = Workspace(tmp_path_factory.mktemp("edited") / "root")
+    shutil.copytree(varied, workspace.root)
+    edit.main(workspace)
+    return workspace
+
+
+def run(workspace: Workspace, options: str = "") -> dict[str, bytes]:
+    """Run the stage; return the files below its out."""
     workspace.path("params.yaml").write_text(PARAMS.format(options))
     edit.main(workspace)
-    root = workspace.path(artefacts.EDITED)
-    return {
-        path.relative_to(root).as_posix(): sha256(path.read_bytes()).hexdigest()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
+    return tree(workspace.path(artefacts.EDITED))
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+def table_of(workspace: Workspace, path: str) -> pd.DataFrame:
+    """A table that is as its schema says."""
+    schema = {artefacts.EDITS: EDITS_TABLE, artefacts.DOSES: DOSES_TABLE}[path]
+    table = pd.read_csv(workspace.path(path), dtype={"video_id": "str"})
+    assert set(table) <= set(schema.columns)
+    return schema.validate(table, lazy=True)
 
 
 def scene(workspace: Workspace, name: str, number: int = 1) -> np.ndarray:
@@ -87,53 +101,49 @@ def mask(workspace: Workspace, number: int = 1) -> np.ndarray:
     return read_mask(workspace.path(f"keyword_masks/{VIDEO}/{STEM}{number}-01.png"), (96, 54))
 
 
-def test_every_variant_of_every_scene_is_there(corpus) -> None:
-    files = run(corpus)
+def test_every_variant_of_every_scene_is_there(edited) -> None:
     names = {"baseline", "early_boost", "middle_boost", "late_boost", "full_boost", "reduction"}
     expected = {f"{n}/{VIDEO}/{STEM}{k}-01.png" for n in {*names, "placebo"} for k in (1, 2, 3)}
-    assert set(files) == {*expected, "edits.csv"}
+    assert set(tree(edited.path(artefacts.EDITED))) == {*expected, "edits.csv"}
 
 
-def test_unmodified_scenes_are_the_original_and_shared_edits_are_one_file(corpus) -> None:
-    run(corpus)
-    assert (scene(corpus, "baseline") == original(corpus)).all()
-    assert (scene(corpus, "late_boost") == original(corpus)).all()
-    folder = corpus.path(artefacts.EDITED)
+def test_unmodified_scenes_are_the_original_and_shared_edits_are_one_file(edited) -> None:
+    assert (scene(edited, "baseline") == original(edited)).all()
+    assert (scene(edited, "late_boost") == original(edited)).all()
+    folder = edited.path(artefacts.EDITED)
     early, full = (folder / f"{n}/{VIDEO}/{STEM}1-01.png" for n in ("early_boost", "full_boost"))
     assert os.path.samefile(early, full)
 
 
-def test_a_boost_changes_the_product_and_a_placebo_everything_but_it(corpus) -> None:
-    run(corpus)
-    product = mask(corpus)
-    boosted = (scene(corpus, "full_boost") != original(corpus)).any(-1)
-    placebo = (scene(corpus, "placebo") != original(corpus)).any(-1)
+def test_a_boost_changes_the_product_and_a_placebo_everything_but_it(edited) -> None:
+    product = mask(edited)
+    boosted = (scene(edited, "full_boost") != original(edited)).any(-1)
+    placebo = (scene(edited, "placebo") != original(edited)).any(-1)
     assert boosted[product].mean() > 0.5
     assert not boosted[:5].any()
     assert placebo[~product].any()
     assert not placebo[product].any()
 
 
-def test_the_tables_are_as_their_schemas_say(corpus) -> None:
-    run(corpus)
-    dose_curve.main(corpus)
-    for path, schema in ((artefacts.EDITS, EDITS_TABLE), (artefacts.DOSES, DOSES_TABLE)):
-        table = pd.read_csv(corpus.path(path), dtype={"video_id": "str"})
-        assert set(table) <= set(schema.columns)
-        schema.validate(table, lazy=True)
+def test_a_placebo_changes_no_more_than_its_twin_does(edited) -> None:
+    by_variant = table_of(edited, artefacts.EDITS).set_index(["variant", "scene_number"])
+    boost, placebo = by_variant.loc["full_boost"], by_variant.loc["placebo"]
+    assert placebo["fade"].between(0, 1, inclusive="right").all()
+    assert (placebo["mean_abs_change"] <= 1.2 * boost["mean_abs_change"]).all()
 
 
-def test_a_placebo_changes_no_more_than_its_twin_does(corpus) -> None:
-    run(corpus)
-    table = rows(corpus.path(artefacts.EDITS))
-    changes = {
-        name: [float(row["mean_abs_change"]) for row in table if row["variant"] == name]
-        for name in ("full_boost", "placebo")
-    }
-    fades = [float(row["fade"]) for row in table if row["variant"] == "placebo"]
-    assert all(0 < fade <= 1 for fade in fades)
-    for boost, placebo in zip(*changes.values(), strict=True):
-        assert placebo <= boost * 1.2
+def test_the_table_says_what_the_guide_saw(edited) -> None:
+    table = table_of(edited, artefacts.EDITS)
+    assert len(table) == 7 * 3
+    by_variant = table.set_index(["variant", "scene_number"])
+    boost, placebo = by_variant.loc["full_boost"], by_variant.loc["placebo"]
+    share = boost["guide_share"]
+    expected = 1.5 * share / (1.5 * share + 1 - share)
+    np.testing.assert_allclose(boost["guide_dose"], expected, rtol=1e-6)
+    error = (boost["guide_achieved"] / boost["guide_dose"] - 1).abs()
+    assert (boost["reached"] == (error <= 0.05)).all()
+    assert boost["evaluations"].between(1, 3).all()
+    assert (placebo["strength"] == boost["strength"]).all()
 
 
 def test_a_placebo_that_scales_is_not_calibrated_either(corpus) -> None:
@@ -152,9 +162,7 @@ def test_a_placebo_that_scales_is_not_calibrated_either(corpus) -> None:
     assert placebo["guide_achieved"].isna().all()
 
 
-def test_scenes_that_no_variant_modifies_cost_nothing(
-    corpus, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scenes_that_no_variant_modifies_cost_nothing(corpus, monkeypatch) -> None:
     """Among scenes of one batch too: only the second shows the keyword that is asked for."""
     path = corpus.path(edit.SCENES)
     table = pd.read_csv(path, dtype="str", keep_default_na=False)
@@ -192,11 +200,10 @@ def test_a_killed_run_goes_on_where_it_was(corpus, monkeypatch: pytest.MonkeyPat
         made.append(item)
         accept(outs, item, *arguments)
 
-    monkeypatch.setattr(StageOuts, "accept", killed)
-    with pytest.raises(KeyboardInterrupt):
-        run(corpus, "batch_size: 1")
-    monkeypatch.undo()
-    _tiny(monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(StageOuts, "accept", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(corpus, "batch_size: 1")
     first = corpus.path(f"{artefacts.EDITED}/full_boost/{VIDEO}/{STEM}1-01.png")
     kept = first.stat().st_mtime_ns
     assert run(corpus, "batch_size: 1") == whole
@@ -208,21 +215,6 @@ def test_region_background_keeps_the_product(corpus) -> None:
     boosted = (scene(corpus, "full_boost") != original(corpus)).any(-1)
     assert not boosted[mask(corpus)].any()
     assert boosted[~mask(corpus)].any()
-
-
-def test_the_table_says_what_the_guide_saw(corpus) -> None:
-    run(corpus)
-    table = rows(corpus.path(artefacts.EDITS))
-    assert len(table) == 7 * 3
-    boosts = [row for row in table if row["variant"] == "full_boost"]
-    for row in boosts:
-        share = float(row["guide_share"])
-        assert float(row["guide_dose"]) == pytest.approx(1.5 * share / (1.5 * share + 1 - share))
-        error = abs(float(row["guide_achieved"]) / float(row["guide_dose"]) - 1)
-        assert row["reached"] == str(error <= 0.05)
-        assert 1 <= float(row["evaluations"]) <= 3
-    placebos = {r["scene_number"]: r["strength"] for r in table if r["variant"] == "placebo"}
-    assert placebos == {row["scene_number"]: row["strength"] for row in boosts}
 
 
 def test_a_second_run_makes_nothing_and_another_and_back_gives_the_same(corpus) -> None:
@@ -243,11 +235,7 @@ def test_a_scene_that_went_missing_is_named_with_a_remedy(corpus) -> None:
 
 def test_an_empty_part_is_named(corpus) -> None:
     with pytest.raises(InputError, match=r"edit\.videos"):
-        run(corpus, "videos: " + next(p for p in ("val", "test") if p != _split(corpus)))
-
-
-def _split(workspace: Workspace) -> str:
-    return rows(workspace.path(edit.SCENES))[0]["split"]
+        run(corpus, f"videos: {'val' if split_of(VIDEO) == 'test' else 'test'}")
 
 
 def test_the_dose_curve_has_its_arms_and_knows_nothing_of_alpha(corpus) -> None:
@@ -256,11 +244,10 @@ def test_the_dose_curve_has_its_arms_and_knows_nothing_of_alpha(corpus) -> None:
     arms = {path.parent.parent.relative_to(root).as_posix() for path in root.rglob("*.png")}
     ablated = {f"{arm}/alpha_1.5" for arm in ("control_only", "gradient_only")}
     assert arms == {"full/alpha_0.75", "full/alpha_1.5", "full/sham", *ablated}
-    table = rows(corpus.path(artefacts.DOSES))
+    table = table_of(corpus, artefacts.DOSES)
     assert len(table) == 3 * 5
-    assert {row["feasible"] for row in table} <= {"True", "False"}
-    shams = [row for row in table if row["variant"] == "sham"]
-    assert all(float(row["whole_psnr_db"]) > 30 for row in shams)
+    assert table["feasible"].notna().all()
+    assert (table["whole_psnr_db"][table["variant"] == "sham"] > 30).all()
     path = root / f"full/alpha_1.5/{VIDEO}/{STEM}1-01.png"
     made = path.stat().st_mtime_ns
     text = corpus.path("params.yaml").read_text()

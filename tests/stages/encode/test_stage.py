@@ -1,10 +1,5 @@
-import os
 import pickle
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from scene_trees import SCENES, write_scene_tree
-from tiny_backbone import save_tiny_backbone
+from stage_runs import outs_of, run_and_kill, written_at
 
 from pipeline.diffusion.backbone import load_backbone
 from pipeline.ground import artefacts
@@ -23,7 +18,9 @@ from pipeline.learning import encoded as reader
 from pipeline.learning.encoded import EncodedScenes
 from pipeline.learning.shards import text_place
 from pipeline.pictures.reading import read_heatmap, read_mask
+from pipeline.scenes.pixels import read_scene
 from pipeline.scenes.split import TEST, TRAIN, VAL
+from pipeline.scenes.table import read_scenes
 from pipeline.stages.encode import stage as encode
 
 SIZE = (48, 32)
@@ -37,70 +34,72 @@ def write_params(root: Path, size: tuple[int, int] = SIZE) -> None:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    write_scene_tree(tmp_path, VIDEOS)
-    save_tiny_backbone(tmp_path / "models/tiny")
-    write_params(tmp_path)
-    return Workspace(tmp_path)
+def workspace(workspace: Workspace, tiny_backbone: Path) -> Workspace:
+    write_inputs(workspace.root, tiny_backbone)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Workspace:
+    """What is encoded once, for those who only read it."""
+    workspace = Workspace(tmp_path_factory.mktemp("encoded"))
+    write_inputs(workspace.root, tiny_backbone)
+    encode.main(workspace)
+    return workspace
+
+
+def write_inputs(root: Path, backbone: Path) -> None:
+    write_scene_tree(root, VIDEOS)
+    shutil.copytree(backbone, root / "models/tiny")
+    write_params(root)
+
+
+def scenes_of(workspace: Workspace) -> EncodedScenes:
+    return EncodedScenes(workspace.path(artefacts.ENCODED))
 
 
 def run(workspace: Workspace) -> EncodedScenes:
     encode.main(workspace)
-    return EncodedScenes(workspace.path(artefacts.ENCODED))
+    return scenes_of(workspace)
 
 
-def contents(workspace: Workspace) -> dict[str, bytes]:
-    folder = workspace.path(artefacts.ENCODED)
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+def shards(workspace: Workspace) -> dict[str, int]:
+    """When each shard was written."""
+    return written_at(workspace.path(artefacts.ENCODED), "safetensors")
 
 
-def written_at(workspace: Workspace) -> dict[str, int]:
-    folder = workspace.path(artefacts.ENCODED)
-    return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*.safetensors")}
+def latents_of(workspace: Workspace, row: int, step: int = 1) -> torch.Tensor:
+    """What the autoencoder makes of a scene's image, its columns taken by `step`."""
+    scene = read_scenes(workspace.path(SCENES)).to_dict("records")[row]
+    pixels = read_scene(scene, workspace.root, SIZE).image[:, ::step].copy()
+    images = torch.from_numpy(pixels).movedim(-1, 0)[None].float() / 127.5 - 1
+    with torch.no_grad():
+        return load_backbone("models/tiny", workspace.root).encode_images(images)[0]
 
 
-def test_a_sample_is_what_the_frozen_models_make_of_the_files(workspace: Workspace) -> None:
-    scenes = run(workspace)
+def test_a_sample_is_what_the_frozen_models_make_of_the_files(encoded: Workspace) -> None:
+    scenes = scenes_of(encoded)
     assert len(scenes) == 5
     sample = scenes[1]
     row = scenes.table.iloc[1]
     assert (sample["video_id"], sample["scene_number"]) == (row["video_id"], 2)
     stem = f"{row['video_id']}/{row['video_id']}-Scene-002-01"
-    mask = read_mask(workspace.path(f"keyword_masks/{stem}.png"), SIZE)
-    heatmap = read_heatmap(workspace.path(f"attention_heatmap/{stem}.jpg"), SIZE)
+    mask = read_mask(encoded.path(f"keyword_masks/{stem}.png"), SIZE)
+    heatmap = read_heatmap(encoded.path(f"attention_heatmap/{stem}.jpg"), SIZE)
     np.testing.assert_allclose(sample["control"].numpy(), np.stack([mask, heatmap]), atol=1e-6)
-    backbone = load_backbone("models/tiny", workspace.root)
     with torch.no_grad():
-        text = backbone.encode_texts([sample["keyword"]])[0]
+        text = load_backbone("models/tiny", encoded.root).encode_texts([sample["keyword"]])[0]
     torch.testing.assert_close(sample["text"], text, atol=2e-3, rtol=2e-3)
+    latents = latents_of(encoded, 1)
+    torch.testing.assert_close(sample["latents"], latents, atol=2e-3, rtol=2e-3)
     assert sample["latents"].shape == (4, 24, 16)
     assert sample["latents"].dtype == torch.float32
     assert scenes.unconditional_text.shape == text.shape
     assert not torch.equal(scenes.unconditional_text, sample["text"])
 
 
-def test_latents_are_the_autoencoders(workspace: Workspace) -> None:
-    from pipeline.scenes.pixels import read_scene
-
-    scenes = run(workspace)
-    backbone = load_backbone("models/tiny", workspace.root)
-    row = encode_rows(workspace)[0]
-    image = torch.from_numpy(read_scene(row, workspace.root, SIZE).image).movedim(-1, 0)
-    with torch.no_grad():
-        latents = backbone.encode_images(image[None].float() / 127.5 - 1)[0]
-    torch.testing.assert_close(scenes[0]["latents"], latents, atol=2e-3, rtol=2e-3)
-
-
-def encode_rows(workspace: Workspace) -> list[dict]:
-    from pipeline.scenes.table import read_scenes
-
-    return read_scenes(workspace.path(SCENES)).to_dict("records")
-
-
-def test_splits_are_the_tables(workspace: Workspace) -> None:
-    run(workspace)
-    folder = workspace.path(artefacts.ENCODED)
+def test_splits_are_the_tables(encoded: Workspace) -> None:
+    folder = encoded.path(artefacts.ENCODED)
     sizes = [len(EncodedScenes(folder, split)) for split in ("train", "val", "test")]
     assert sum(sizes) == 5
     for split in ("train", "val", "test"):
@@ -108,8 +107,6 @@ def test_splits_are_the_tables(workspace: Workspace) -> None:
 
 
 def test_the_training_scenes_are_there_flipped_too_where_asked_for(workspace: Workspace) -> None:
-    from pipeline.scenes.pixels import read_scene
-
     write_scene_tree(workspace.root, {f"700000000000000000{n}": 2 for n in (1, 4, 6)})
     plain = run(workspace)
     params = workspace.path("params.yaml")
@@ -130,21 +127,18 @@ def test_the_training_scenes_are_there_flipped_too_where_asked_for(workspace: Wo
     torch.testing.assert_close(as_it_is["latents"], first["latents"])
     assert torch.equal(turned["control"], as_it_is["control"].flip(-1))
     assert turned["scene_number"] == as_it_is["scene_number"]
-    image = read_scene(encode_rows(workspace)[train[0]], workspace.root, SIZE).image[:, ::-1]
-    pixels = torch.from_numpy(image.copy()).movedim(-1, 0)[None].float() / 127.5 - 1
-    with torch.no_grad():
-        latents = load_backbone("models/tiny", workspace.root).encode_images(pixels)[0]
+    latents = latents_of(workspace, train[0], step=-1)
     torch.testing.assert_close(turned["latents"], latents, atol=2e-3, rtol=2e-3)
 
 
 def test_nothing_changed_encodes_nothing_and_a_new_video_only_itself(workspace: Workspace) -> None:
     run(workspace)
-    before = written_at(workspace)
+    before = shards(workspace)
     run(workspace)
-    assert written_at(workspace) == before
+    assert shards(workspace) == before
     write_scene_tree(workspace.root, {**VIDEOS, "7000000000000000003": 2})
     assert len(run(workspace)) == 7
-    after = written_at(workspace)
+    after = shards(workspace)
     assert set(after) - set(before) == {"7000000000000000003.safetensors"}
     assert {name: after[name] for name in before} == before
 
@@ -166,9 +160,7 @@ def test_a_removed_video_is_gone(workspace: Workspace) -> None:
     run(workspace)
     write_scene_tree(workspace.root, {"7000000000000000002": 2})
     assert len(run(workspace)) == 2
-    assert not workspace.path(
-        f"{artefacts.ENCODED}/scenes/7000000000000000001.safetensors"
-    ).exists()
+    assert "7000000000000000001.safetensors" not in shards(workspace)
 
 
 @pytest.mark.parametrize(
@@ -176,22 +168,19 @@ def test_a_removed_video_is_gone(workspace: Workspace) -> None:
 )
 def test_a_damaged_file_is_noticed_and_made_again(workspace: Workspace, name: str) -> None:
     run(workspace)
-    good = contents(workspace)
+    good = outs_of(workspace, "encode")
     path = workspace.path(f"{artefacts.ENCODED}/{name}")
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(InputError, match="not what was written"):
-        EncodedScenes(workspace.path(artefacts.ENCODED))[0]
+        scenes_of(workspace)[0]
     path.unlink()
     run(workspace)
-    assert contents(workspace) == good
+    assert outs_of(workspace, "encode") == good
 
 
-def test_a_text_is_read_when_it_is_asked_for(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(workspace)
+def test_a_text_is_read_when_it_is_asked_for(encoded: Workspace, monkeypatch) -> None:
     opened = []
 
     def noted(path: Path, framework: str) -> Any:
@@ -199,7 +188,7 @@ def test_a_text_is_read_when_it_is_asked_for(
         return safe_open(path, framework)
 
     monkeypatch.setattr(reader, "safe_open", noted)
-    scenes = EncodedScenes(workspace.path(artefacts.ENCODED))
+    scenes = scenes_of(encoded)
     assert opened == []
     text = scenes.text("sneaker")
     assert text.dtype == torch.float32
@@ -207,11 +196,9 @@ def test_a_text_is_read_when_it_is_asked_for(
     assert opened == [scenes.folder / text_place("sneaker")[0]]
 
 
-def test_few_files_stay_open_and_none_in_a_pickled_copy(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_few_files_stay_open_and_none_in_a_pickled_copy(encoded: Workspace, monkeypatch) -> None:
     monkeypatch.setattr(reader, "_OPEN_FILES", 2)
-    scenes = run(workspace)
+    scenes = scenes_of(encoded)
     samples = list(scenes)
     opened = list(scenes._open)
     assert len(opened) == 2
@@ -223,35 +210,24 @@ def test_few_files_stay_open_and_none_in_a_pickled_copy(
 
 
 def test_a_missing_scene_is_named(workspace: Workspace) -> None:
-    missing = encode_rows(workspace)[0]["scene_image_path"]
-    workspace.path(missing).unlink()
+    workspace.path(read_scenes(workspace.path(SCENES))["scene_image_path"][0]).unlink()
     with pytest.raises(InputError, match=r"Scene-001-01.*dvc repro validate"):
         encode.main(workspace)
 
 
 def test_killed_in_the_middle_it_goes_on_to_the_same_files(
-    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+    workspace: Workspace, tmp_path: Path, tiny_backbone: Path
 ) -> None:
     videos = {f"70000000000000000{n:02}": 2 for n in range(40)}
     write_scene_tree(workspace.root, videos)
-    command = [sys.executable, "-m", "pipeline", "encode", "--root", str(workspace.root)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    shards = workspace.path(f"{artefacts.ENCODED}/scenes")
-    deadline = time.monotonic() + 60
-    while process.poll() is None and len(list(shards.glob("*.safetensors"))) < 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = written_at(workspace)
+    made = workspace.path(f"{artefacts.ENCODED}/scenes")
+    run_and_kill("encode", workspace.root, lambda: len([*made.glob("*.safetensors")]) >= 3)
+    kept = shards(workspace)
     assert 3 <= len([name for name in kept if name.startswith("7")]) < 40
     assert len(run(workspace)) == 80
-    assert {name: written_at(workspace)[name] for name in kept} == kept
-    resumed = contents(workspace)
-    fresh = Workspace(tmp_path_factory.mktemp("fresh"))
+    assert {name: shards(workspace)[name] for name in kept} == kept
+    fresh = Workspace(tmp_path / "fresh")
+    write_inputs(fresh.root, tiny_backbone)
     write_scene_tree(fresh.root, videos)
-    shutil.copytree(workspace.path("models"), fresh.path("models"))
-    write_params(fresh.root)
     run(fresh)
-    assert contents(fresh) == resumed
+    assert outs_of(fresh, "encode") == outs_of(workspace, "encode")

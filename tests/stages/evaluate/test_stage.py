@@ -1,28 +1,25 @@
 import json
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from pretended_records import write_records
 from scene_trees import write_scene_tree
-from stages.evaluate.measured_table import control_losses
-from stages.evaluate.pretended_edits import write_edits
+from stage_runs import write_records
+from stages.evaluate.pretended_edits import JUDGE, pretend_control, write_edits
 
 from pipeline.commands import gate
 from pipeline.diffusion.controlnet import WEIGHTS
 from pipeline.editing import loading
 from pipeline.ground import artefacts
 from pipeline.ground.artefacts import DOSE_CONTROLNET, SCENES
-from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import file_digest, write_bytes, write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.manifest import recorded_params
 from pipeline.heatmaps.params import VariantParams
+from pipeline.pictures.reading import encode, read_rgb
 from pipeline.scenes.split import split_of
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.evaluate import stage as evaluate
-from pipeline.stages.evaluate.control_losses import ControlCheck
 
 VIDEOS = [str(n) for n in range(100, 160) if split_of(str(n)) == "test"][:4]
 PARAMS = """
@@ -31,25 +28,12 @@ compute: {{n_jobs: 1}}
 edit: {{guide: spectral_residual}}
 evaluate: {{judge: {1}, least_videos: 3, {0}}}
 """
-# Looks at what differs from the scene's mean colour: as deterministic as the demo's, and cheaper.
-JUDGE = """
-import numpy as np
-
-def attention_map(image):
-    pixels = image.astype(float)
-    return np.square(pixels - pixels.mean((0, 1))).sum(2) + 3000
-"""
 
 
 @pytest.fixture(autouse=True)
 def _elsewhere_tested(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control check has models and a test of its own; here are its results. No MLflow."""
-    check = ControlCheck(
-        Key("key", ("pipeline.learning.control_check",)), Path(), None, "", 1, 1, 0
-    )
-    monkeypatch.setattr(evaluate, "control_check", lambda workspace, params: check)
-    losses = control_losses().to_dict("records")
-    monkeypatch.setattr(evaluate, "check_control", lambda check, root: losses)
+    """No MLflow."""
+    pretend_control(monkeypatch)
     monkeypatch.setattr(evaluate, "_track", lambda *arguments: None)
 
 
@@ -133,15 +117,13 @@ def test_a_changed_edit_alone_is_judged_again(edited, monkeypatch) -> None:
     second = run(edited)
     assert judged == []  # that picture was judged already, as a dose
     assert second["variants"]["full_boost"] != first["variants"]["full_boost"]
-    path.write_bytes(edited.path("data/video_scene_cuts").joinpath(
-        VIDEOS[0], f"{VIDEOS[0]}-Scene-002-01.jpg").read_bytes())  # fmt: skip
+    other = edited.path(f"data/video_scene_cuts/{VIDEOS[0]}/{VIDEOS[0]}-Scene-002-01.jpg")
+    path.write_bytes(other.read_bytes())
     run(edited)
     assert [job.picture.edited for job in judged] == [path]
 
 
 def test_a_pixel_outside_the_region_is_found(edited) -> None:
-    from pipeline.pictures.reading import encode, read_rgb
-
     path = edited.path(f"outputs/dose_curve/full/alpha_2/{VIDEOS[1]}/{VIDEOS[1]}-Scene-001-01.png")
     pixels = read_rgb(path).copy()
     pixels[0, 0, 1] ^= 4
@@ -166,48 +148,31 @@ def test_the_gate_says_which_proof_failed_and_the_stage_ends_well(
     assert "PASS" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("path", "words"),
-    [
-        ("data/valid_scenes.csv", r"older than data/valid_scenes\.csv"),
-        ("models/judge.py", r"older than evaluate\.judge"),
-        ("outputs/variants_v3/manifest.json", r"older than the variants"),
-    ],
-    ids=["scenes", "judge", "variants"],
-)
-def test_the_gate_is_closed_where_what_was_proved_has_changed(
-    edited, monkeypatch, path: str, words: str
-) -> None:
+def test_the_gate_is_closed_where_what_was_proved_has_changed(edited, monkeypatch) -> None:
     """Other ads, another dose: their proof has not been made, whatever the last one says."""
-    run(edited, "gate: {feasible_fraction: {min: 0.5}}")
-    monkeypatch.setattr(loading, "current_editor_key", lambda workspace: "one editor")
-    assert gate.main(edited) == 0
-    write_text(edited.path(path), "something else\n")
-    with pytest.raises(InputError, match=words):
-        gate.main(edited)
-
-
-@pytest.mark.parametrize(
-    ("params", "words"),
-    [
-        (("least_videos: 3", "least_videos: 2"), "section evaluate"),
-        (("compute:", "variant: {alpha: 3}\ncompute:"), "section variant"),
-        (("compute:", "dose_curve: {alphas: [0.5, 1.5]}\ncompute:"), "section dose_curve"),
-    ],
-    ids=["evaluate", "variant", "dose_curve"],
-)
-def test_the_gate_is_closed_where_params_have_changed_since(
-    edited, monkeypatch, params: tuple[str, str], words: str
-) -> None:
     manifest = {"params": recorded_params(VariantParams.load(edited))}
-    write_text(edited.path("outputs/variants_v3/manifest.json"), json.dumps(manifest))
+    write_text(edited.path(artefacts.MANIFEST), json.dumps(manifest))
     run(edited, "gate: {feasible_fraction: {min: 0.5}}")
     monkeypatch.setattr(loading, "current_editor_key", lambda workspace: "one editor")
-    assert gate.main(edited) == 0
-    path = edited.path("params.yaml")
-    write_text(path, path.read_text().replace(*params))
-    with pytest.raises(InputError, match=words):
-        gate.main(edited)
+    for name, old, new, words in (
+        (SCENES, "sneaker", "boot", r"older than data/valid_scenes\.csv"),
+        ("models/judge.py", "3000", "2000", r"older than evaluate\.judge"),
+        (artefacts.MANIFEST, "{", "{ ", r"older than the variants"),
+        ("params.yaml", "least_videos: 3", "least_videos: 2", "section evaluate"),
+        ("params.yaml", "compute:", "variant: {alpha: 3}\ncompute:", "section variant"),
+        (
+            "params.yaml",
+            "compute:",
+            "dose_curve: {alphas: [0.5, 1.5]}\ncompute:",
+            "section dose_curve",
+        ),
+    ):
+        proved = edited.path(name).read_text()
+        assert gate.main(edited) == 0
+        write_text(edited.path(name), proved.replace(old, new))
+        with pytest.raises(InputError, match=words):
+            gate.main(edited)
+        write_text(edited.path(name), proved)
 
 
 def test_a_judge_who_is_the_guide_is_refused(edited) -> None:

@@ -1,7 +1,5 @@
 """Outlines: where they are at a time, and which pixels they enclose."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -99,15 +97,7 @@ def test_tracks_of_one_keyword_add_up_and_keywords_stay_apart() -> None:
         ({"frame_width": 10**400}, "frame_width: "),
         ({"frame_width": 0}, "frame_width: Input should be greater than 0"),
         ({"tracks": None}, "tracks: Input should be a valid array"),
-        ({"tracks": [{"keyword_index": 0, "keyframes": []}]}, "keyframes: .*at least 1"),
-        (
-            {
-                "tracks": [
-                    {"keyword_index": 0, "keyframes": [{"time_s": 1, "polygons": [[[1, 2]]]}]}
-                ]
-            },
-            "polygons.0: .*at least 3",
-        ),
+        ({"tracks": [{"keyword_index": 0, "keyframes": []}]}, r"s\.0\.keyframes: .*at least 1"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, change: dict, found: str) -> None:
@@ -124,8 +114,3 @@ def test_what_is_no_json_object_is_said(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(AnnotationUnreadable, match=r"Invalid JSON|not UTF-8|should be an object"):
         read_annotation(path, "v")
-
-
-def test_keyframes_out_of_order_are_refused() -> None:
-    with pytest.raises(ValueError, match="in order of time"):
-        annotation((0, {2.0: [SQUARE], 1.0: [SQUARE]}))

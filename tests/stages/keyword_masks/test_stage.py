@@ -1,13 +1,12 @@
 """Stage keyword_masks: from outlines, from a tiny real CLIPSeg, from masks that exist."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from ingest_inputs import make_cuts, tree
+from ingest_inputs import make_cuts, square, write_outlines
+from stage_runs import refusals, tree, written_at
 
 from pipeline.ground.artefacts import CUTS, CUTS_CSV, MASKS
 from pipeline.ground.errors import InputError
@@ -27,47 +26,22 @@ def set_params(workspace: Workspace, section: str = "{}") -> None:
     write_text(workspace.path("params.yaml"), f"compute: {{n_jobs: 1}}\nkeyword_masks: {section}\n")
 
 
-def refusals(workspace: Workspace) -> list[tuple[str, int | None, Reason]]:
-    rejections = read_rejections(workspace.path(REFUSED))
-    return [(one.video_id, one.scene_number, one.reason) for one in rejections]
-
-
 def masks(workspace: Workspace) -> list[str]:
     return [Path(path).name for path in tree(workspace.path(MASKS))]
 
 
-def square(left: int, top: int, side: int = 10) -> list[list[int]]:
-    right, bottom = left + side, top + side
-    return [[left, top], [right, top], [right, bottom], [left, bottom]]
-
-
-def outline(workspace: Workspace, video_id: str, *tracks: tuple[int, float, float, list]) -> None:
-    """Write outlines of tracks (keyword, from, to, polygon)."""
-    content = {
-        "video_id": video_id,
-        "frame_width": SIZE[1],
-        "frame_height": SIZE[0],
-        "tracks": [
-            {
-                "keyword_index": index,
-                "keyframes": [{"time_s": t, "polygons": [polygon]} for t in (start, end)],
-            }
-            for index, start, end, polygon in tracks
-        ],
-    }
-    write_text(workspace.path(f"data/annotations/{video_id}.json"), json.dumps(content))
-
-
 def test_outlines_become_masks_of_the_scenes_that_show_them(workspace: Workspace) -> None:
     make_cuts(workspace, {"v": 3}, SIZE)
-    outline(workspace, "v", (0, 0, 0.999, square(4, 8)), (0, 1, 1.2, square(0, 0)))
+    write_outlines(
+        workspace.root, "v", SIZE, (0, 0, 0.999, square(4, 8)), (0, 1, 1.2, square(0, 0))
+    )
     keyword_masks.main(workspace)
     assert masks(workspace) == ["v-Scene-001-01.png"]
     mask = read_grey(workspace.path(f"{MASKS}/v/v-Scene-001-01.png"))
     assert mask.shape == SIZE
     assert (mask[8:18, 4:14] == 255).all()
     assert mask.sum() == 100 * 255
-    assert refusals(workspace) == [
+    assert refusals(workspace, "keyword_masks") == [
         ("v", 2, Reason.KEYWORD_NOT_IN_SCENE),
         ("v", 3, Reason.KEYWORD_NOT_IN_SCENE),
     ]
@@ -75,7 +49,7 @@ def test_outlines_become_masks_of_the_scenes_that_show_them(workspace: Workspace
 
 def test_outlines_are_scaled_to_the_scenes_image(workspace: Workspace) -> None:
     make_cuts(workspace, {"v": 1}, (2 * SIZE[0], 2 * SIZE[1]))
-    outline(workspace, "v", (0, 0, 1, square(4, 8)))
+    write_outlines(workspace.root, "v", SIZE, (0, 0, 1, square(4, 8)))
     keyword_masks.main(workspace)
     mask = read_grey(workspace.path(f"{MASKS}/v/v-Scene-001-01.png"))
     assert mask[16:36, 8:28].all()
@@ -84,21 +58,20 @@ def test_outlines_are_scaled_to_the_scenes_image(workspace: Workspace) -> None:
 
 def test_further_keywords_get_masks_beside_the_first(workspace: Workspace) -> None:
     make_cuts(workspace, {"v": 2}, SIZE)
-    outline(workspace, "v", (0, 0, 0.9, square(0, 0)), (1, 0, 2, square(30, 30)))
+    write_outlines(workspace.root, "v", SIZE, (0, 0, 0.9, square(0, 0)), (1, 0, 2, square(30, 30)))
     keyword_masks.main(workspace)
     assert masks(workspace) == ["v-Scene-001-01.k1.png", "v-Scene-001-01.png"]
-    assert refusals(workspace) == [("v", 2, Reason.KEYWORD_NOT_IN_SCENE)]
+    assert refusals(workspace, "keyword_masks") == [("v", 2, Reason.KEYWORD_NOT_IN_SCENE)]
 
 
 def test_bad_outline_files_refuse_their_scenes_and_the_rest_go_on(workspace: Workspace) -> None:
     make_cuts(workspace, {"broken": 2, "good": 1, "missing": 1, "turned": 1}, SIZE)
-    outline(workspace, "good", (0, 0, 1, square(0, 0)))
+    write_outlines(workspace.root, "good", SIZE, (0, 0, 1, square(0, 0)))
     write_text(workspace.path("data/annotations/broken.json"), "{")
-    turned = {"video_id": "turned", "frame_width": 96, "frame_height": 64, "tracks": []}
-    write_text(workspace.path("data/annotations/turned.json"), json.dumps(turned))
+    write_outlines(workspace.root, "turned", SIZE[::-1])
     keyword_masks.main(workspace)
     assert masks(workspace) == ["good-Scene-001-01.png"]
-    assert refusals(workspace) == [
+    assert refusals(workspace, "keyword_masks") == [
         ("broken", 1, Reason.ANNOTATION_UNREADABLE),
         ("broken", 2, Reason.ANNOTATION_UNREADABLE),
         ("missing", 1, Reason.MISSING_MASK),
@@ -109,7 +82,7 @@ def test_bad_outline_files_refuse_their_scenes_and_the_rest_go_on(workspace: Wor
 def test_a_scene_at_an_unknown_time_has_no_outline(workspace: Workspace) -> None:
     scenes = make_cuts(workspace, {"v": 1}, SIZE)
     write_cuts(workspace.path(CUTS_CSV), [scenes[0]._replace(image_time_s=None)])
-    outline(workspace, "v", (0, 0, 1, square(0, 0)))
+    write_outlines(workspace.root, "v", SIZE, (0, 0, 1, square(0, 0)))
     keyword_masks.main(workspace)
     (refusal,) = read_rejections(workspace.path(REFUSED))
     assert refusal.found == "no outline of the first keyword: the image's time is unknown"
@@ -118,12 +91,12 @@ def test_a_scene_at_an_unknown_time_has_no_outline(workspace: Workspace) -> None
 def test_a_changed_outline_file_remakes_its_video_alone(workspace: Workspace) -> None:
     make_cuts(workspace, {"a": 1, "b": 1}, SIZE)
     for video_id in ("a", "b"):
-        outline(workspace, video_id, (0, 0, 1, square(0, 0)))
+        write_outlines(workspace.root, video_id, SIZE, (0, 0, 1, square(0, 0)))
     keyword_masks.main(workspace)
-    before = {p.name: p.stat().st_mtime_ns for p in workspace.path(MASKS).rglob("*.png")}
-    outline(workspace, "b", (0, 0, 1, square(20, 20)))
+    before = written_at(workspace.path(MASKS), "png")
+    write_outlines(workspace.root, "b", SIZE, (0, 0, 1, square(20, 20)))
     keyword_masks.main(workspace)
-    after = {p.name: p.stat().st_mtime_ns for p in workspace.path(MASKS).rglob("*.png")}
+    after = written_at(workspace.path(MASKS), "png")
     assert after["a-Scene-001-01.png"] == before["a-Scene-001-01.png"]
     assert read_grey(workspace.path(f"{MASKS}/b/b-Scene-001-01.png"))[25, 25] == 255
 
@@ -138,7 +111,7 @@ def test_existing_masks_are_taken_over_byte_for_byte(workspace: Workspace) -> No
     theirs = tree(folder)
     del theirs["v/mask.png"]
     assert tree(workspace.path(MASKS)) == theirs
-    assert refusals(workspace) == [("", None, Reason.NAME_DOES_NOT_PARSE)]
+    assert refusals(workspace, "keyword_masks") == [("", None, Reason.NAME_DOES_NOT_PARSE)]
 
 
 def test_without_cuts_the_stage_to_run_is_named(workspace: Workspace) -> None:
@@ -222,7 +195,7 @@ def test_clipseg_makes_masks_and_is_not_asked_for_what_one_cannot_see(clipseg: W
         "b-Scene-001-01.png",
     ]
     assert read_grey(clipseg.path(f"{MASKS}/a/a-Scene-001-01.png")).shape == SIZE
-    assert refusals(clipseg) == [
+    assert refusals(clipseg, "keyword_masks") == [
         ("blank", None, Reason.KEYWORD_BLANK),
         ("shop", None, Reason.KEYWORD_NOT_VISUAL),
         ("unlisted", None, Reason.KEYWORD_MISSING),
@@ -256,17 +229,17 @@ def test_a_scene_in_which_clipseg_finds_nothing_is_refused(clipseg: Workspace) -
     set_clipseg(clipseg, threshold=1 - 1e-9)
     keyword_masks.main(clipseg)
     assert masks(clipseg) == []
-    assert ("b", 1, Reason.KEYWORD_NOT_IN_SCENE) in refusals(clipseg)
+    assert ("b", 1, Reason.KEYWORD_NOT_IN_SCENE) in refusals(clipseg, "keyword_masks")
 
 
 def test_clipseg_remakes_only_scenes_whose_keywords_or_image_changed(clipseg: Workspace) -> None:
     set_clipseg(clipseg, threshold=1e-9)
     keyword_masks.main(clipseg)
-    before = {p.name: p.stat().st_mtime_ns for p in clipseg.path(MASKS).rglob("*.png")}
+    before = written_at(clipseg.path(MASKS), "png")
     write_text(clipseg.path("data/keywords.csv"), "_id,keyword\na,shoe\nb,cup\n")
     set_clipseg(clipseg, threshold=1e-9, batch_size=7)
     keyword_masks.main(clipseg)
-    after = {p.name: p.stat().st_mtime_ns for p in clipseg.path(MASKS).rglob("*.png")}
+    after = written_at(clipseg.path(MASKS), "png")
     assert after.keys() == {"a-Scene-001-01.png", "a-Scene-002-01.png", "b-Scene-001-01.png"}
     assert {name for name in after if after[name] == before[name]} == {"b-Scene-001-01.png"}
 
@@ -275,7 +248,7 @@ def test_a_damaged_scene_image_is_refused_and_the_batch_goes_on(clipseg: Workspa
     write_bytes(clipseg.path(f"{CUTS}/a/a-Scene-001-01.jpg"), b"no image")
     set_clipseg(clipseg, threshold=1e-9)
     keyword_masks.main(clipseg)
-    assert ("a", 1, Reason.UNREADABLE_IMAGE) in refusals(clipseg)
+    assert ("a", 1, Reason.UNREADABLE_IMAGE) in refusals(clipseg, "keyword_masks")
     assert "a-Scene-002-01.png" in masks(clipseg)
 
 

@@ -1,27 +1,24 @@
 """A small data root that went through validation, variants, edits and their proof."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from scene_trees import SCENES, write_scene_tree
-from stages.evaluate.measured_table import control_losses
-from stages.evaluate.pretended_edits import write_edits
+from stages.evaluate.pretended_edits import JUDGE, pretend_control, write_edits
 
 from pipeline.diffusion.controlnet import WEIGHTS
 from pipeline.ground import artefacts
 from pipeline.ground.artefacts import DOSE_CONTROLNET
 from pipeline.ground.files import write_bytes, write_text
-from pipeline.ground.record import Key
 from pipeline.ground.tables import write_table
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.refusals import write_rejections
 from pipeline.scenes.split import split_of
 from pipeline.stages.evaluate import stage as evaluate
-from pipeline.stages.evaluate.control_losses import ControlCheck
 from pipeline.stages.report import stage as report
 from pipeline.stages.variant import stage as variant
 from schemas.rejected_scenes import Reason, Rejection
@@ -37,13 +34,6 @@ compute: {n_jobs: 1}
 edit: {guide: spectral_residual}
 evaluate: {judge: models/judge.py, least_videos: 3, gate: {dose_spearman_mean: {min: 0.9}, identity_psnr_db: {min: 99}}}
 """  # noqa: E501
-JUDGE = """
-import numpy as np
-
-def attention_map(image):
-    pixels = image.astype(float)
-    return np.square(pixels - pixels.mean((0, 1))).sum(2) + 3000
-"""
 
 
 def write_scenes(root: Path) -> pd.DataFrame:
@@ -76,34 +66,34 @@ def write_all(root: Path) -> Workspace:
     write_text(root / "data.dvc", DATA_DVC)
     write_text(root / "models/judge.py", JUDGE)
     (root / "reports/validation").mkdir(parents=True)
-    refused = [
-        Rejection.of(
-            ("7001", 2), "keyword_masks/7001/<b>.png", Reason.MASK_EMPTY, "0 of 100 pixels"
-        ),
-        Rejection.of(("7002", None), "data/videos/7002.mp4", Reason.VIDEO_UNREADABLE, "no frames"),
-        Rejection.of(("7001", 3), "keyword_masks/7001/x.png", Reason.MASK_EMPTY, "0 of 100 pixels"),
+    masks = {2: "keyword_masks/7001/<b>.png", 3: "keyword_masks/7001/x.png"}
+    empty = [
+        Rejection.of(("7001", number), mask, Reason.MASK_EMPTY, "0 of 100 pixels")
+        for number, mask in masks.items()
     ]
-    write_rejections(root / "reports/validation/rejected_scenes.csv", refused)
+    broken = ("7002", None), "data/videos/7002.mp4", Reason.VIDEO_UNREADABLE, "no frames"
+    write_rejections(root / artefacts.REJECTED, [*empty, Rejection.of(*broken)])
     write_text(root / "reports/train/metrics.json", json.dumps({"steps": 560}))
     write_bytes(root / DOSE_CONTROLNET / WEIGHTS, b"weights")
-    with pytest.MonkeyPatch.context() as patch:
-        # The control check needs models, and has tests of its own; MLflow too.
-        losses = control_losses().to_dict("records")
-        check = ControlCheck(Key("", ()), root, None, "", 1, 1, 0)
-        patch.setattr(evaluate, "control_check", lambda *_: check)
-        patch.setattr(evaluate, "check_control", lambda *_: losses)
-        for stage in (evaluate, report, variant):
-            patch.setattr(stage, "log_run", lambda *_: None)
+    with untracked() as patch:
+        pretend_control(patch)
         variant.main(workspace)
         write_edits(root, edited, (48, 32))
         evaluate.main(workspace)
     return workspace
 
 
-def write_report(workspace: Workspace) -> Path:
-    """Make the page; MLflow is tested elsewhere."""
+@contextmanager
+def untracked() -> Iterator[pytest.MonkeyPatch]:
+    """MLflow is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
         for stage in (evaluate, report, variant):
             patch.setattr(stage, "log_run", lambda *_: None)
+        yield patch
+
+
+def write_report(workspace: Workspace) -> Path:
+    """Make the page."""
+    with untracked():
         report.main(workspace)
     return workspace.path(artefacts.PAGE)

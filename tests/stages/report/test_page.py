@@ -1,7 +1,5 @@
 """The page as a file: what it holds, what can break out of it, which videos it shows."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pictures of the page: sizes, colours and outlines that are known beforehand."""
 
-from __future__ import annotations
-
 import base64
 from functools import partial
 from io import BytesIO

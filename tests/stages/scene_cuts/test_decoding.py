@@ -1,7 +1,5 @@
 """Frames come out upright, square and with true times; damage is found."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Shots are where the pictures change; checked against frame differences and PySceneDetect."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 

@@ -1,14 +1,13 @@
 """Stage scene_cuts: names, times, what is refused, what is made again."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from ingest_inputs import draw_shot, footage, tree, write_video
+from ingest_inputs import draw_shot, write_video
+from stage_runs import tree, written_at
 
 from pipeline.ground.artefacts import CUTS, CUTS_CSV
 from pipeline.ground.errors import InputError, ParamsError
@@ -34,23 +33,9 @@ def set_params(workspace: Workspace, section: str = "{}") -> None:
     write_text(workspace.path("params.yaml"), f"compute: {{n_jobs: 1}}\nscene_cuts: {section}\n")
 
 
-def refusals(workspace: Workspace) -> list[tuple[str, str, Reason]]:
+def refused(workspace: Workspace) -> list[tuple[str, str, Reason]]:
     rejections = read_rejections(workspace.path(REFUSED))
     return [(one.video_id, one.file, one.reason) for one in rejections]
-
-
-def test_real_footage_is_cut_into_named_scenes(workspace: Workspace) -> None:
-    write_bytes(workspace.path("data/videos/bikes.mp4"), footage("bikes.mp4").read_bytes())
-    scene_cuts.main(workspace)
-    assert [path for path in tree(workspace.path(CUTS)) if path != "scenes.csv"] == [
-        f"bikes/bikes-Scene-00{number}-01.jpg" for number in range(1, 7)
-    ]
-    scenes = read_cuts(workspace.path(CUTS_CSV))
-    starts = [0, 1.2, 3.04, 5.48, 7.48, 9.68]
-    assert [scene.start_s for scene in scenes] == starts
-    assert [scene.end_s for scene in scenes] == [*starts[1:], 10]
-    assert {(scene.width, scene.height) for scene in scenes} == {(640, 272)}
-    assert refusals(workspace) == []
 
 
 def test_the_image_is_the_scenes_middle_frame(workspace: Workspace) -> None:
@@ -60,6 +45,7 @@ def test_the_image_is_the_scenes_middle_frame(workspace: Workspace) -> None:
         CutScene(LONG_ID, 1, 0.0, 1.0, 0.48, 64, 96),
         CutScene(LONG_ID, 2, 1.0, 2.24, 1.6, 64, 96),
     ]
+    assert refused(workspace) == []
     image = read_rgb(workspace.path(f"{CUTS}/{LONG_ID}/{LONG_ID}-Scene-002-01.jpg"))
     assert np.abs(image.astype(int) - draw_shot(1, (96, 64), frame=15)).mean() < 5
 
@@ -85,7 +71,7 @@ def test_bad_videos_are_refused_and_the_rest_go_on(
     (videos / "link.mp4").symlink_to(workspace.root / "outside.mp4")
     with caplog.at_level(logging.DEBUG):
         scene_cuts.main(workspace)
-    assert refusals(workspace) == [
+    assert refused(workspace) == [
         ("empty", "data/videos/empty.mp4", Reason.VIDEO_UNREADABLE),
         ("good", "data/videos/good.mp4", Reason.DUPLICATE_SCENE),
         ("link", "data/videos/link.mp4", Reason.OUTSIDE_DATA_FOLDER),
@@ -101,16 +87,14 @@ def test_only_what_changed_is_cut_again(workspace: Workspace) -> None:
     for video_id in ("a", "b", "c"):
         write_video(workspace.path(f"data/videos/{video_id}.mp4"), shots=[20, 20])
     scene_cuts.main(workspace)
-    before = written(workspace)
+    before = written_at(workspace.path(CUTS), "jpg")
     write_video(workspace.path("data/videos/b.mp4"), shots=[20])
     workspace.path("data/videos/c.mp4").unlink()
     scene_cuts.main(workspace)
-    after = written(workspace)
+    after = written_at(workspace.path(CUTS), "jpg")
     assert after.keys() == {"a-Scene-001-01.jpg", "a-Scene-002-01.jpg", "b-Scene-001-01.jpg"}
-    assert {name for name in after if after[name] == before[name]} == {
-        "a-Scene-001-01.jpg",
-        "a-Scene-002-01.jpg",
-    }
+    kept = {name for name in after if after[name] == before[name]}
+    assert kept == {"a-Scene-001-01.jpg", "a-Scene-002-01.jpg"}
     assert len(read_cuts(workspace.path(CUTS_CSV))) == 3
 
 
@@ -124,10 +108,6 @@ def test_every_parameter_of_cutting_makes_the_scenes_anew(workspace: Workspace) 
     set_params(workspace)
     scene_cuts.main(workspace)
     assert tree(workspace.path(CUTS)) == first
-
-
-def written(workspace: Workspace) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in workspace.path(CUTS).rglob("*.jpg")}
 
 
 def test_the_number_of_workers_changes_nothing(workspace: Workspace) -> None:
@@ -179,7 +159,7 @@ def test_imported_times_are_taken_over_and_sizes_measured(
         CutScene(LONG_ID, 1000, None, None, None, 60, 80),
     ]
     missing = (LONG_ID, "data/import/video_scene_cuts/scenes.csv", Reason.MISSING_SCENE_IMAGE)
-    assert refusals(workspace) == [missing]
+    assert refused(workspace) == [missing]
 
 
 def test_imported_times_that_break_the_contract_stop_the_stage(
@@ -200,7 +180,7 @@ def test_imported_files_that_cannot_be_taken_over_are_refused(
     write_bytes(imported / "v-Scene-001-01.jpg", b"")
     (imported / "v-Scene-003-01.jpg").symlink_to("/etc/hostname")
     scene_cuts.main(workspace)
-    assert [(Path(file).name, reason) for _, file, reason in refusals(workspace)] == [
+    assert [(Path(file).name, reason) for _, file, reason in refused(workspace)] == [
         ("photo.jpg", Reason.NAME_DOES_NOT_PARSE),
         ("v-Scene-002-01.k1.jpg", Reason.NAME_DOES_NOT_PARSE),
         (f"{LONG_ID}-Scene-001-02.jpg", Reason.DUPLICATE_SCENE),

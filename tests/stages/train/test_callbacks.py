@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_backbone import save_tiny_backbone
 from tiny_scenes import TinyScenes
 
 from pipeline.diffusion import precision
@@ -14,9 +13,8 @@ from pipeline.stages.train.params import TrainParams
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
-    folder = save_tiny_backbone(tmp_path_factory.mktemp("backbone"))
-    return load_backbone(str(folder), Path())
+def backbone(tiny_backbone: Path) -> Backbone:
+    return load_backbone(str(tiny_backbone), Path())
 
 
 @pytest.mark.parametrize(

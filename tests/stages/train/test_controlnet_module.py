@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_backbone import save_tiny_backbone
 from tiny_scenes import TinyScenes
 from torch.utils.data import default_collate
 
@@ -13,14 +12,9 @@ from pipeline.stages.train.controlnet_module import ControlNetModule
 from pipeline.stages.train.params import TrainParams
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_backbone(tmp_path_factory.mktemp("backbone"))
-
-
 @pytest.fixture
-def backbone(folder: Path) -> Backbone:
-    return load_backbone(str(folder), Path())
+def backbone(tiny_backbone: Path) -> Backbone:
+    return load_backbone(str(tiny_backbone), Path())
 
 
 def module_of(backbone: Backbone, **params: Any) -> ControlNetModule:
@@ -66,10 +60,10 @@ def test_a_dropped_keyword_does_not_reach_the_loss(
     assert torch.equal(*losses) == equal
 
 
-def test_gradient_checkpointing_changes_no_gradient(folder: Path) -> None:
+def test_gradient_checkpointing_changes_no_gradient(tiny_backbone: Path) -> None:
     gradients = []
     for checkpointing in (False, True):
-        backbone = load_backbone(str(folder), Path())
+        backbone = load_backbone(str(tiny_backbone), Path())
         module = module_of(backbone, gradient_checkpointing=checkpointing)
         assert module.controlnet.is_gradient_checkpointing == checkpointing
         assert backbone.unet.is_gradient_checkpointing == checkpointing

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_backbone import save_tiny_backbone
 from tiny_models import TinyBackbone
 from tiny_scenes import TinyScenes
 from torch import Tensor, nn
@@ -50,8 +49,8 @@ def test_it_is_the_weighted_mean_distance_of_what_is_decoded() -> None:
     assert not any(weight.requires_grad for weight in perceptual._distance.parameters())
 
 
-def test_training_adds_it_to_the_loss_and_learns_from_it(tmp_path: Path) -> None:
-    backbone = load_backbone(str(save_tiny_backbone(tmp_path)), Path())
+def test_training_adds_it_to_the_loss_and_learns_from_it(tiny_backbone: Path) -> None:
+    backbone = load_backbone(str(tiny_backbone), Path())
     scenes = TinyScenes(2)
     batch: dict[str, Any] = default_collate([scenes[0], scenes[1]])
     losses, gradients = [], []

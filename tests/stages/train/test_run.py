@@ -26,13 +26,9 @@ STARVED: dict[str, Any] = {
 State = dict[str, torch.Tensor]
 
 
-def tiny_backbone(folder: Path, prediction_type: str = "v_prediction") -> Backbone:
-    return load_backbone(str(save_tiny_backbone(folder, prediction_type)), Path())
-
-
 @pytest.fixture
-def backbone(tmp_path: Path) -> Backbone:
-    return tiny_backbone(tmp_path / "backbone")
+def backbone(tiny_backbone: Path) -> Backbone:
+    return load_backbone(str(tiny_backbone), Path())
 
 
 def run_of(backbone: Backbone, folder: Path, val: TinyScenes | None = None, **changes: Any) -> Run:
@@ -135,7 +131,8 @@ def test_it_stops_after_validations_without_an_improvement_and_keeps_the_best(
 
 
 def test_a_backbone_that_predicts_noise_is_trained_too(tmp_path: Path) -> None:
-    backbone = tiny_backbone(tmp_path / "epsilon", "epsilon")
+    folder = save_tiny_backbone(tmp_path / "epsilon", "epsilon")
+    backbone = load_backbone(str(folder), Path())
     assert backbone.prediction_type == "epsilon"
     run = run_of(backbone, tmp_path, steps=30, val_every=1, learning_rate=3e-3, warmup_steps=2)
     losses = [row["val_loss"] for row in run.fit().curve]

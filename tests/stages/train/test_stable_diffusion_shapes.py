@@ -1,7 +1,5 @@
 """Stable Diffusion 1.5's shapes through encode and train: real sizes, random weights."""
 
-from __future__ import annotations
-
 import json
 import os
 import resource
@@ -11,8 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from scene_trees import write_scene_tree
-from stages.train.test_stage import videos_of
+from scene_trees import videos_of, write_scene_tree
 
 from demo.backbone.text import make_tokenizer
 from pipeline.ground import artefacts
@@ -80,9 +77,7 @@ def run(stage: str, root: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_steps_and_a_validation_at_512(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_steps_and_a_validation_at_512(tmp_path, capsys) -> None:
     videos = dict.fromkeys([*videos_of("train", 1), *videos_of("val", 1)], 2)
     write_scene_tree(tmp_path, videos, size=(640, 640), image_size=(512, 512))
     save_random_stable_diffusion(tmp_path / "models/sd")

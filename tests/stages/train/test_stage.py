@@ -2,10 +2,8 @@ import json
 import os
 import runpy
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,8 @@ import yaml
 from diffusers import ControlNetModel
 from PIL import Image
 from safetensors.torch import load_file
-from scene_trees import write_scene_tree
-from tiny_backbone import save_tiny_backbone
+from scene_trees import videos_of, write_scene_tree
+from stage_runs import run_and_kill
 from torch.utils.data import default_collate
 
 from pipeline.diffusion import controlnet
@@ -58,14 +56,6 @@ STARVED = {
 }
 
 
-def videos_of(split: str, count: int) -> list[str]:
-    from pipeline.scenes.split import split_of
-
-    ids = (f"70000000000000{number:05}" for number in range(10_000))
-    found = (video for video in ids if split_of(video) == split)
-    return [next(found) for _ in range(count)]
-
-
 def write_params(root: Path, **changes: Any) -> None:
     params = {
         "image_size": [48, 32],
@@ -76,24 +66,26 @@ def write_params(root: Path, **changes: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Path:
     root = tmp_path_factory.mktemp("template")
     videos = dict.fromkeys([*videos_of("train", 2), *videos_of("val", 2)], 2)
     write_scene_tree(root, videos)
-    save_tiny_backbone(root / "models/tiny")
+    shutil.copytree(tiny_backbone, root / "models/tiny")
     write_params(root)
     encode.main(Workspace(root))
     return root
 
 
+def link_inputs(root: Path, template: Path) -> None:
+    (root / "outputs").mkdir()
+    for name in ("data", "keyword_masks", "attention_heatmap", "models", "outputs/encoded"):
+        (root / name).symlink_to(template / name)
+    write_params(root)
+
+
 @pytest.fixture
 def root(workspace: Workspace, template: Path) -> Path:
-    for name in ("data", "keyword_masks", "attention_heatmap", "models", "outputs"):
-        (workspace.root / name).symlink_to(template / name)
-    (workspace.root / "outputs").unlink()
-    (workspace.root / "outputs").mkdir()
-    (workspace.root / "outputs/encoded").symlink_to(template / "outputs/encoded")
-    write_params(workspace.root)
+    link_inputs(workspace.root, template)
     return workspace.root
 
 
@@ -105,68 +97,68 @@ def same(first: Mapping[str, torch.Tensor], second: Mapping[str, torch.Tensor]) 
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
-def committed(root: Path) -> str:
-    """Make the root a repository whose data are tracked; return its commit."""
+def committed(root: Path) -> None:
+    """Make the root a repository whose data are tracked."""
     (root / "data.dvc").write_text("outs: []")
     git = ["git", "-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
     for command in (["init", "-q"], ["add", "data.dvc"], ["commit", "-q", "-m", "data"]):
         subprocess.run([*git, *command], cwd=root, check=True)
-    answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, check=True, capture_output=True)
-    return answer.stdout.decode().strip()
 
 
-def spawn(root: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "pipeline", "train", "--root", str(root)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, cwd=root, stderr=subprocess.PIPE)
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
+    """A root, trained in as a commit has it."""
+    root = tmp_path_factory.mktemp("trained")
+    link_inputs(root, template)
+    committed(root)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+        train.main(Workspace(root))
+    return root
 
 
-def test_what_is_written_loads_and_says_how_it_went(root: Path) -> None:
-    train.main(Workspace(root))
-    controlnet = ControlNetModel.from_pretrained(root / artefacts.TRAINING / "controlnet")
+@pytest.fixture
+def trained(workspace: Workspace, trained_once: Path) -> Path:
+    shutil.copytree(trained_once, workspace.root, symlinks=True, dirs_exist_ok=True)
+    return workspace.root
+
+
+def test_what_is_written_loads_and_says_how_it_went(trained_once: Path) -> None:
+    controlnet = ControlNetModel.from_pretrained(trained_once / artefacts.CONTROLNET)
     assert controlnet.config.conditioning_channels == 2
-    metrics = json.loads((root / artefacts.TRAIN_METRICS).read_text())
+    metrics = json.loads((trained_once / artefacts.TRAIN_METRICS).read_text())
     assert metrics["steps"] == 6
     assert metrics["val_loss"] > 0
     assert {"control_shuffle_loss_increase", "scenes_per_second"} <= set(metrics)
-    assert [
-        row.split(",")[0] for row in (root / artefacts.TRAIN_CURVE).read_text().split()[1:]
-    ] == [
-        "2",
-        "4",
-        "6",
-    ]
-    with Image.open(root / artefacts.TRAINING / "samples/step_000006.png") as picture:
+    assert pd.read_csv(trained_once / artefacts.TRAIN_CURVE)["step"].tolist() == [2, 4, 6]
+    samples = trained_once / artefacts.TRAINING / "samples"
+    with Image.open(samples / "step_000006.png") as picture:
         assert picture.size == (3 * 32, 48)
-    assert not list(root.rglob("*.bin"))
-    assert not list((root / "checkpoints").glob("*"))
+    assert not list(trained_once.rglob("*.bin"))
+    assert not list((trained_once / "checkpoints").glob("*"))
 
 
-def test_the_run_can_be_browsed_and_the_model_is_registered(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_run_can_be_browsed_and_the_model_is_registered(trained_once: Path) -> None:
     from mlflow import MlflowClient
     from mlflow.models import Model
 
-    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
-    commit = committed(root)
-    train.main(Workspace(root))
-    client = MlflowClient(tracking_uri(Workspace(root)))
+    client = MlflowClient(tracking_uri(Workspace(trained_once)))
     version = client.get_model_version_by_alias(REGISTERED, "candidate")
-    assert version.tags["weights"] == file_digest(root / WEIGHTS)
+    assert version.tags["weights"] == file_digest(trained_once / WEIGHTS)
     logged = client.get_logged_model(version.source.removeprefix("models:/"))
-    assert logged.artifact_location.startswith((root / "mlruns/artifacts").as_uri())
-    assert not (root / "mlruns/0").exists()
+    assert logged.artifact_location.startswith((trained_once / "mlruns/artifacts").as_uri())
+    assert not (trained_once / "mlruns/0").exists()
     signature = Model.load(logged.artifact_location.removeprefix("file://")).signature
     assert signature.inputs.input_dict()["controlnet_cond"].shape == (-1, 2, -1, -1)
     assert signature.outputs.input_names() == ["mid_block_res_sample"]
     run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["steps"] == "6"
-    assert run.data.tags["git.commit"] == commit
-    scenes = file_digest(root / train.SCENES)
+    head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=trained_once, text=True)
+    assert run.data.tags["git.commit"] == head.strip()
+    scenes = file_digest(trained_once / train.SCENES)
     assert run.data.tags["data.valid_scenes"] == scenes
-    assert run.data.tags["data.dvc"] == file_digest(root / "data.dvc")
+    assert run.data.tags["data.dvc"] == file_digest(trained_once / "data.dvc")
     dataset = run.inputs.dataset_inputs[0].dataset
     assert (dataset.name, dataset.digest) == ("valid_scenes", scenes)
     assert run.data.metrics["final/scenes_per_second"] > 0
@@ -176,27 +168,25 @@ def test_the_run_can_be_browsed_and_the_model_is_registered(
     assert "samples/step_000006.png" in samples
 
 
-def test_trained_once_it_is_not_trained_again(root: Path) -> None:
-    train.main(Workspace(root))
-    before = (root / WEIGHTS).stat().st_mtime_ns
-    train.main(Workspace(root))
-    assert (root / WEIGHTS).stat().st_mtime_ns == before
-    write_params(root, seed=1)
-    train.main(Workspace(root))
-    assert (root / WEIGHTS).stat().st_mtime_ns != before
+def test_trained_once_it_is_not_trained_again(trained: Path) -> None:
+    before = (trained / WEIGHTS).stat().st_mtime_ns
+    train.main(Workspace(trained))
+    assert (trained / WEIGHTS).stat().st_mtime_ns == before
+    write_params(trained, seed=1)
+    train.main(Workspace(trained))
+    assert (trained / WEIGHTS).stat().st_mtime_ns != before
 
 
-def test_scenes_that_are_encoded_otherwise_are_trained_on_anew(root: Path) -> None:
-    train.main(Workspace(root))
-    before = (root / WEIGHTS).stat().st_mtime_ns
-    encoded = root / "outputs/encoded"
+def test_scenes_that_are_encoded_otherwise_are_trained_on_anew(trained: Path) -> None:
+    before = (trained / WEIGHTS).stat().st_mtime_ns
+    encoded = trained / "outputs/encoded"
     shared = encoded.resolve()
     encoded.unlink()
     shutil.copytree(shared, encoded)
     manifest = encoded / "manifest.json"
     manifest.write_text(manifest.read_text().replace("{", '{"encoded": "otherwise",', 1))
-    train.main(Workspace(root))
-    assert (root / WEIGHTS).stat().st_mtime_ns != before
+    train.main(Workspace(trained))
+    assert (trained / WEIGHTS).stat().st_mtime_ns != before
 
 
 def test_fewer_steps_than_to_the_first_validation_are_trained_and_validated(root: Path) -> None:
@@ -206,46 +196,29 @@ def test_fewer_steps_than_to_the_first_validation_are_trained_and_validated(root
     assert (metrics["steps"], metrics["val_loss"] > 0) == (3, True)
 
 
-def test_the_same_seed_gives_the_same_weights(root: Path) -> None:
-    train.main(Workspace(root))
-    first = weights(root)
-    (root / WEIGHTS).unlink()
-    train.main(Workspace(root))
-    assert same(first, weights(root))
-
-
-def test_killed_and_resumed_it_gives_the_weights_of_an_uninterrupted_run(root: Path) -> None:
-    write_params(root, steps=60, accumulate=2)
-    process = spawn(root)
-    deadline = time.monotonic() + 120
-    while not list((root / "checkpoints").glob("*/last.ckpt")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+def test_killed_and_resumed_it_gives_the_weights_of_an_uninterrupted_run(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_params(root, steps=20, accumulate=2)
+    run_and_kill("train", root, lambda: [*(root / "checkpoints").glob("*/last.ckpt")])
     assert not (root / WEIGHTS).exists()
-    process = spawn(root)
-    _, log = process.communicate()
-    assert process.returncode == 0
-    assert b"goes on at step" in log
+    caplog.set_level("INFO")
+    train.main(Workspace(root))
+    assert "goes on at step" in caplog.text
     resumed = weights(root)
     curve = (root / artefacts.TRAIN_CURVE).read_text()
     (root / WEIGHTS).unlink()
-    process = spawn(root)
-    process.communicate()
+    train.main(Workspace(root))
     assert same(resumed, weights(root))
     assert (root / artefacts.TRAIN_CURVE).read_text() == curve
 
 
-def test_two_processes_follow_the_mean_of_their_gradients(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_processes_follow_the_mean_of_their_gradients(root: Path, monkeypatch) -> None:
     one_step = {"steps": 1, "warmup_steps": 0, "val_every": 1}
     write_params(root, devices=2, strategy="ddp", **one_step)
-    process = spawn(root)
-    _, log = process.communicate(timeout=300)
-    assert process.returncode == 0, log.decode()
+    command = [sys.executable, "-m", "pipeline", "train", "--root", str(root)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=environment, cwd=root, check=True, timeout=300)
     assert json.loads((root / artefacts.TRAIN_METRICS).read_text())["steps"] == 1
 
     params = TrainParams(**{**STARVED, **one_step})
@@ -300,9 +273,11 @@ def test_frozen_models_run_in_no_forked_process(root: Path) -> None:
     assert encoded.val_dataloader().num_workers == 1
 
 
-def test_without_a_val_split_the_curve_is_that_of_the_training_loss(workspace: Workspace) -> None:
+def test_without_a_val_split_the_curve_is_that_of_the_training_loss(
+    workspace: Workspace, tiny_backbone: Path
+) -> None:
     write_scene_tree(workspace.root, dict.fromkeys(videos_of("train", 2), 2))
-    save_tiny_backbone(workspace.path("models/tiny"))
+    shutil.copytree(tiny_backbone, workspace.path("models/tiny"))
     write_params(workspace.root, steps=5, accumulate=2)
     encode.main(workspace)
     train.main(workspace)
@@ -321,7 +296,6 @@ def test_without_a_val_split_the_curve_is_that_of_the_training_loss(workspace: W
 
 
 def test_the_frozen_parts_stay_as_they_are(root: Path) -> None:
-
     backbone = load_backbone("models/tiny", root)
     parts = (backbone.unet, backbone.vae, backbone.text_encoder)
     before = [{name: w.clone() for name, w in part.state_dict().items()} for part in parts]
@@ -332,7 +306,6 @@ def test_the_frozen_parts_stay_as_they_are(root: Path) -> None:
 
 
 def test_a_new_controlnet_adds_exactly_nothing(root: Path) -> None:
-
     backbone = load_backbone("models/tiny", root)
     text = backbone.encode_texts(["cup"])
     module = ControlNetModule(backbone, TrainParams(**STARVED), text[0])
@@ -374,9 +347,7 @@ def test_the_demo_is_the_default_backbone() -> None:
     assert ModelParams().backbone == "models/demo_backbone"
 
 
-def test_the_benchmark_of_steps_runs(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_benchmark_of_steps_runs(root: Path, monkeypatch, capsys) -> None:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     benchmark = runpy.run_path(str(ROOT / "benchmarks/train.py"))["main"]
     monkeypatch.setitem(benchmark.__globals__, "ROOT", root)

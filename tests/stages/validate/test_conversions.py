@@ -1,7 +1,5 @@
 """What has another form than our own and converts exactly is taken, at its size as displayed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from io import BytesIO
 

@@ -1,20 +1,14 @@
 """What was measured is remembered: read once, noticed when it changes, not lost in a kill."""
 
-from __future__ import annotations
-
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from ingest_inputs import tree
 from scene_trees import draw_scene, write_scene_tree
+from stage_runs import outs_of, run_and_kill
 
-from pipeline.ground.artefacts import OUTS, SCENES
+from pipeline.ground.artefacts import SCENES
 from pipeline.ground.files import link_or_copy, write_bytes, write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode
@@ -147,25 +141,11 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, read: list[Scene
         plant(workspace.root, videos=16, scenes=20)
     main(whole)
     assert len(read) == 320
-    command = [sys.executable, "-m", "pipeline", "validate", "--root", str(killed.root)]
-    process = subprocess.Popen(
-        command, start_new_session=True, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[3]
-    )
-    deadline = time.monotonic() + 60
-    while remembered(killed.root) < 64 and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    run_and_kill("validate", killed.root, lambda: remembered(killed.root) >= 64)
     at_the_kill = remembered(killed.root)
     assert 64 <= at_the_kill < 320
     assert not killed.path(SCENES).exists()
     read.clear()
     main(killed)
     assert len(read) == 320 - at_the_kill
-    assert outs(killed) == outs(whole)
-
-
-def outs(workspace: Workspace) -> dict[str, bytes]:
-    """All files that the stage made."""
-    found = {out: workspace.path(out).read_bytes() for out in OUTS["validate"] if Path(out).suffix}
-    return {**found, **tree(workspace.path(OUTS["validate"][-1]))}
+    assert outs_of(killed, "validate") == outs_of(whole, "validate")

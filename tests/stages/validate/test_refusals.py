@@ -1,19 +1,16 @@
 """Every kind of broken input as a real file: one scene goes, the rest stay."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os
-import struct
-import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import pytest
+from pictures.test_png import header, png
 from PIL import Image
 from scene_trees import write_validate_inputs
 
@@ -37,7 +34,7 @@ class Files(NamedTuple):
     heatmap: Path
 
     @classmethod
-    def of(cls, root: Path, video_id: str, number: int = 1) -> Files:
+    def of(cls, root: Path, video_id: str, number: int = 1) -> Self:
         name = SceneName(video_id, number)
         return cls(
             root / IMAGES / name.relative("jpg"),
@@ -46,58 +43,44 @@ class Files(NamedTuple):
         )
 
 
-Change = Callable[[Files], object]
+Change = Callable[[Path], object]
+"""What is done to one file."""
 
 
-def delete(role: str) -> Change:
-    return lambda files: getattr(files, role).unlink()
+def write(content: bytes) -> Change:
+    return lambda path: path.write_bytes(content)
 
 
-def write(role: str, content: bytes) -> Change:
-    return lambda files: getattr(files, role).write_bytes(content)
-
-
-def cut(role: str, keep: float) -> Change:
+def cut(keep: float) -> Change:
     """Keep the first part of a file."""
-
-    def apply(files: Files) -> None:
-        content = getattr(files, role).read_bytes()
-        getattr(files, role).write_bytes(content[: int(len(content) * keep)])
-
-    return apply
+    return lambda path: path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
 
 
-def save(role: str, image: Image.Image, kind: str, **options: object) -> Change:
+def save(image: Image.Image, kind: str, **options: object) -> Change:
     """Save an image under a name, whatever the name says."""
     file = BytesIO()
     image.save(file, kind, **options)
-    return write(role, file.getvalue())
+    return write(file.getvalue())
 
 
-def link(role: str, target: str) -> Change:
+def link(target: str) -> Change:
     """Replace a file by a link; "" means a link to itself."""
 
-    def apply(files: Files) -> None:
-        path = getattr(files, role)
+    def apply(path: Path) -> None:
         path.unlink()
         path.symlink_to(target or path.name)
 
     return apply
 
 
-def link_out(role: str) -> Change:
+def link_out(path: Path) -> None:
     """Move a file out of the data root and leave a link to it."""
-
-    def apply(files: Files) -> None:
-        path = getattr(files, role)
-        path.symlink_to(path.rename(path.parents[4] / f"outside-{path.name}"))
-
-    return apply
+    path.symlink_to(path.rename(path.parents[4] / f"outside-{path.name}"))
 
 
-def again(role: str, name: Callable[[Path], Path]) -> Change:
+def again(name: Callable[[Path], Path]) -> Change:
     """Put the same file there under another name."""
-    return lambda files: os.link(getattr(files, role), name(getattr(files, role)))
+    return lambda path: os.link(path, name(path))
 
 
 def levels(value: int, size: tuple[int, int] = (HEIGHT, WIDTH)) -> bytes:
@@ -111,21 +94,10 @@ def spot(size: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
     return pixels
 
 
-def bomb() -> bytes:
-    """A PNG of a few bytes that says it has 3,600,000,000 pixels."""
-    parts = ((b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)), (b"IEND", b""))
-    chunks = (
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def rotated() -> tuple[Image.Image, Image.Exif]:
-    """An image that lies on its side and says so."""
+def on_its_side() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = 6
-    return Image.new("RGB", (HEIGHT, WIDTH), (90, 120, 30)), exif
+    return exif
 
 
 SPOT = Image.fromarray(spot())
@@ -133,77 +105,66 @@ COLOURS = Image.merge("RGB", [SPOT, SPOT.transpose(Image.Transpose.ROTATE_180), 
 SEE_THROUGH = Image.merge("RGBA", [*COLOURS.split(), SPOT])
 SIXTEEN_BITS = Image.fromarray(spot().astype(np.uint16) * 200)
 
-BROKEN: dict[str, tuple[Change, Reason, str]] = {
-    "image missing": (delete("image"), Reason.MISSING_SCENE_IMAGE, "image"),
-    "mask missing": (delete("mask"), Reason.MISSING_MASK, "mask"),
-    "heatmap missing": (delete("heatmap"), Reason.MISSING_HEATMAP, "heatmap"),
-    "image empty": (write("image", b""), Reason.UNREADABLE_IMAGE, "image"),
-    "mask empty file": (write("mask", b""), Reason.UNREADABLE_IMAGE, "mask"),
-    "image cut": (cut("image", 0.6), Reason.UNREADABLE_IMAGE, "image"),
-    "image cut in its header": (cut("image", 0.1), Reason.UNREADABLE_IMAGE, "image"),
-    "mask cut": (cut("mask", 0.6), Reason.UNREADABLE_IMAGE, "mask"),
-    "heatmap cut": (cut("heatmap", 0.9), Reason.UNREADABLE_IMAGE, "heatmap"),
-    "text": (write("image", b"<html>404</html>"), Reason.UNREADABLE_IMAGE, "image"),
-    "GIF": (save("mask", SPOT, "GIF"), Reason.UNREADABLE_IMAGE, "mask"),
-    "image RGBA": (save("image", SEE_THROUGH, "PNG"), Reason.WRONG_IMAGE_MODE, "image"),
-    "image CMYK": (
-        save("image", COLOURS.convert("CMYK"), "JPEG"),
-        Reason.WRONG_IMAGE_MODE,
-        "image",
-    ),
-    "image 16-bit": (save("image", SIXTEEN_BITS, "PNG"), Reason.WRONG_IMAGE_MODE, "image"),
-    "mask in colours": (save("mask", COLOURS, "PNG"), Reason.WRONG_IMAGE_MODE, "mask"),
-    "mask with palette of colours": (
-        save("mask", COLOURS.convert("P"), "PNG"),
-        Reason.WRONG_IMAGE_MODE,
-        "mask",
-    ),
-    "mask 16-bit": (save("mask", SIXTEEN_BITS, "PNG"), Reason.WRONG_IMAGE_MODE, "mask"),
-    "mask transparent": (
-        save("mask", Image.merge("LA", [SPOT, SPOT]), "PNG"),
-        Reason.WRONG_IMAGE_MODE,
-        "mask",
-    ),
-    "heatmap in colours": (save("heatmap", COLOURS, "JPEG"), Reason.WRONG_IMAGE_MODE, "heatmap"),
+# A few bytes that say they have 3,600,000,000 pixels.
+BOMB = png(header(60_000, 60_000))
+UNREADABLE, WRONG_MODE = Reason.UNREADABLE_IMAGE, Reason.WRONG_IMAGE_MODE
+BROKEN: dict[str, tuple[str, Change, Reason]] = {
+    "image missing": ("image", Path.unlink, Reason.MISSING_SCENE_IMAGE),
+    "mask missing": ("mask", Path.unlink, Reason.MISSING_MASK),
+    "heatmap missing": ("heatmap", Path.unlink, Reason.MISSING_HEATMAP),
+    "image empty": ("image", write(b""), UNREADABLE),
+    "mask empty file": ("mask", write(b""), UNREADABLE),
+    "image cut": ("image", cut(0.6), UNREADABLE),
+    "image cut in its header": ("image", cut(0.1), UNREADABLE),
+    "mask cut": ("mask", cut(0.6), UNREADABLE),
+    "heatmap cut": ("heatmap", cut(0.9), UNREADABLE),
+    "text": ("image", write(b"<html>404</html>"), UNREADABLE),
+    "GIF": ("mask", save(SPOT, "GIF"), UNREADABLE),
+    "image RGBA": ("image", save(SEE_THROUGH, "PNG"), WRONG_MODE),
+    "image CMYK": ("image", save(COLOURS.convert("CMYK"), "JPEG"), WRONG_MODE),
+    "image 16-bit": ("image", save(SIXTEEN_BITS, "PNG"), WRONG_MODE),
+    "mask in colours": ("mask", save(COLOURS, "PNG"), WRONG_MODE),
+    "mask with palette of colours": ("mask", save(COLOURS.convert("P"), "PNG"), WRONG_MODE),
+    "mask 16-bit": ("mask", save(SIXTEEN_BITS, "PNG"), WRONG_MODE),
+    "mask transparent": ("mask", save(Image.merge("LA", [SPOT, SPOT]), "PNG"), WRONG_MODE),
+    "heatmap in colours": ("heatmap", save(COLOURS, "JPEG"), WRONG_MODE),
     "image rotated by EXIF, mates not": (
-        save("image", Image.new("RGB", (WIDTH, HEIGHT)), "JPEG", exif=rotated()[1]),
+        "image",
+        save(Image.new("RGB", (WIDTH, HEIGHT)), "JPEG", exif=on_its_side()),
         Reason.ASPECT_RATIO_DIFFERS,
-        "mask",
     ),
-    "image a bomb": (write("image", bomb()), Reason.IMAGE_TOO_LARGE, "image"),
-    "mask a bomb": (write("mask", bomb()), Reason.IMAGE_TOO_LARGE, "mask"),
+    "image a bomb": ("image", write(BOMB), Reason.IMAGE_TOO_LARGE),
+    "mask a bomb": ("mask", write(BOMB), Reason.IMAGE_TOO_LARGE),
     "mask of another shape": (
-        write("mask", encode(spot((WIDTH, HEIGHT)), "png")),
-        Reason.ASPECT_RATIO_DIFFERS,
         "mask",
+        write(encode(spot((WIDTH, HEIGHT)), "png")),
+        Reason.ASPECT_RATIO_DIFFERS,
     ),
     "heatmap 3 % wider": (
-        write("heatmap", encode(spot((100, 58)), "jpg")),
-        Reason.ASPECT_RATIO_DIFFERS,
         "heatmap",
+        write(encode(spot((100, 58)), "jpg")),
+        Reason.ASPECT_RATIO_DIFFERS,
     ),
-    "mask of nothing": (write("mask", levels(0)), Reason.MASK_EMPTY, "mask"),
-    "mask below the threshold": (write("mask", levels(127)), Reason.MASK_EMPTY, "mask"),
-    "mask of all": (write("mask", levels(255)), Reason.MASK_FULL, "mask"),
-    "heatmap of zeros": (write("heatmap", levels(0)), Reason.HEATMAP_CONSTANT, "heatmap"),
-    "heatmap constant": (write("heatmap", levels(90)), Reason.HEATMAP_CONSTANT, "heatmap"),
-    "two images": (
-        again("image", lambda path: path.with_suffix(".jpeg")),
-        Reason.DUPLICATE_SCENE,
-        "image",
-    ),
+    "mask of nothing": ("mask", write(levels(0)), Reason.MASK_EMPTY),
+    "mask below the threshold": ("mask", write(levels(127)), Reason.MASK_EMPTY),
+    "mask of all": ("mask", write(levels(255)), Reason.MASK_FULL),
+    "heatmap of zeros": ("heatmap", write(levels(0)), Reason.HEATMAP_CONSTANT),
+    "heatmap constant": ("heatmap", write(levels(90)), Reason.HEATMAP_CONSTANT),
+    "two images": ("image", again(lambda p: p.with_suffix(".jpeg")), Reason.DUPLICATE_SCENE),
     "the mask in another folder too": (
-        again("mask", lambda path: path.parents[1] / path.name),
-        Reason.DUPLICATE_SCENE,
         "mask",
+        again(lambda path: path.parents[1] / path.name),
+        Reason.DUPLICATE_SCENE,
     ),
-    "a link out of the data": (link_out("image"), Reason.OUTSIDE_DATA_FOLDER, "image"),
-    "a link to nothing": (link("heatmap", "nowhere.jpg"), Reason.UNREADABLE_IMAGE, "heatmap"),
-    "a link to itself": (link("mask", ""), Reason.UNREADABLE_IMAGE, "mask"),
+    "a link out of the data": ("image", link_out, Reason.OUTSIDE_DATA_FOLDER),
+    "a link to nothing": ("heatmap", link("nowhere.jpg"), UNREADABLE),
+    "a link to itself": ("mask", link(""), UNREADABLE),
 }
-
-ALSO = {"image rotated by EXIF, mates not": ["heatmap"]}
-"""Further files that are refused for the same reason."""
+AT_FAULT = {
+    **{kind: {role} for kind, (role, *_) in BROKEN.items()},
+    "image rotated by EXIF, mates not": {"mask", "heatmap"},
+}
+"""The files that are refused."""
 
 SOUND = {"7000000000000000001": 2, "7000000000000000002": 1}
 
@@ -223,20 +184,18 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     write_validate_inputs(root, {**dict.fromkeys(video_ids.values(), 1), **SOUND})
     with (root / "params.yaml").open("a") as params:
         params.write("validate: {min_valid_fraction: 0}\n")
-    for kind, (change, *_) in BROKEN.items():
-        change(Files.of(root, video_ids[kind]))
+    for kind, (role, change, _) in BROKEN.items():
+        change(getattr(Files.of(root, video_ids[kind]), role))
     validate.main(Workspace(root))
     return Judged(root, video_ids, read_rejections(root / artefacts.REJECTED))
 
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_file_refuses_its_scene_with_reason_and_path(judged: Judged, kind: str) -> None:
-    _, reason, role = BROKEN[kind]
-    video_id = judged.video_ids[kind]
-    found = [one for one in judged.rejections if one.video_id == video_id]
-    files = Files.of(judged.root, video_id)
+    found = [one for one in judged.rejections if one.video_id == judged.video_ids[kind]]
+    files = Files.of(judged.root, judged.video_ids[kind])
     assert {(one.scene_number, one.reason, judged.root / one.file) for one in found} == {
-        (1, reason, getattr(files, at_fault)) for at_fault in (role, *ALSO.get(kind, ()))
+        (1, BROKEN[kind][-1], getattr(files, role)) for role in AT_FAULT[kind]
     }
     assert all(one.found for one in found)
 
@@ -252,11 +211,12 @@ def test_a_scene_is_refused_for_all_its_faults_at_once(workspace: Workspace) -> 
     video, other = SOUND
     write_validate_inputs(workspace.root, {video: 2, other: 1})
     (workspace.path("data/keywords.csv")).write_text(f"_id,keyword\n{video},mug\n{other},\n")
-    cut("image", 0.6)(Files.of(workspace.root, video))
-    write("mask", levels(0))(Files.of(workspace.root, video))
-    delete("heatmap")(Files.of(workspace.root, video))
-    write("mask", encode(spot((WIDTH, HEIGHT)), "png"))(Files.of(workspace.root, other))
-    delete("heatmap")(Files.of(workspace.root, other))
+    files, others = (Files.of(workspace.root, one) for one in SOUND)
+    cut(0.6)(files.image)
+    files.mask.write_bytes(levels(0))
+    others.mask.write_bytes(encode(spot((WIDTH, HEIGHT)), "png"))
+    for heatmap in (files.heatmap, others.heatmap):
+        heatmap.unlink()
     with workspace.path("params.yaml").open("a") as params:
         params.write("validate: {min_valid_fraction: 0}\n")
     verdicts = validate.judge(workspace, validate.ValidateParams.load(workspace))
@@ -275,10 +235,10 @@ def test_outs_do_not_tell_what_was_remembered(workspace: Workspace) -> None:
     """Refusals come in the order of the scenes, not in that in which they were found out."""
     video, other = SOUND
     write_validate_inputs(workspace.root, {video: 2, other: 1})
-    write("mask", levels(0))(Files.of(workspace.root, other))
+    Files.of(workspace.root, other).mask.write_bytes(levels(0))
     params = validate.ValidateParams.load(workspace)
     validate.judge(workspace, params)
-    write("mask", levels(255))(Files.of(workspace.root, video))
+    Files.of(workspace.root, video).mask.write_bytes(levels(255))
     again = validate.judge(workspace, params)
     workspace.path(".gazeshift/measurements.sqlite").unlink()
     assert validate.judge(workspace, params) == again
@@ -292,10 +252,10 @@ def test_a_missing_file_and_an_empty_one_are_told_apart_whichever_came_first(
     video = next(iter(SOUND))
     write_validate_inputs(workspace.root, {video: 2})
     params = validate.ValidateParams.load(workspace)
-    missing, empty = BROKEN[f"{role} missing"][1], Reason.UNREADABLE_IMAGE
+    missing, empty = BROKEN[f"{role} missing"][-1], Reason.UNREADABLE_IMAGE
     found = []
-    for change in (delete(role), write(role, b""), delete(role)):
-        change(Files.of(workspace.root, video))
+    for change in (Path.unlink, write(b""), Path.unlink):
+        change(getattr(Files.of(workspace.root, video), role))
         verdicts = validate.judge(workspace, params)
         assert len(verdicts.rows) == 1
         found.append([[one.reason for one in broken] for broken in verdicts.refused])

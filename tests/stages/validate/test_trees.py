@@ -1,7 +1,5 @@
 """Files that belong to no scene are reported, and links are followed within the data root only."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -23,31 +21,20 @@ def strays(workspace: Workspace) -> list[Rejection]:
     return trees.strays
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("scene_1.jpg", Reason.NAME_DOES_NOT_PARSE),
-        ("7000-Scene-1-01.jpg", Reason.NAME_DOES_NOT_PARSE),
-        ("7000-Scene-001-01.gif", Reason.NAME_DOES_NOT_PARSE),
-        ("7000-Scene-001-01.k1.jpg", Reason.NAME_DOES_NOT_PARSE),
-        ("notes.txt", Reason.NAME_DOES_NOT_PARSE),
-        ("a..b-Scene-001-01.jpg", Reason.BAD_VIDEO_ID),
-        ("a\\b-Scene-001-01.jpg", Reason.BAD_VIDEO_ID),
-        ("a\nb-Scene-001-01.jpg", Reason.NAME_DOES_NOT_PARSE),
-        ("a b-Scene-001-01.jpg", Reason.BAD_VIDEO_ID),
-    ],
-    ids=[
-        "other name",
-        "one digit",
-        "other type",
-        "keyword number on an image",
-        "no image",
-        "parent",
-        "separator",
-        "line break",
-        "space",
-    ],
-)
+STRAYS = {
+    "other name": ("scene_1.jpg", Reason.NAME_DOES_NOT_PARSE),
+    "one digit": ("7000-Scene-1-01.jpg", Reason.NAME_DOES_NOT_PARSE),
+    "other type": ("7000-Scene-001-01.gif", Reason.NAME_DOES_NOT_PARSE),
+    "keyword number on an image": ("7000-Scene-001-01.k1.jpg", Reason.NAME_DOES_NOT_PARSE),
+    "no image": ("notes.txt", Reason.NAME_DOES_NOT_PARSE),
+    "parent": ("a..b-Scene-001-01.jpg", Reason.BAD_VIDEO_ID),
+    "separator": ("a\\b-Scene-001-01.jpg", Reason.BAD_VIDEO_ID),
+    "line break": ("a\nb-Scene-001-01.jpg", Reason.NAME_DOES_NOT_PARSE),
+    "space": ("a b-Scene-001-01.jpg", Reason.BAD_VIDEO_ID),
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), STRAYS.values(), ids=STRAYS)
 def test_a_name_that_is_no_scenes_is_reported(
     workspace: Workspace, name: str, reason: Reason
 ) -> None:

@@ -1,7 +1,5 @@
 """The study end to end, on drawn pictures and made-up gaze of the data set's form."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -132,8 +130,6 @@ def test_cells_and_maps_hold_all_fixations(data: Path) -> None:
     assert down == pytest.approx((density.sum(1) * np.arange(HEIGHT)).sum(), abs=0.3)
 
 
-def test_missing_data_is_answered_with_the_remedy(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_data_is_answered_with_the_remedy(tmp_path, capsys) -> None:
     assert main(["--data", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "studies/osie/README.md says where to get it" in capsys.readouterr().err
