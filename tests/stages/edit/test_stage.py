@@ -31,7 +31,10 @@ PARAMS = """
 image_size: [48, 32]
 compute: {{n_jobs: 1}}
 variant: {{sample_videos: 0, on_clip: solve}}
-edit: {{steps: 4, half_precision: false, controlnet: outputs/training_v3/controlnet, control_strength: 2, gradient_strength: 0.7, {0}}}
+edit: {{
+  steps: 4, half_precision: false, controlnet: outputs/training_v3/controlnet, control_strength: 2,
+  gradient_strength: 0.7, {0}
+}}
 dose_curve: {{videos: all, alphas: [0.75, 1.5], ablation_alphas: [1.5]}}
 """
 
