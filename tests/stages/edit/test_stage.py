@@ -254,10 +254,10 @@ def test_the_dose_curve_has_its_arms_and_knows_nothing_of_alpha(corpus) -> None:
     dose_curve.main(corpus)
     root = corpus.path(artefacts.DOSE_CURVE)
     arms = {path.parent.parent.relative_to(root).as_posix() for path in root.rglob("*.png")}
-    ablated = {f"{arm}/alpha_1.5" for arm in ("control_only", "gradient_only")}
+    ablated = {f"{arm}/alpha_1.5" for arm in ("control_only", "gradient_only", "plain")}
     assert arms == {"full/alpha_0.75", "full/alpha_1.5", "full/sham", *ablated}
     table = rows(corpus.path(artefacts.DOSES))
-    assert len(table) == 3 * 5
+    assert len(table) == 3 * 6
     assert {row["feasible"] for row in table} <= {"True", "False"}
     shams = [row for row in table if row["variant"] == "sham"]
     assert all(float(row["whole_psnr_db"]) > 30 for row in shams)
