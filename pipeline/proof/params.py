@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pipeline.attention.models import MODELS, OBSERVERS
 from pipeline.editing.params import Part
+from pipeline.ground.artefacts import COUNTERFACTUAL
 from pipeline.ground.params import Section
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Bounds(BaseModel):
-    """What a figure must reach; a yes-or-no figure counts as 1 or 0."""
+    """What a figure must reach; a yes-or-no figure counts as 1 or 0. Without either: no limit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,10 +25,13 @@ class Bounds(BaseModel):
     max: float | None = None
     """The most that passes."""
 
+    @property
+    def is_limit(self) -> bool:
+        """Whether it holds a figure to anything."""
+        return self.min is not None or self.max is not None
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("give `min`, `max` or both")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min:g} is above max {self.max:g}")
         return self
@@ -46,8 +52,15 @@ GATE: dict[str, dict[str, float]] = {
     "sham_tost_pass": {"min": 1},
     "placebo_change_ratio": {"min": 0.5, "max": 2},
     "integrity_ssim_median": {"min": 0.8},
+    "transfer_people_of_natural": {},
+    "transfer_panel_of_natural": {},
+    "delta_e_of_natural": {},
+    "integrity_ssim_p10": {},
+    "broken_fraction": {},
+    "dose_log_error_median": {},
+    "dose_log_error_p90": {},
 }
-"""The least that the demo must reach, by the name of the figure in metrics.json."""
+"""The least that the demo must reach, by the name of the figure in metrics.json; {}: no limit."""
 
 PROOF_OF = {
     "identity_psnr_db": "identity",
@@ -65,6 +78,13 @@ PROOF_OF = {
     "placebo_change_ratio": "placebo",
     "integrity_ssim_median": "integrity",
     "guide_judge_correlation": "dose",
+    "transfer_people_of_natural": "transfer",
+    "transfer_panel_of_natural": "transfer",
+    "delta_e_of_natural": "transfer",
+    "integrity_ssim_p10": "integrity",
+    "broken_fraction": "integrity",
+    "dose_log_error_median": "dose",
+    "dose_log_error_p90": "dose",
 }
 """Figures that a gate may hold to account, and the proof that each belongs to."""
 
@@ -79,6 +99,18 @@ class EvaluateParams(Section):
     one sees. There is no default."""
     videos: Part = "test"
     """Whose scenes prove it; `val` while params are tuned."""
+    panel: tuple[str, ...] = (
+        "people_a",
+        "people_b",
+        "spectral_residual",
+        "fine_grained",
+        "centre_surround",
+    )
+    """Attention models, by name, that took no part and are asked what they see of an edit. Those
+    that judge or guide, or cannot be had here, are left out, and named in metrics.json."""
+    counterfactual: str | None = "outputs/counterfactual"
+    """Folder of scenes as nature would have changed them, the yardstick of the panel and of the
+    price: the demo draws it; null where there is none, or a folder of your own below models/."""
     least_share: Share = 0.02
     """Scenes on whose product the judge sees less are reported apart."""
     most_share: Share = 0.9
@@ -103,6 +135,16 @@ class EvaluateParams(Section):
         unknown = sorted(set(self.gate) - set(PROOF_OF))
         if unknown:
             raise ValueError(f"gate.{unknown[0]}: no such figure; known are {', '.join(PROOF_OF)}")
+        strangers = sorted(set(self.panel) - set(MODELS | OBSERVERS))
+        if strangers:
+            names = ", ".join(MODELS | OBSERVERS)
+            raise ValueError(f"panel: {strangers[0]} is no attention model's name; known: {names}")
+        place = Path(self.counterfactual or COUNTERFACTUAL)
+        if place != Path(COUNTERFACTUAL) and place.parts[0] != "models":
+            raise ValueError(
+                f"counterfactual: {place} must lie below models/, which the stage depends on: "
+                "anywhere else DVC would not see it change"
+            )
         if self.least_share >= self.most_share:
             raise ValueError("least_share must be below most_share")
         return self

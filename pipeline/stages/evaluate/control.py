@@ -12,7 +12,7 @@ from pipeline.ground.params import ModelParams
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.params import EvaluateParams
 from pipeline.stages.evaluate.control_losses import ControlCheck, check_control
-from pipeline.stages.evaluate.proofs import SCENE
+from pipeline.stages.evaluate.figures import SCENE
 from pipeline.stages.evaluate.scene_table import chosen_scenes
 
 
