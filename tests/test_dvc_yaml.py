@@ -74,7 +74,7 @@ def test_code_deps_are_the_folders_of_the_stages_import_closure(stage: str) -> N
 
 @pytest.mark.parametrize("stage", DEMO_STAGES)
 def test_the_demos_stages_name_their_own_files_and_the_folders_of_ours(stage: str) -> None:
-    """Among the demo's folder are its remote and its backbone's training, which they do not read."""
+    """In the demo's folder are its remote and its backbone's training, too: no deps of theirs."""
     files = closure(f"demo.{stage}")
     own = {file for file in files if file.startswith("demo/")}
     folders = {str(Path(file).parent) for file in set(files) - own}
