@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any, NamedTuple
 
+from pipeline.attention.models import OBSERVERS
+from pipeline.figures.style import ARMS
 from pipeline.proof.params import PROOF_OF
 
 PROOFS = {
@@ -226,6 +229,34 @@ def proof_section(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[s
         "checks": len(checks),
         "failed": [PROOFS[proof][0] for proof in gate["failed"]],
         "proofs": sections,
+        "panel": _panel(metrics.get("arms", {})),
         **{name: metrics.get(name) for name in ("n_scenes", "n_videos", "judge")},
         "guide_judge": metrics.get("guide_judge_correlation"),
     }
+
+
+def _panel(arms: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each arm, nature's last: transfer to people and to the panel, and price."""
+    labels = {arm: label for arm, (label, _) in ARMS.items()}
+    labels["counterfactual"] = "nature: another vividness"
+    kept = ("dose_reached", "delta_e_per_log_odds", "colour_ssim_p10", "broken_fraction")
+    rows = []
+    for arm, label in labels.items():
+        if arm not in arms:
+            continue
+        figures = arms[arm]
+        seen = {
+            name.removeprefix("transfer_"): value
+            for name, value in figures.items()
+            if name.startswith("transfer_") and not name.endswith("_ci95") and value is not None
+        }
+        people = [value for name, value in seen.items() if name in OBSERVERS]
+        rows.append(
+            {
+                "label": label,
+                "people": fmean(people) if people else None,
+                "panel": fmean(seen.values()) if seen else None,
+                **{name: figures.get(name) for name in kept},
+            }
+        )
+    return rows
