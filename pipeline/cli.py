@@ -10,7 +10,7 @@ import sys
 
 from pipeline.ground.errors import GazeshiftError, StorageError
 from pipeline.ground.memory import keep_freed_memory
-from pipeline.registry import COMMANDS, STAGES, module_of
+from pipeline.registry import COMMANDS, DEMO_STAGES, STAGES, module_of
 
 _FULL_OR_LOCKED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
             "--root", metavar="DIR", help="data root (default: the repository you stand in)"
         )
         if name in ("adopt", "vouch"):
-            sub.add_argument("stage", metavar="STAGE", choices=tuple(STAGES), help="whose outs")
+            stages = (*STAGES, *DEMO_STAGES)
+            sub.add_argument("stage", metavar="STAGE", choices=stages, help="whose outs")
         if name == "migrate":
             sub.add_argument(
                 "--from", dest="old", metavar="OLD", required=True, help="root of the V2 project"

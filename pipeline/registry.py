@@ -22,6 +22,9 @@ STAGES = {
 }
 """The stages of dvc.yaml, in its order; each is a folder of `pipeline/stages/`."""
 
+DEMO_STAGES = {"counterfactual": "draw the demo's scenes again, their product more or less vivid"}
+"""Further stages of dvc.yaml, which only the demo's drawn world can run: `python -m demo.STAGE`."""
+
 COMMANDS = {
     "gate": "exit 1 if the last evaluation failed, and say why",
     "promote": "make a proven model the champion in MLflow",

@@ -35,9 +35,11 @@ EDITS_TABLE = Table(
         "modified": Column("Whether it asks for a change.", dtype="bool"),
         "mean_abs_change": _number("Mean change of the picture's values, in grey levels of 255."),
         "editor": Column("Hash of the models and params that the edit was made with."),
-        "strength": _number("Strength that it was redrawn with."),
-        "strength_limit": _number("Strength at which calibration gives up."),
-        "evaluations": _number("Redraws that calibration took."),
+        "strength": _number(
+            "Strength that it was redrawn with; arm `plain`: the factor on contrast."
+        ),
+        "strength_limit": _number("Strength, or factor, at which calibration gives up."),
+        "evaluations": _number("Edits that calibration tried."),
         "outside_psnr_db": _number(
             "What the redraw itself did outside the region, before the original was put back there."
         ),
@@ -61,7 +63,10 @@ VARIANTS_ARM = "variants"
 """Where the two tables are joined, the arm of edits.csv; doses.csv brings its own."""
 
 DOSE_COLUMNS = {
-    "arm": Column("`full`, or the arm with a part off: `control_only`, `gradient_only`."),
+    "arm": Column(
+        "`full`; the arm with a part off: `control_only`, `gradient_only`; or `plain`, which no "
+        "model made."
+    ),
     "requested_share": _number("The share that alpha asks of the heatmap file."),
     "planned_share": _number("The share that the modified heatmap has."),
     "reachable_share": _number("The limit of that for ever larger, or smaller, alpha."),

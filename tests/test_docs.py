@@ -25,7 +25,7 @@ from pipeline.ground.files import write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import SEVEN
 from pipeline.pictures.tensors import tensor_of
-from pipeline.registry import COMMANDS, STAGES, module_of
+from pipeline.registry import COMMANDS, DEMO_STAGES, STAGES, module_of
 from schemas.annotations import Annotation
 
 ROOT = Path(__file__).parents[1]
@@ -73,7 +73,7 @@ def test_commands_exist(document):
     assert set(re.findall(r"\bgazeshift (?!\[)([a-z_]+)\b", _code(text))) <= known
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z]+)\b", _code(text))) <= targets
-    assert set(re.findall(r"\bdvc repro ([a-z_]+)\b", _code(text))) <= set(STAGES)
+    assert set(re.findall(r"\bdvc repro ([a-z_]+)\b", _code(text))) <= {*STAGES, *DEMO_STAGES}
 
 
 def test_parameters_are_in_the_shipped_params_or_in_a_section_model(document):

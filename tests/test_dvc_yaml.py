@@ -11,7 +11,7 @@ from pipeline.ground.artefacts import OUTS, record_of
 from pipeline.ground.code import closure
 from pipeline.ground.params import ComputeParams, ModelParams, Section, read_params
 from pipeline.ground.workspace import Workspace
-from pipeline.registry import STAGES, module_of
+from pipeline.registry import DEMO_STAGES, STAGES, module_of
 
 ROOT = Path(__file__).parents[1]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -59,7 +59,8 @@ def overlap(one: str, other: str) -> bool:
 
 
 def test_the_stages_are_those_of_the_command_line_in_its_order() -> None:
-    assert list(DVC) == list(STAGES)
+    assert [stage for stage in DVC if stage not in DEMO_STAGES] == list(STAGES)
+    assert set(DVC) == {*STAGES, *DEMO_STAGES}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -69,7 +70,18 @@ def test_code_deps_are_the_folders_of_the_stages_import_closure(stage: str) -> N
     assert deps == folders
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", DEMO_STAGES)
+def test_the_demos_stages_name_their_own_files_and_the_folders_of_ours(stage: str) -> None:
+    """In the demo's folder are its remote and its backbone's training, too: no deps of theirs."""
+    files = closure(f"demo.{stage}")
+    own = {file for file in files if file.startswith("demo/")}
+    folders = {str(Path(file).parent) for file in set(files) - own}
+    code = ("pipeline", "schemas", "demo")
+    assert {dep for dep in DVC[stage]["deps"] if dep.partition("/")[0] in code} == own | folders
+    assert DVC[stage]["cmd"] == f"python -m demo.{stage}"
+
+
+@pytest.mark.parametrize("stage", [*STAGES, *DEMO_STAGES])
 def test_outs_are_those_of_the_stage_and_kept(stage: str) -> None:
     outs = paths(DVC[stage]["outs"])
     assert set(outs) == {*OUTS[stage], record_of(stage)}

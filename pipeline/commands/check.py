@@ -16,7 +16,7 @@ from pipeline.ground.errors import GazeshiftError
 from pipeline.ground.params import load_image_size
 from pipeline.ground.record import computed_with
 from pipeline.ground.workspace import Workspace
-from pipeline.registry import STAGES
+from pipeline.registry import DEMO_STAGES, STAGES
 from pipeline.scenes.keywords import read_keywords
 from pipeline.scenes.split import TEST, TRAIN, VAL, split_of
 from pipeline.stages.validate.measure import Settings, Task, measure_scene
@@ -166,7 +166,7 @@ def _current(workspace: Workspace) -> Finding:
 def _versions(workspace: Workspace) -> Finding:
     """Compare the libraries that outs were computed with to those that are installed."""
     offenders = []
-    for stage in STAGES:
+    for stage in (*STAGES, *DEMO_STAGES):
         changed = {
             f"{name} {old}, installed is {now or 'none'}"
             for environment in computed_with(workspace, stage)

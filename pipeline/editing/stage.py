@@ -47,15 +47,20 @@ def edited(
             try:
                 made = edit_scenes([tasks[item] for item in batch], editor, image_size, folder)
             except (ImageRefused, FileNotFoundError) as error:
-                raise InputError(
-                    f"{error}. The scene table calls it valid, so the files have changed since: "
-                    "run `dvc repro validate`. The edits of all other scenes are kept."
-                ) from error
+                raise refused(error) from error
             yield from zip(batch, made, strict=True)
             progress.update(len(batch))
             if start // size % _BATCHES_PER_PRUNING == 0:
                 editor.cache.prune()
     editor.cache.prune()
+
+
+def refused(error: Exception) -> InputError:
+    """Return what is said of a scene whose file is missing or unreadable."""
+    return InputError(
+        f"{error}. The scene table calls it valid, so the files have changed since: "
+        "run `dvc repro validate`. The edits of all other scenes are kept."
+    )
 
 
 def pictures(task: SceneTask, out: str) -> list[str]:

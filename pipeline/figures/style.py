@@ -34,6 +34,7 @@ ARMS = {
     "full": ("whole method", STYLES["full_boost"]),
     "control_only": ("ControlNet alone", LineStyle(STYLES["middle_boost"].colour, "")),
     "gradient_only": ("gradient alone", LineStyle(STYLES["late_boost"].colour, "")),
+    "plain": ("contrast scaled, no model", LineStyle(STYLES["placebo"].colour, "")),
 }
 """Label and style of each arm of the dose curve; a part alone has points at a few doses."""
 TESTED = {

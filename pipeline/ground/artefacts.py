@@ -62,6 +62,11 @@ DOSE_CURVE = "outputs/dose_curve"
 DOSES = f"{DOSE_CURVE}/doses.csv"
 """`schemas.edits.DOSES_TABLE`."""
 
+COUNTERFACTUAL = "outputs/counterfactual"
+"""The demo's scenes with another vividness of their product, drawn: the yardstick of the proof."""
+COUNTERFACTUAL_PICTURES = f"{COUNTERFACTUAL}/pictures.csv"
+"""`schemas.counterfactual.COUNTERFACTUAL_TABLE`."""
+
 EVALUATION = "reports/evaluation"
 METRICS = f"{EVALUATION}/metrics.json"
 HEADLINE = f"{EVALUATION}/headline.json"
@@ -72,6 +77,8 @@ JUDGED_PARQUET = f"{EVALUATION}/scenes.parquet"
 JUDGED_CURVE = f"{EVALUATION}/dose_curve.csv"
 CONTROL_LOSSES = f"{EVALUATION}/control.csv"
 CHANGES = f"{EVALUATION}/changes.csv"
+TRANSFER = f"{EVALUATION}/transfer.csv"
+"""`schemas.transfer.TRANSFER_TABLE`."""
 PROOF_FIGURES = f"{EVALUATION}/figures"
 
 PAGE = "reports/index.html"
@@ -105,6 +112,7 @@ OUTS: dict[str, tuple[str, ...]] = {
     "variant": (VARIANTS, VARIANT_SHARES, VARIANT_METRICS, VARIANT_HEADLINE, VARIANT_FIGURES),
     "edit": (EDITED,),
     "dose_curve": (DOSE_CURVE,),
+    "counterfactual": (COUNTERFACTUAL,),
     "evaluate": (
         METRICS,
         HEADLINE,
@@ -114,6 +122,7 @@ OUTS: dict[str, tuple[str, ...]] = {
         JUDGED_CURVE,
         CONTROL_LOSSES,
         CHANGES,
+        TRANSFER,
         PROOF_FIGURES,
     ),
     "report": (PAGE,),

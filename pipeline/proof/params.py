@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pipeline.attention.models import MODELS, OBSERVERS
 from pipeline.editing.params import Part
+from pipeline.ground.artefacts import COUNTERFACTUAL
 from pipeline.ground.params import Section
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Bounds(BaseModel):
-    """What a figure must reach; a yes-or-no figure counts as 1 or 0."""
+    """What a figure must reach; a yes-or-no figure counts as 1 or 0. Without either: no limit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,10 +25,13 @@ class Bounds(BaseModel):
     max: float | None = None
     """The most that passes."""
 
+    @property
+    def is_limit(self) -> bool:
+        """Whether it holds a figure to anything."""
+        return self.min is not None or self.max is not None
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("give `min`, `max` or both")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min:g} is above max {self.max:g}")
         return self
@@ -47,12 +53,19 @@ FIGURES: dict[str, tuple[str, Bounds | None]] = {
     "placebo_change_ratio": ("placebo", Bounds(min=0.5, max=2)),
     "integrity_ssim_median": ("integrity", Bounds(min=0.8)),
     "guide_judge_correlation": ("dose", None),
+    "transfer_people_of_natural": ("transfer", Bounds()),
+    "transfer_panel_of_natural": ("transfer", Bounds()),
+    "delta_e_of_natural": ("transfer", Bounds()),
+    "integrity_ssim_p10": ("integrity", Bounds()),
+    "broken_fraction": ("integrity", Bounds()),
+    "dose_log_error_median": ("dose", Bounds()),
+    "dose_log_error_p90": ("dose", Bounds()),
 }
 """The figures in metrics.json that a gate may hold to account: the proof that each belongs to, and
 the least that the demo must reach."""
 
 PROOF_OF = {name: proof for name, (proof, _) in FIGURES.items()}
-DEMO_GATE = {name: bounds for name, (_, bounds) in FIGURES.items() if bounds}
+DEMO_GATE = {name: bounds for name, (_, bounds) in FIGURES.items() if bounds is not None}
 
 
 class EvaluateParams(Section):
@@ -65,6 +78,18 @@ class EvaluateParams(Section):
     one sees. There is no default."""
     videos: Part = "test"
     """Whose scenes prove it; `val` while params are tuned."""
+    panel: tuple[str, ...] = (
+        "people_a",
+        "people_b",
+        "spectral_residual",
+        "fine_grained",
+        "centre_surround",
+    )
+    """Attention models, by name, that took no part and are asked what they see of an edit. Those
+    that judge or guide, or cannot be had here, are left out, and named in metrics.json."""
+    counterfactual: str | None = "outputs/counterfactual"
+    """Folder of scenes as nature would have changed them, the yardstick of the panel and of the
+    price: the demo draws it; null where there is none, or a folder of your own below models/."""
     least_share: Share = 0.02
     """Scenes on whose product the judge sees less are reported apart."""
     most_share: Share = 0.9
@@ -89,6 +114,16 @@ class EvaluateParams(Section):
         unknown = sorted(set(self.gate) - set(PROOF_OF))
         if unknown:
             raise ValueError(f"gate.{unknown[0]}: no such figure; known are {', '.join(PROOF_OF)}")
+        strangers = sorted(set(self.panel) - set(MODELS | OBSERVERS))
+        if strangers:
+            names = ", ".join(MODELS | OBSERVERS)
+            raise ValueError(f"panel: {strangers[0]} is no attention model's name; known: {names}")
+        place = Path(self.counterfactual or COUNTERFACTUAL)
+        if place != Path(COUNTERFACTUAL) and place.parts[0] != "models":
+            raise ValueError(
+                f"counterfactual: {place} must lie below models/, which the stage depends on: "
+                "anywhere else DVC would not see it change"
+            )
         if self.least_share >= self.most_share:
             raise ValueError("least_share must be below most_share")
         return self

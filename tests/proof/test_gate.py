@@ -2,7 +2,7 @@ import pytest
 
 from pipeline.ground.errors import ParamsError
 from pipeline.proof.gate import verdict
-from pipeline.proof.params import DEMO_GATE, EvaluateParams
+from pipeline.proof.params import DEMO_GATE, Bounds, EvaluateParams
 
 GOOD = {
     "identity_psnr_db": 47.2,
@@ -47,11 +47,36 @@ def test_what_is_not_shown_fails(changed, words) -> None:
     assert words in result["verdict"]
 
 
-def test_params_refuse_an_unknown_figure_and_empty_bounds(workspace) -> None:
+def test_a_figure_without_a_limit_is_no_check() -> None:
+    result = verdict(
+        GOOD | {"dose_log_error_p90": None}, BOUNDS | {"dose_log_error_p90": Bounds()}, {}
+    )
+    assert result["pass"]
+    assert len(result["checks"]) == len(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("panel: [people_a, grandmother]", "panel: grandmother is no attention model"),
+        ("counterfactual: data/other", "must lie below models/"),
+    ],
+    ids=["panel", "counterfactual"],
+)
+def test_params_refuse_strangers_on_the_panel_and_what_dvc_does_not_see(
+    workspace, option: str, words: str
+) -> None:
+    workspace.path("params.yaml").write_text(f"evaluate: {{judge: j.py, {option}}}")
+    with pytest.raises(ParamsError, match=words):
+        EvaluateParams.load(workspace)
+    workspace.path("params.yaml").write_text("evaluate: {judge: j.py, counterfactual: null}")
+    assert EvaluateParams.load(workspace).counterfactual is None
+
+
+def test_params_refuse_an_unknown_figure_and_bounds_out_of_order(workspace) -> None:
     text = "evaluate: {{judge: j.py, gate: {{{0}}}}}"
     for gate, words in (
         ("dose_slope: {min: 1}", "no such figure"),
-        ("dose_logit_slope: {}", "give `min`"),
         ("dose_logit_slope: {min: 2, max: 1}", "above max"),
     ):
         workspace.path("params.yaml").write_text(text.format(gate))

@@ -16,7 +16,12 @@ from pipeline.ground.artefacts import OUTS
 from pipeline.ground.files import write_text
 from pipeline.ground.workspace import Workspace
 
-CODE = ("pipeline", "schemas", "demo/viewers.py", "dvc.yaml", ".dvcignore", ".gitignore")
+DRAWN = ("backgrounds", "counterfactual", "distractors", "drawing", "make_corpus", "palette")
+DEMO = (*DRAWN, "products", "scenes", "shapes", "viewers", "__init__")
+CODE = (
+    *("pipeline", "schemas", "dvc.yaml", ".dvcignore", ".gitignore"),
+    *(f"demo/{name}.py" for name in DEMO),
+)
 SIZE = (96, 64)
 # Of each part of the split; the proof needs two videos to have an interval.
 VIDEOS = {"train": 2, "val": 1, "test": 2}

@@ -22,6 +22,6 @@ class DoseCurveParams(Section):
     alphas: tuple[Alpha, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
     """The doses; 1 is the original and its sham edit."""
     ablation_alphas: tuple[Alpha, ...] = (0.5, 2.0)
-    """The doses of the two arms in which a part of the method is off."""
+    """The doses of the arms in which a part of the method is off, and of the plain edit."""
     control_only_strength: Annotated[float, Field(gt=0, le=100)] = 2.0
     """Of the arm without gradient guidance, which has nothing else to reach the dose by."""

@@ -1,8 +1,9 @@
 """Stage `dose_curve`: every scene of the chosen videos at a grid of doses, for the proof.
 
-Three arms: the edit as configured and calibrated; the ControlNet alone, with gradient guidance
-off; and the gradient alone, with the ControlNet's residuals off. A sham edit, the redraw under the
-unchanged control, goes with the first. Nothing here depends on `variant.alpha`.
+Four arms: the edit as configured and calibrated; the ControlNet alone, with gradient guidance off;
+the gradient alone, with the ControlNet's residuals off; and the plain edit, which no model makes. A
+sham edit, the redraw under the unchanged control, goes with the first. Nothing here depends on
+`variant.alpha`.
 
 `doses.csv` has one row per arm, scene and dose: `schemas/edits.py` names its columns.
 """
@@ -10,24 +11,30 @@ unchanged control, goes with the first. Nothing here depends on `variant.alpha`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from pipeline.editing.loading import load_models, make_editor, shared_cache
+from pipeline.editing.loading import EditModels, load_models, make_editor, shared_cache
 from pipeline.editing.params import EditParams
+from pipeline.editing.plain import edit_plainly, plain_key
+from pipeline.editing.prepare import chunks
 from pipeline.editing.scene_edits import SceneTask, Wish
-from pipeline.editing.stage import edited, item_key, pictures, write_records
+from pipeline.editing.stage import edited, item_key, pictures, refused, write_records
 from pipeline.editing.tasks import chosen_videos, scene_task
 from pipeline.ground.artefacts import DOSE_CURVE, DOSES, SCENES
-from pipeline.ground.code import summary_key
+from pipeline.ground.code import Key, summary_key
+from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import Recipe
 from pipeline.heatmaps.rendering import render_scene, scenes_of
+from pipeline.pictures.reading import ImageRefused
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.dose_curve.params import DoseCurveParams
 from pipeline.stages.dose_curve.rows import UNCHANGED, dose_row
@@ -36,6 +43,7 @@ from schemas.variant_scenes import Planned
 LOG = logging.getLogger(__name__)
 
 _SUMMARY = "summary"
+_PLAIN = "plain"
 _ONE = np.ones(1)
 
 
@@ -61,7 +69,7 @@ def main(workspace: Workspace) -> None:
         ),
     }
     grids = {"full": params.alphas, "control_only": params.ablation_alphas}
-    grids["gradient_only"] = params.ablation_alphas
+    grids |= {"gradient_only": params.ablation_alphas, _PLAIN: params.ablation_alphas}
     with StageOuts(workspace, "dose_curve") as outs:
         maps = outs.staging / "maps"
         tasks: dict[str, SceneTask] = {}
@@ -69,10 +77,13 @@ def main(workspace: Workspace) -> None:
         for item, task, doses in _tasks(workspace, edit, grids, image_size, maps):
             tasks[item], measured[item] = task, doses
         makers = (render_scene.__module__, dose_row.__module__)
-        plan = {
-            item: item_key(task, editors[item.split()[0]], image_size, *makers)
-            for item, task in tasks.items()
-        }
+        plan = {}
+        for item, task in tasks.items():
+            arm = item.split()[0]
+            if arm == _PLAIN:
+                plan[item] = _plain_item(task, models, edit, image_size, *makers)
+            else:
+                plan[item] = item_key(task, editors[arm], image_size, *makers)
         plan[_SUMMARY] = summary_key(plan, (write_records.__module__,))
         todo = outs.begin(plan)
         for arm, editor in editors.items():
@@ -81,10 +92,53 @@ def main(workspace: Workspace) -> None:
             for item, records in edited(items, tasks, editor, image_size, folder):
                 rows = [dose_row(arm, record, measured[item]) for record in records]
                 outs.accept(item, pictures(tasks[item], f"{DOSE_CURVE}/{arm}"), rows)
+        items = [item for item in tasks if item in todo and item.startswith(f"{_PLAIN} ")]
+        folder = outs.staging / DOSE_CURVE / _PLAIN
+        for item, records in _plainly_edited(items, tasks, models, edit, image_size, folder):
+            rows = [dose_row(_PLAIN, record, measured[item]) for record in records]
+            outs.accept(item, pictures(tasks[item], f"{DOSE_CURVE}/{_PLAIN}"), rows)
         if _SUMMARY in todo:
             write_records(outs, tasks, outs.staging / DOSES)
             outs.accept(_SUMMARY, [DOSES])
     LOG.info("dose_curve: %d scenes × arms, %d in this run.", len(tasks), len(todo - {_SUMMARY}))
+
+
+def _plain_item(
+    task: SceneTask,
+    models: EditModels,
+    edit: EditParams,
+    image_size: tuple[int, int],
+    *makers: str,
+) -> Key:
+    """Return what a scene's plain edits depend on: the guide, and none of the other models."""
+    inputs = digest(task.key(), plain_key(models.guide, edit), str(image_size))
+    return Key(inputs, (edit_plainly.__module__, *models.guide.makers, *makers))
+
+
+def _plainly_edited(
+    items: Sequence[str],
+    tasks: dict[str, SceneTask],
+    models: EditModels,
+    edit: EditParams,
+    image_size: tuple[int, int],
+    folder: Path,
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Edit the items' scenes plainly, a batch at a time; yield each with its records.
+
+    Raises:
+        InputError: a scene's file is missing or unreadable.
+    """
+    device = next(models.backbone.unet.parameters()).device
+    with tqdm(total=len(items), desc="plain edit", unit=" scene", disable=not items) as progress:
+        for rows in chunks(range(len(items)), edit.batch_size):
+            batch = [items[row] for row in rows]
+            chosen = [tasks[item] for item in batch]
+            try:
+                made = edit_plainly(chosen, models.guide, edit, image_size, folder, device)
+            except (ImageRefused, FileNotFoundError) as error:
+                raise refused(error) from error
+            yield from zip(batch, made, strict=True)
+            progress.update(len(batch))
 
 
 def _tasks(

@@ -16,7 +16,7 @@ from pipeline.ground.workspace import Workspace
 from pipeline.learning.params import DistilParams
 from pipeline.proof.params import EvaluateParams
 from pipeline.stages.evaluate.control_losses import ControlCheck, DoseCheck, check_control
-from pipeline.stages.evaluate.proofs import SCENE
+from pipeline.stages.evaluate.figures import SCENE
 from pipeline.stages.evaluate.scene_table import chosen_scenes
 
 if TYPE_CHECKING:

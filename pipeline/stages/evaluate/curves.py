@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.stages.evaluate.proofs import VARIANTS_ARM, Figures, largest, within_15pct
+from pipeline.stages.evaluate.figures import Figures
+from pipeline.stages.evaluate.proofs import largest, within_15pct
+from schemas.edits import VARIANTS_ARM
 
 
 def dose_curve(table: pd.DataFrame, seed: int) -> list[dict[str, Any]]:

@@ -7,19 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
 from pipeline.heatmaps.dose import Region
+from pipeline.pictures.colour import burnt, ciede2000, colour_similarity, hue_turned, lab_of
 from pipeline.pictures.likeness import psnr_db, structure_similarity, texture_ratio
-from pipeline.pictures.reading import ImageRefused, read_rgb
+from pipeline.pictures.reading import ImageRefused, Pixels, read_rgb
 from pipeline.scenes.masks import keyword_mask
 from pipeline.scenes.regions import feathered_region
 from pipeline.stages.evaluate.judge import judged_share
 
 if TYPE_CHECKING:
     from pipeline.attention.models import AttentionModel
+
+
+TURN_DEGREES = 20.0
+"""A hue that turned by more than this has another name: yellow and orange are 30 apart."""
 
 
 class Picture(NamedTuple):
@@ -87,4 +93,16 @@ def _measure(picture: Picture, judge: AttentionModel) -> dict[str, Any]:
         "whole_ssim": float(similarity.mean()),
         "ssim": float(similarity[mask].mean()),
         "texture_ratio": texture_ratio(original, edited, mask),
+        **_colours(original, edited, mask),
+    }
+
+
+def _colours(original: Pixels, edited: Pixels, mask: NDArray[np.bool_]) -> dict[str, float]:
+    """Return what happened to the product's colours."""
+    difference = ciede2000(lab_of(original[mask]), lab_of(edited[mask]))
+    return {
+        "delta_e": float(difference.mean()),
+        "colour_ssim": float(colour_similarity(original, edited)[mask].mean()),
+        "burnt": burnt(original, edited, mask),
+        "hue_turned": hue_turned(original, edited, mask, TURN_DEGREES),
     }

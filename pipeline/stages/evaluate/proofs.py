@@ -8,7 +8,6 @@ sham) and from the variants (arm `variants`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,53 +17,30 @@ from numpy.typing import NDArray
 from pipeline.proof.params import EvaluateParams
 from pipeline.proof.statistics import (
     Equivalence,
-    clustered_interval,
     correlation,
     equivalence,
     logit_slope,
     relative_error,
     spearman,
 )
+from pipeline.stages.evaluate.figures import SCENE, Figures
+from pipeline.stages.evaluate.transfer import (
+    add_transfer,
+    change_of_log_odds,
+    common_alphas,
+    is_broken,
+)
 from schemas.edits import VARIANTS_ARM
 
 Values = NDArray[np.float64]
-SCENE = ["video_id", "scene_number"]
 _WITHIN = 0.15
 
 
-class Figures:
-    """Named figures, each with its interval as `{name}_ci95`.
-
-    Args:
-        seed: of the resampling.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self.values: dict[str, Any] = {}
-
-    def add(
-        self,
-        name: str,
-        rows: pd.DataFrame,
-        columns: Sequence[str],
-        statistic: Callable[[Values], float],
-    ) -> None:
-        """Add a statistic of N×columns values; rows with a blank do not count, no rows are None."""
-        known = rows.dropna(subset=list(columns))
-        values = known[list(columns)].to_numpy(np.float64)
-        figure = statistic(values) if len(values) else math.nan
-        interval = None
-        if not math.isnan(figure):
-            interval = clustered_interval(
-                known["video_id"].tolist(), lambda places: statistic(values[places]), self.seed
-            )
-        self.values[name] = None if math.isnan(figure) else figure
-        self.values[f"{name}_ci95"] = list(interval) if interval else None
-
-
 def prove(
-    table: pd.DataFrame, control: pd.DataFrame, params: EvaluateParams
+    table: pd.DataFrame,
+    control: pd.DataFrame,
+    params: EvaluateParams,
+    transfer: pd.DataFrame,
 ) -> tuple[dict[str, Any], dict[str, Equivalence]]:
     """Return all figures, and the equivalence tests of `placebo` and `sham`.
 
@@ -72,6 +48,7 @@ def prove(
         table: measured scenes.
         control: one row per scene: `video_id`, losses `true`, `shuffled` and `zero`.
         params: section `evaluate`.
+        transfer: what the panel saw (`transfer_rows`).
     """
     figures = Figures(params.seed)
     full = table[(table["arm"] == "full") & (table["variant"] != "sham")]
@@ -80,7 +57,8 @@ def prove(
     _dose(figures, full, params)
     _control(figures, table, control)
     tests = _placebo(figures, table, params)
-    _integrity(figures, full, params)
+    _integrity(figures, full, params, common_alphas(table))
+    add_transfer(figures, transfer)
     scenes = full[SCENE].drop_duplicates()
     figures.values |= {"n_scenes": len(scenes), "n_videos": int(scenes["video_id"].nunique())}
     return figures.values, tests
@@ -134,7 +112,18 @@ def _dose(figures: Figures, full: pd.DataFrame, params: EvaluateParams) -> None:
         "n_scenes": len(apart[SCENE].drop_duplicates()),
         **dose_figures(apart, params.seed),
     }
+    _log_error(figures, within)
     _agreement(figures, full)
+
+
+def _log_error(figures: Figures, within: pd.DataFrame) -> None:
+    """Add how far the judge's change of the log odds is from the dose's, in units of the dose's."""
+    asked = within[within["feasible"] & (within["alpha"] != 1)]
+    dose = np.log(asked["alpha"].astype("float64"))
+    change = change_of_log_odds(asked["share"], asked["original_share"])
+    errors = asked.assign(log_error=np.abs(change - dose) / np.abs(dose))
+    figures.add("dose_log_error_median", errors, ["log_error"], _median)
+    figures.add("dose_log_error_p90", errors, ["log_error"], lambda v: float(np.quantile(v, 0.9)))
 
 
 def dose_figures(curve: pd.DataFrame, seed: int) -> dict[str, Any]:
@@ -245,8 +234,17 @@ def _placebo(
     return tests
 
 
-def _integrity(figures: Figures, full: pd.DataFrame, params: EvaluateParams) -> None:
+def _integrity(
+    figures: Figures, full: pd.DataFrame, params: EvaluateParams, alphas: list[float]
+) -> None:
     low, high = params.integrity_alphas
-    rows = full[full["alpha"].between(low, high) & (full["alpha"] != 1) & full["modified"]]
+    changed = full[(full["alpha"] != 1) & full["modified"]]
+    rows = changed[changed["alpha"].between(low, high)]
     figures.add("integrity_ssim_median", rows, ["ssim"], _median)
     figures.add("integrity_texture_ratio_median", rows, ["texture_ratio"], _median)
+    extremes = changed[changed["alpha"].isin(alphas)]
+    figures.add(
+        "integrity_ssim_p10", extremes, ["colour_ssim"], lambda v: float(np.quantile(v, 0.1))
+    )
+    largest_dose = extremes[extremes["alpha"] == extremes["alpha"].max()]
+    figures.add("broken_fraction", largest_dose.assign(broken=is_broken), ["broken"], _mean)

@@ -9,17 +9,27 @@ from typing import Any
 import pandas as pd
 
 from pipeline.editing.params import EditParams
-from pipeline.ground.artefacts import DOSES, EDITS, SCENES, edited_scene
+from pipeline.ground.artefacts import (
+    COUNTERFACTUAL_PICTURES,
+    DOSES,
+    EDITS,
+    SCENES,
+    edited_scene,
+)
+from pipeline.ground.contract import ContractBroken, read_checked
 from pipeline.ground.errors import InputError
+from pipeline.ground.files import digest, file_digest
 from pipeline.ground.tables import read_table
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.dose import requested_share
 from pipeline.proof.params import EvaluateParams
 from pipeline.proof.statistics import relative_error
 from pipeline.scenes.table import Keywords, mask_paths, read_scenes
+from pipeline.stages.evaluate.figures import SCENE
 from pipeline.stages.evaluate.measure import Picture
-from pipeline.stages.evaluate.proofs import SCENE, VARIANTS_ARM
-from schemas.edits import DOSE_COLUMNS, DOSES_TABLE
+from pipeline.stages.evaluate.transfer import NATURAL
+from schemas.counterfactual import COUNTERFACTUAL_TABLE
+from schemas.edits import DOSE_COLUMNS, DOSES_TABLE, VARIANTS_ARM
 
 # What one of the two tables may lack: what was planned for a dose, and what became of a placebo.
 _OF_ONE = [*(name for name in DOSE_COLUMNS if name in DOSES_TABLE.dtypes), "fade"]
@@ -90,6 +100,62 @@ def _read(workspace: Workspace, stage: str, path: str) -> pd.DataFrame:
         if name not in table:
             table[name] = pd.Series(None, table.index, dtype=DOSES_TABLE.dtypes[name])
     return table.astype({"reached": "boolean", "feasible": "boolean"})
+
+
+def with_counterfactual(
+    edits: pd.DataFrame, workspace: Workspace, params: EvaluateParams
+) -> pd.DataFrame:
+    """Return the edits and, in arm `NATURAL`, their scenes as nature changes them.
+
+    Args:
+        edits: of `edits_to_judge`; scenes that have none are left out.
+        workspace: the data root.
+        params: section `evaluate`.
+
+    Raises:
+        InputError: there is to be a folder, but its table is missing or breaks its contract, or
+            names a picture that is missing.
+    """
+    if params.counterfactual is None:
+        return edits
+    folder = workspace.path(params.counterfactual)
+    path = folder / Path(COUNTERFACTUAL_PICTURES).name
+    if not path.is_file():
+        raise InputError(
+            f"{path} is not there. Run `dvc repro counterfactual`, or set evaluate.counterfactual: "
+            "null where nobody knows what nature would show."
+        )
+    try:
+        table = read_checked(path, COUNTERFACTUAL_TABLE)
+    except ContractBroken as error:
+        raise InputError(f"{path}: {error}. Run `dvc repro counterfactual`.") from error
+    scenes = edits.drop_duplicates(SCENE)[[*SCENE, "digest", "mask_paths"]]
+    table = table.merge(scenes, on=SCENE)
+    if table.empty:
+        return edits
+    for name in ("original", "edited"):
+        table[f"{name}_path"] = [f"{params.counterfactual}/{file}" for file in table[name]]
+    try:
+        # A scene's digest is of its image; the original is another picture here.
+        table["digest"] = [
+            digest(scene, file_digest(workspace.path(file)))
+            for scene, file in zip(table["digest"], table["original_path"], strict=True)
+        ]
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{error.filename}: a picture that {path.name} names is missing. Run "
+            "`dvc repro counterfactual`."
+        ) from error
+    table = table.assign(
+        arm=NATURAL,
+        region="keyword",
+        redrawn="keyword",
+        modified=True,
+        variant=[f"alpha_{alpha:g}" for alpha in table["alpha"]],
+        unreached=~table["reached"],
+    )
+    table = table.astype({"reached": "boolean"})
+    return pd.concat([edits, table[[name for name in edits if name in table]]], ignore_index=True)
 
 
 def pictures(

@@ -1,4 +1,4 @@
-"""Stage `evaluate`: the six proofs of the edits, judged by one who took no part in them.
+"""Stage `evaluate`: the proofs of the edits, judged by one who took no part in them.
 
 The stage ends well whether the proof succeeds or not: `gate.json` says which, `gazeshift gate`
 exits by it.
@@ -11,7 +11,7 @@ import logging
 import time
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
+from itertools import chain, compress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.attention.models import load_attention_model
@@ -27,6 +27,7 @@ from pipeline.ground.artefacts import (
     JUDGED_PARQUET,
     METRICS,
     PROOF_FIGURES,
+    TRANSFER,
 )
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
@@ -41,17 +42,21 @@ from pipeline.proof.gate import edited_with, proved_on, verdict
 from pipeline.proof.params import EvaluateParams
 from pipeline.stages.evaluate.control import control_check
 from pipeline.stages.evaluate.control_losses import check_control
+from pipeline.stages.evaluate.figures import SCENE
 from pipeline.stages.evaluate.judge import refuse_guide
 from pipeline.stages.evaluate.measure import Job, Picture, measure
-from pipeline.stages.evaluate.proofs import VARIANTS_ARM
+from pipeline.stages.evaluate.panel import Panel, content_of, look, look_item, looks, panel_of
 from pipeline.stages.evaluate.scene_table import (
     chosen_scenes,
     edits_to_judge,
     pictures,
+    with_counterfactual,
     with_measurements,
 )
+from pipeline.stages.evaluate.transfer import NATURAL, to_be_seen, transfer_rows
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import commit
+from schemas.edits import VARIANTS_ARM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +66,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-TABLES = (JUDGED, JUDGED_PARQUET, JUDGED_CURVE, CONTROL_LOSSES, CHANGES)
+TABLES = (JUDGED, JUDGED_PARQUET, JUDGED_CURVE, CONTROL_LOSSES, CHANGES, TRANSFER)
 _CONTROL, _SUMMARY = "control", "summary"
 # Scenes on which judge and guide are compared, to see whether they are one.
 _COMPARED = 4
@@ -82,12 +87,18 @@ def main(workspace: Workspace) -> None:
         load_attention_model, params.judge, workspace.root, parameter="evaluate.judge"
     )
     judge = load_judge()
-    _refuse_guide(workspace, judge, edits)
+    guide = _refuse_guide(workspace, judge, edits)
+    panel = panel_of(params.panel, {"judge": judge, "guide": guide}, workspace.root)
+    _tell_left_out(panel)
+    edits = with_counterfactual(edits, workspace, params)
     edit, image_size = EditParams.load(workspace), load_image_size(workspace)
     pairs = list(pictures(edits, workspace.root, edit, image_size))
     keys, wanted = _keyed(pairs, judge)
+    edits, contents = _to_look_at(edits, pairs)
+    to_see = looks(contents, panel.members, workspace.root)
     check = control_check(workspace, params)
     plan = {f"picture {key.inputs}": key for key in wanted}
+    plan |= {item: key for item, (_, key) in to_see.items()}
     # The summary says when it was made, so it is made by every run.
     plan |= {_CONTROL: check.key, _SUMMARY: Key(digest(str(started_s)), (__name__,))}
     with StageOuts(workspace, "evaluate") as outs:
@@ -97,12 +108,19 @@ def main(workspace: Workspace) -> None:
             for key, picture in wanted.items()
             if f"picture {key.inputs}" in todo
         ]
+        compute = ComputeParams.load(workspace)
         failures = []
-        for outcome in each(measure, jobs, ComputeParams.load(workspace), "judge", unit="image"):
+        for outcome in each(measure, jobs, compute, "judge", unit="image"):
             if outcome.failure:
                 failures.append(outcome.failure)
             else:
                 outs.accept(f"picture {outcome.key}", result=outcome.measured)
+        to_look = [job for item, (job, _) in to_see.items() if item in todo]
+        for seen in each(look, to_look, compute, "panel", unit="look"):
+            if seen.failure:
+                failures.append(seen.failure)
+            else:
+                outs.accept(seen.item, result=seen.share)
         _refuse(failures)
         if _CONTROL in todo:
             outs.accept(_CONTROL, result=check_control(check, workspace.root))
@@ -111,19 +129,64 @@ def main(workspace: Workspace) -> None:
             (results[f"picture {edited.inputs}"], results[f"picture {original.inputs}"])
             for edited, original in keys
         ]
-        table = with_measurements(edits, measured, params)
-        summary = _Summary(workspace, params, table, results[_CONTROL], started_s)
+        judged = with_measurements(edits, measured, params)
+        transfer = _transfer(judged, panel, results)
+        summary = _Summary(
+            workspace, params, judged, results[_CONTROL], transfer, panel.left_out, started_s
+        )
         outs.accept(_SUMMARY, summary.write(outs))
-    LOG.info("evaluate: %d images, %d judged now. %s", len(wanted), len(jobs), summary.words)
+    LOG.info(
+        "evaluate: %d images, %d judged now, %d looks of the panel, %d now. %s",
+        len(wanted), len(jobs), len(to_see), len(to_look), summary.words,
+    )  # fmt: skip
     _track(workspace, params, summary, started_s)
 
 
-def _refuse_guide(workspace: Workspace, judge: AttentionModel, edits: pd.DataFrame) -> None:
+def _tell_left_out(panel: Panel) -> None:
+    for name, reason in panel.left_out.items():
+        LOG.warning("evaluate.panel: %s is left out: %s", name, reason)
+
+
+def _to_look_at(
+    edits: pd.DataFrame, pairs: list[tuple[Picture, Picture]]
+) -> tuple[pd.DataFrame, dict[Picture, str]]:
+    """Return the edits with `look` and `original_look`, what the panel is to see, and what is it.
+
+    Both are None of rows that it does not look at.
+    """
+    chosen = edits.index.isin(to_be_seen(edits).index)
+    distinct = dict.fromkeys(chain.from_iterable(compress(pairs, chosen)))
+    contents = {picture: content_of(picture) for picture in distinct}
+    found = [tuple(contents.get(picture) for picture in pair) for pair in pairs]
+    blank = (None, None)
+    rows = [pair if seen else blank for pair, seen in zip(found, chosen, strict=True)]
+    after, before = zip(*rows, strict=True) if rows else ((), ())
+    return edits.assign(look=list(after), original_look=list(before)), contents
+
+
+def _transfer(judged: pd.DataFrame, panel: Panel, results: dict[str, Any]) -> pd.DataFrame:
+    """Return what the panel saw, one row per picture and observer."""
+    rows = to_be_seen(judged)
+    seen = {
+        name: [
+            (results[look_item(name, after)], results[look_item(name, before)])
+            for after, before in zip(rows["look"], rows["original_look"], strict=True)
+        ]
+        for name in panel.members
+    }
+    return transfer_rows(rows, seen)
+
+
+def _refuse_guide(
+    workspace: Workspace, judge: AttentionModel, edits: pd.DataFrame
+) -> AttentionModel:
+    """Return the guide, who is not the judge."""
     location = EditParams.load(workspace).guide
     guide = load_attention_model(location, workspace.root, parameter="edit.guide")
     scenes = edits["original_path"].unique()[:_COMPARED]
     images = [read_rgb(workspace.path(path)) for path in scenes]
     refuse_guide(judge, guide, images, load_image_size(workspace))
+    return guide
 
 
 def _keyed(
@@ -158,26 +221,34 @@ class _Summary:
         self,
         workspace: Workspace,
         params: EvaluateParams,
-        table: pd.DataFrame,
+        judged: pd.DataFrame,
         control: list[dict[str, Any]],
+        transfer: pd.DataFrame,
+        left_out: dict[str, str],
         started_s: float,
     ) -> None:
         import pandas as pd
 
         from pipeline.stages.evaluate.curves import dose_curve, variant_figures
         from pipeline.stages.evaluate.proofs import prove
+        from pipeline.stages.evaluate.transfer import arm_figures
 
         sources = chosen_scenes(workspace, params)["heatmap_source"]
-        left_out = int((sources == "predicted").sum())
+        predicted = int((sources == "predicted").sum())
+        table = judged[judged["arm"] != NATURAL].drop(columns=["look", "original_look"])
         self.params = params
         self.table = table
+        self.transfer = transfer
         self.control = pd.DataFrame(control)
-        self.figures, self.tests = prove(table, self.control, params)
+        self.figures, self.tests = prove(table, self.control, params, transfer)
         self.curve = dose_curve(table, params.seed)
         self.metrics = {
             **self.figures,
             "variants": variant_figures(table, params.seed),
-            "n_predicted_scenes_left_out": left_out,
+            "arms": arm_figures(transfer, to_be_seen(judged), params.seed),
+            "panel_left_out": left_out,
+            "n_counterfactual_scenes": _scenes_of(judged[judged["arm"] == NATURAL]),
+            "n_predicted_scenes_left_out": predicted,
             "judge": params.judge,
             "commit": commit(workspace),
             "started": _time(started_s),
@@ -206,12 +277,13 @@ class _Summary:
         for name, content in contents:
             write_text(staging / name, json.dumps(content, indent=1, allow_nan=False) + "\n")
         changes = pd.DataFrame(self._changes())
-        csv, parquet, curve, control, per_video = (staging / path for path in TABLES)
+        csv, parquet, curve, control, per_video, transfer = (staging / path for path in TABLES)
         for path, table in (
             (csv, self.table),
             (curve, pd.DataFrame(self.curve)),
             (control, self.control),
             (per_video, changes),
+            (transfer, self.transfer),
         ):
             write_table(path, table)
         self.table.to_parquet(parquet, index=False)
@@ -247,6 +319,10 @@ class _Summary:
         }
         draw_control(control, increases)
         return names
+
+
+def _scenes_of(rows: pd.DataFrame) -> int:
+    return len(rows[SCENE].drop_duplicates())
 
 
 def _tested(name: str, test: Equivalence, changes: pd.DataFrame) -> dict[str, Any]:

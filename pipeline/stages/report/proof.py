@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any, NamedTuple
 
+from pipeline.attention.models import OBSERVERS
+from pipeline.figures.style import ARMS
 from pipeline.proof.params import PROOF_OF
 
 PROOFS = {
@@ -34,6 +37,13 @@ PROOFS = {
         "Each scene is redrawn at a grid of doses. The judge, who took no part in the editing, "
         "says what share of attention the product has now. Scenes whose dose could not be reached "
         "stay in every figure.",
+    ),
+    "transfer": (
+        "Other observers see it as they see nature's own changes",
+        "Observers who took no part, some of them learned from people's gaze, look at the edits. "
+        "What they see per unit of what the judge sees is held against the counterfactual: the "
+        "same scene with another vividness of the product and no edit at all. So is the price in "
+        "colour.",
     ),
     "placebo": (
         "The placebo left attention on the product as it was, within the bound",
@@ -129,6 +139,45 @@ FIGURES = {
     "integrity_texture_ratio_median": _Figure(
         "Texture of the product", "number", "energy against the original's; above 1 is noise"
     ),
+    "integrity_ssim_p10": _Figure(
+        "Structure in colour, the worst tenth",
+        "number",
+        "SSIM of red, green and blue in the product at the largest and least dose: 10th percentile",
+    ),
+    "broken_fraction": _Figure(
+        "Broken products", "percent", "burnt out, turned in hue or torn as nature never shows"
+    ),
+    "dose_log_error_median": _Figure(
+        "Median error of the dose in log odds", "percent", "of log(alpha), feasible scenes"
+    ),
+    "dose_log_error_p90": _Figure(
+        "… and its 90th percentile", "percent", "nine in ten doses are nearer than this"
+    ),
+    "transfer_people_of_natural": _Figure(
+        "Transfer to people, over nature's",
+        "number",
+        "observers learned from people's gaze; 1 is what they see where nature did it, 0 nothing",
+    ),
+    "transfer_people_of_natural_plain": _Figure(
+        "… of contrast scaled, no model", "number", "what the edit has to beat"
+    ),
+    "transfer_people_of_natural_control_only": _Figure(
+        "… of the ControlNet alone", "number", "gradient guidance off"
+    ),
+    "transfer_panel_of_natural": _Figure(
+        "Transfer to the whole panel, over nature's", "number", "mean of each observer's ratio"
+    ),
+    "transfer_panel_of_natural_plain": _Figure("… of contrast scaled", "number", "no model"),
+    "transfer_panel_of_natural_control_only": _Figure(
+        "… of the ControlNet alone", "number", "gradient guidance off"
+    ),
+    "delta_e_of_natural": _Figure(
+        "Price in colour, over nature's",
+        "number",
+        "CIEDE2000 in the product per unit of the judge's log odds; below 1 is less than nature's",
+    ),
+    "delta_e_of_natural_plain": _Figure("… of contrast scaled", "number", "no model"),
+    "delta_e_of_natural_control_only": _Figure("… of the ControlNet alone", "number", "likewise"),
 }
 """Figures of the evaluation's metrics.json that the page shows, in order."""
 
@@ -140,6 +189,11 @@ _UNCHECKED = {
     "placebo_mean_change": "placebo",
     "sham_mean_change": "placebo",
     "integrity_texture_ratio_median": "integrity",
+    **{
+        f"{name}_of_natural_{arm}": "transfer"
+        for name in ("transfer_people", "transfer_panel", "delta_e")
+        for arm in ("plain", "control_only")
+    },
 }
 """Figures that no gate can check, beside those of `PROOF_OF`."""
 
@@ -170,6 +224,34 @@ def proof_section(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[s
         "checks": len(checks),
         "failed": [PROOFS[proof][0] for proof in gate["failed"]],
         "proofs": sections,
+        "panel": _panel(metrics.get("arms", {})),
         **{name: metrics.get(name) for name in ("n_scenes", "n_videos", "judge")},
         "guide_judge": metrics.get("guide_judge_correlation"),
     }
+
+
+def _panel(arms: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each arm, nature's last: transfer to people and to the panel, and price."""
+    labels = {arm: label for arm, (label, _) in ARMS.items()}
+    labels["counterfactual"] = "nature: another vividness"
+    kept = ("dose_reached", "delta_e_per_log_odds", "colour_ssim_p10", "broken_fraction")
+    rows = []
+    for arm, label in labels.items():
+        if arm not in arms:
+            continue
+        figures = arms[arm]
+        seen = {
+            name.removeprefix("transfer_"): value
+            for name, value in figures.items()
+            if name.startswith("transfer_") and not name.endswith("_ci95") and value is not None
+        }
+        people = [value for name, value in seen.items() if name in OBSERVERS]
+        rows.append(
+            {
+                "label": label,
+                "people": fmean(people) if people else None,
+                "panel": fmean(seen.values()) if seen else None,
+                **{name: figures.get(name) for name in kept},
+            }
+        )
+    return rows

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.heatmaps.dose import requested_share
+from pipeline.stages.evaluate.transfer import NATURAL, to_be_seen, transfer_rows
 
 ALPHAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 
@@ -29,6 +30,10 @@ def measured_table(
                 "guide_share": original * 0.9,
                 "outside_max_abs_diff": 0,
                 "ssim": 0.93,
+                "colour_ssim": 0.9 - 0.01 * number,
+                "delta_e": 4.0,
+                "burnt": 0.0,
+                "hue_turned": 0.0,
                 "whole_ssim": 0.99,
                 "texture_ratio": 1.1,
                 "psnr_db": 50.0,
@@ -78,6 +83,22 @@ def measured_table(
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def seen_by_panel(table: pd.DataFrame, parts: dict[str, float]) -> pd.DataFrame:
+    """Return what a panel saw: each observer `parts[arm]` of what the judge did.
+
+    Nature is there too, with twice as many colours changed for the same dose, seen in full.
+    """
+    rows = to_be_seen(table)
+    natural = rows[rows["arm"] == "full"].assign(arm=NATURAL, delta_e=8.0)
+    rows = pd.concat([rows[rows["arm"].isin(parts)], natural], ignore_index=True)
+    part = rows["arm"].map({**parts, NATURAL: 1.0}).to_numpy()
+    odds = np.log(rows[["original_share", "share"]] / (1 - rows[["original_share", "share"]]))
+    seen = 0.5 * odds["original_share"] + part * (odds["share"] - odds["original_share"])
+    before = 1 / (1 + np.exp(-0.5 * odds["original_share"]))
+    shares = list(zip(1 / (1 + np.exp(-seen)), before, strict=True))
+    return transfer_rows(rows, {"people_a": shares, "centre_surround": shares})
 
 
 def control_losses() -> pd.DataFrame:

@@ -45,15 +45,36 @@ def write_edits(
     for number, scene in enumerate(scenes.to_dict("records")):
         for alpha in ALPHAS:
             doses.append(_edit(root, scene, image_size, "full", f"alpha_{alpha:g}", alpha))
-        for arm in ("control_only", "gradient_only"):
+        for arm in ("control_only", "gradient_only", "plain"):
             for alpha in (0.5, 2.0):
                 doses.append(_edit(root, scene, image_size, arm, f"alpha_{alpha:g}", alpha))
         doses.append(_edit(root, scene, image_size, "full", "sham", 1.0, 1 + 0.01 * (number % 3)))
         for name, alpha in (("baseline", 1.0), ("full_boost", boost)):
             variants.append(_edit(root, scene, image_size, "", name, alpha))
         variants.append(_edit(root, scene, image_size, "", "placebo", 1.0, 1.02 + number % 5 / 50))
+    write_counterfactual(root, scenes, image_size)
     write_table(root / "outputs/dose_curve/doses.csv", pd.DataFrame(doses))
     write_table(root / "outputs/edited_scenes/edits.csv", pd.DataFrame(variants))
+
+
+def write_counterfactual(root: Path, scenes: pd.DataFrame, image_size: tuple[int, int]) -> None:
+    """Write what the demo's stage would: here nature scales contrast, too, but for 1 grey level."""
+    folder, rows = root / "outputs/counterfactual", []
+    for scene in scenes.to_dict("records"):
+        original = read_rgb(root / scene["scene_image_path"])
+        mask = read_mask(root / scene["keyword_mask_path"], original.shape[:2])
+        original = original ^ 1
+        for alpha in (0.5, 2.0):
+            names = {
+                name: f"{part}/{scene['video_id']}/{Path(scene['filename']).stem}.png"
+                for name, part in (("original", "original"), ("edited", f"alpha_{alpha:g}"))
+            }
+            edited = _scaled(original, mask, "keyword", alpha**0.5, image_size)
+            for name, pixels in (("original", original), ("edited", edited)):
+                write_bytes(folder / names[name], encode(pixels, "png"))
+            place = {name: scene[name] for name in ("video_id", "scene_number")}
+            rows.append({**place, "alpha": alpha, **names, "reached": True})
+    write_table(folder / "pictures.csv", pd.DataFrame(rows))
 
 
 def _edit(

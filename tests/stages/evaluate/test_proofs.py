@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from stages.evaluate.measured_table import control_losses, measured_table
+from stages.evaluate.measured_table import control_losses, measured_table, seen_by_panel
 
 from pipeline.heatmaps.dose import requested_share
 from pipeline.proof.params import PROOF_OF, EvaluateParams
@@ -9,10 +9,12 @@ from pipeline.proof.statistics import relative_error
 from pipeline.stages.evaluate.proofs import dose_figures, prove
 
 PARAMS = EvaluateParams(judge="judge.py")
+PARTS = {"full": 0.6, "control_only": 0.2}
 
 
 def figures(**changes):
-    return prove(measured_table(**changes), control_losses(), PARAMS)[0]
+    table = measured_table(**changes)
+    return prove(table, control_losses(), PARAMS, seen_by_panel(table, PARTS))[0]
 
 
 def test_a_perfect_edit_has_perfect_figures() -> None:
@@ -41,6 +43,27 @@ def test_all_figures_of_the_gate_are_there_and_json_can_hold_them() -> None:
     json.dumps(found, allow_nan=False)
     low, high = found["dose_logit_slope_ci95"]
     assert low == pytest.approx(high)
+
+
+def test_transfer_and_price_are_held_against_nature() -> None:
+    found = figures()
+    for name, part in (("", 0.6), ("_control_only", 0.2)):
+        assert found[f"transfer_people_of_natural{name}"] == pytest.approx(part)
+        assert found[f"transfer_panel_of_natural{name}"] == pytest.approx(part)
+        assert found[f"transfer_people_of_natural{name}_ci95"] == pytest.approx([part, part])
+    assert found["transfer_people_of_natural_plain"] is None
+    assert found["delta_e_of_natural"] == pytest.approx(0.5)
+
+
+def test_the_dose_in_log_odds_and_the_worst_products() -> None:
+    assert figures()["dose_log_error_p90"] == pytest.approx(0, abs=1e-9)
+    assert figures(reached=0.8)["dose_log_error_median"] == pytest.approx(0.2)
+    assert figures()["integrity_ssim_p10"] == pytest.approx(0.88)
+    table = measured_table()
+    burnt = (table["alpha"] == 2) & (table["scene_number"] == 1)
+    table.loc[burnt, "burnt"] = 0.5
+    found = prove(table, control_losses(), PARAMS, seen_by_panel(table, {}))[0]
+    assert found["broken_fraction"] == pytest.approx(1 / 3)
 
 
 def test_do_nothing_is_what_the_unedited_scenes_score() -> None:
@@ -82,7 +105,7 @@ def test_scenes_out_of_range_are_reported_apart() -> None:
     lost = (table["video_id"] == "v00") & (table["alpha"] != 1)
     table.loc[table["video_id"] == "v00", "in_range"] = False
     table.loc[lost, "share"] = table["original_share"]
-    found = prove(table, control_losses(), PARAMS)[0]
+    found = prove(table, control_losses(), PARAMS, seen_by_panel(table, PARTS))[0]
     assert found["dose_within_15pct"] == 1
     assert found["apart"]["n_scenes"] == 3
     assert found["apart"]["logit_slope"] == pytest.approx(0)
@@ -99,7 +122,7 @@ def test_the_median_error_by_hand() -> None:
 
 def test_without_edits_every_figure_is_missing_and_nothing_passes() -> None:
     table = measured_table()[:0]
-    found, tests = prove(table, control_losses()[:0], PARAMS)
+    found, tests = prove(table, control_losses()[:0], PARAMS, seen_by_panel(table, {}))
     assert found["dose_median_rel_error"] is None
     assert found["outside_max_abs_diff"] is None
     assert not tests["placebo"].passed

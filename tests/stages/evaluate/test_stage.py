@@ -20,6 +20,7 @@ from pipeline.pictures.reading import encode, read_rgb
 from pipeline.scenes.split import split_of
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.evaluate import stage as evaluate
+from schemas.transfer import TRANSFER_TABLE
 
 VIDEOS = [str(n) for n in range(100, 160) if split_of(str(n)) == "test"][:4]
 PARAMS = """
@@ -69,11 +70,46 @@ def test_the_outs_hold_what_was_pretended(edited) -> None:
     assert metrics["variants"]["full_boost"]["mean_change"] > 0
     assert metrics["started"] <= metrics["ended"]
     table = pd.read_csv(edited.path(artefacts.JUDGED), dtype={"video_id": str})
-    assert len(table) == 8 * (6 + 4 + 1 + 3)
+    assert len(table) == 8 * (6 + 6 + 1 + 3)
     same = pd.read_parquet(edited.path(artefacts.JUDGED_PARQUET))
     assert same["share"].to_numpy() == pytest.approx(table["share"].to_numpy(), rel=1e-8)
     untouched = table[table["variant"].isin(["baseline", "alpha_1"])]
     assert (untouched["share"] == untouched["original_share"]).all()
+
+
+def test_the_panel_sees_each_arm_beside_nature_and_no_picture_twice(edited, monkeypatch) -> None:
+    metrics = run(edited, "panel: [centre_surround, spectral_residual, people_a]")
+    assert set(metrics["panel_left_out"]) == {"spectral_residual", "people_a"}
+    assert metrics["panel_left_out"]["spectral_residual"] == "it is the guide"
+    assert metrics["n_counterfactual_scenes"] == 8
+    table = pd.read_csv(edited.path(artefacts.TRANSFER), dtype={"video_id": str})
+    TRANSFER_TABLE.validate(table, lazy=True)
+    assert len(table) == 8 * 2 * (4 + 1)
+    assert set(table["observer"]) == {"centre_surround"}
+    # Nature did the very same here, and one grey level is nothing.
+    assert metrics["transfer_panel_of_natural"] == pytest.approx(1, abs=0.03)
+    assert metrics["transfer_people_of_natural"] is None
+    assert metrics["delta_e_of_natural_plain"] == pytest.approx(1, abs=0.05)
+    assert set(metrics["arms"]) == {
+        "full", "control_only", "gradient_only", "plain", "counterfactual"
+    }  # fmt: skip
+    looked = []
+    original = evaluate.look
+    monkeypatch.setattr(evaluate, "look", lambda job: (looked.append(job), original(job))[1])
+    run(edited, "panel: [centre_surround, fine_grained]")
+    assert {job.item.split()[2] for job in looked} == {"fine_grained"}
+    # Arms that made the same picture share a look: 8 scenes, 2 doses, edited by hand or nature.
+    assert len(looked) == 8 * 2 * 2 + 8 * 2
+
+
+def test_without_a_counterfactual_there_is_no_yardstick(edited) -> None:
+    metrics = run(edited, "counterfactual: null, panel: [centre_surround]")
+    assert metrics["transfer_panel_of_natural"] is None
+    assert metrics["n_counterfactual_scenes"] == 0
+    assert metrics["arms"]["full"]["transfer_centre_surround"] > 0
+    edited.path("outputs/counterfactual/pictures.csv").unlink()
+    with pytest.raises(InputError, match=r"dvc repro counterfactual.*null"):
+        run(edited)
 
 
 def test_a_variant_without_any_attention_on_the_product_has_no_relative_error(edited) -> None:

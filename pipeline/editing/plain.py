@@ -1,0 +1,226 @@
+"""The plain edit: no model redraws anything, one number scales the region's contrast.
+
+What an edit by a diffusion model has to beat (docs/method.md). The number is searched per scene
+until the guide sees the dose, as an edit's strength is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.editing.calibration import REACHED
+from pipeline.ground.files import digest, write_bytes
+from pipeline.heatmaps.dose import Values, log_odds, share_of_log_odds, shift
+from pipeline.pictures.contrast import scale_contrast, surroundings
+from pipeline.pictures.reading import Pixels, encode, read_rgb
+from pipeline.pictures.resizing import resize
+from pipeline.pictures.tensors import tensor_of
+from pipeline.scenes.masks import keyword_mask
+from pipeline.scenes.regions import feathered_region
+
+if TYPE_CHECKING:
+    from pipeline.attention.models import AttentionModel
+    from pipeline.editing.params import EditParams
+    from pipeline.editing.scene_edits import SceneTask, Wish
+
+LEAST, MOST = 0.02, 8.0
+"""Bounds of the factor: with less a product cannot be told from what is around it, with more most
+of it is black or white."""
+_HALVINGS = 12
+# Relative error of the share at which the search ends: an evaluation costs next to nothing.
+_NEAR = 0.002
+_NO_ATTENTION = 1e-9
+
+
+class _Asked(NamedTuple):
+    """One plain edit, before its number is known."""
+
+    original: Pixels
+    around: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    raised: NDArray[np.bool_]
+    """h×w at `image_size`, the keyword."""
+    shift: float
+    """Of the guide's log odds."""
+    bound: float
+    """The largest or least factor, on the side where the dose should lie."""
+
+    def edited(self, factor: float) -> Pixels:
+        return scale_contrast(self.original, self.around, self.weight, factor)
+
+
+class _Found(NamedTuple):
+    """What became of the searches: one number for each."""
+
+    factor: Values
+    unedited_odds: Values
+    achieved_odds: Values
+    evaluations: NDArray[np.int_]
+
+
+def plain_key(guide: AttentionModel, params: EditParams) -> str:
+    """Return a digest of all that a plain edit depends on besides scene, dose, size and code."""
+    return digest("plain", guide.digest, str(params.feather_px))
+
+
+def edit_plainly(
+    tasks: Sequence[SceneTask],
+    guide: AttentionModel,
+    params: EditParams,
+    image_size: tuple[int, int],
+    folder: Path,
+    device: torch.device | str = "cpu",
+) -> list[list[dict[str, Any]]]:
+    """Edit scenes and write `{wish}/{video_id}/{stem}.png` below `folder`.
+
+    Args:
+        tasks: scenes and what is asked of them: doses, no placebos and no shams.
+        guide: sees the pictures at `image_size`; they are edited at their own size.
+        params: section `edit`.
+        image_size: (height, width).
+        folder: to write to.
+        device: the guide's.
+
+    Returns:
+        For each task the record of each of its wishes, ready for JSON.
+
+    Raises:
+        ImageRefused: a file breaks the contract.
+        OSError: a file is missing, or cannot be written.
+    """
+    scenes = [_opened(task, params, image_size) for task in tasks]
+    wishes = [(n, wish) for n, task in enumerate(tasks) for wish in task.wishes]
+    places = [place for place, (_, wish) in enumerate(wishes) if wish.modified]
+    asked = [_ask(scenes[wishes[place][0]], wishes[place][1]) for place in places]
+    found = _search(asked, guide, image_size, device)
+    made = {place: row for row, place in enumerate(places)}
+    records: list[list[dict[str, Any]]] = [[] for _ in tasks]
+    for place, (n, wish) in enumerate(wishes):
+        row = made.get(place)
+        factor = 1.0 if row is None else float(found.factor[row])
+        original = scenes[n][0].original
+        picture = original if row is None else asked[row].edited(factor)
+        path = folder / wish.name / tasks[n].video_id / f"{tasks[n].stem}.png"
+        write_bytes(path, encode(picture, "png"))
+        record = {
+            "variant": wish.name,
+            "alpha": wish.alpha,
+            "region": wish.region,
+            "redrawn": wish.redrawn,
+            "modified": wish.modified,
+            "mean_abs_change": float(np.abs(picture.astype(np.int16) - original).mean()),
+            "editor": plain_key(guide, params),
+        }
+        if row is not None:
+            record |= _outcome(asked[row], found, row)
+        records[n].append(record)
+    return records
+
+
+def _opened(
+    task: SceneTask, params: EditParams, image_size: tuple[int, int]
+) -> tuple[_Asked, bool]:
+    """Return the scene, all but for what a wish asks of it, and whether the keyword may change."""
+    original = read_rgb(task.image)
+    mask = keyword_mask(task.masks, original.shape[:2])
+    redrawn = task.wishes[0].redrawn
+    region = mask if redrawn == "keyword" else ~mask
+    weight = feathered_region(mask, redrawn, params.feather_px, image_size)
+    small = keyword_mask(task.masks, image_size)
+    around = surroundings(original, region)
+    return _Asked(original, around, weight, small, 0.0, 1.0), redrawn == "keyword"
+
+
+def _ask(scene: tuple[_Asked, bool], wish: Wish) -> _Asked:
+    asked, on_keyword = scene
+    wanted = shift(wish.alpha, wish.region)
+    # What stands out less from the product leaves it more attention.
+    more = (wanted > 0) == on_keyword
+    return asked._replace(shift=wanted, bound=MOST if more else LEAST)
+
+
+def _search(
+    asked: Sequence[_Asked],
+    guide: AttentionModel,
+    image_size: tuple[int, int],
+    device: torch.device | str,
+) -> _Found:
+    """Halve the interval of the factor's logarithm, from 1 to its bound, until the dose is met.
+
+    The nearest evaluation counts. Where even the bound falls short, it is the bound.
+    """
+    raised = np.stack([ask.raised for ask in asked]) if asked else np.zeros((0, *image_size), bool)
+
+    def odds(which: NDArray[np.intp], factors: Values) -> Values:
+        pictures = [
+            resize(asked[place].edited(factor), image_size)
+            for place, factor in zip(which, factors, strict=True)
+        ]
+        return _log_odds(guide, np.stack(pictures), raised[which], device)
+
+    everyone = np.arange(len(asked))
+    bounds = np.array([ask.bound for ask in asked])
+    count = np.zeros(len(asked), int)
+    if not asked:
+        return _Found(bounds, bounds, bounds, count)
+    unedited = odds(everyone, np.ones(len(asked)))
+    goal = unedited + np.array([ask.shift for ask in asked])
+    best, achieved = np.ones(len(asked)), np.full(len(asked), np.nan)
+    near, far = np.zeros(len(asked)), np.log(bounds)
+    following, open_ = far, np.ones(len(asked), bool)
+    for step in range(_HALVINGS + 1):
+        which = np.flatnonzero(open_)
+        if not len(which):
+            break
+        factors = np.exp(following[which]) if step else bounds[which]
+        seen = odds(which, factors)
+        count[which] += 1
+        better = ~(_error(seen, goal[which]) >= _error(achieved[which], goal[which]))
+        best[which[better]], achieved[which[better]] = factors[better], seen[better]
+        beyond = (seen - goal[which]) * np.sign(goal[which] - unedited[which]) >= 0
+        if step:
+            near[which[~beyond]] = following[which[~beyond]]
+            far[which[beyond]] = following[which[beyond]]
+        else:
+            # The bound itself falls short: there is nothing to halve.
+            open_[which[~beyond]] = False
+        open_ &= _error(achieved, goal) > _NEAR
+        following = (near + far) / 2
+    return _Found(best, unedited, achieved, count)
+
+
+def _error(odds: Values, goal: Values) -> Values:
+    wanted = share_of_log_odds(goal)
+    return np.asarray(np.abs(share_of_log_odds(odds) - wanted) / wanted)
+
+
+def _log_odds(
+    guide: AttentionModel,
+    pictures: NDArray[np.uint8],
+    raised: NDArray[np.bool_],
+    device: torch.device | str,
+) -> Values:
+    """Return the log odds of attention on the keyword, of N pictures at the guide's size."""
+    with torch.no_grad():
+        maps = guide.maps(tensor_of(pictures, device)).double().cpu().numpy()
+    inside = (maps * raised).sum((1, 2)) + _NO_ATTENTION
+    outside = (maps * ~raised).sum((1, 2)) + _NO_ATTENTION
+    return np.asarray(log_odds(inside, outside))
+
+
+def _outcome(ask: _Asked, found: _Found, row: int) -> dict[str, Any]:
+    unedited, achieved = found.unedited_odds[row], found.achieved_odds[row]
+    seen = share_of_log_odds(np.array([unedited, unedited + ask.shift, achieved])).tolist()
+    return {
+        "strength": float(found.factor[row]),
+        "strength_limit": ask.bound,
+        "evaluations": int(found.evaluations[row]),
+        **dict(zip(("guide_share", "guide_dose", "guide_achieved"), seen, strict=True)),
+        "reached": bool(abs(seen[2] - seen[1]) <= REACHED * seen[1]),
+    }
