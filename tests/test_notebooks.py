@@ -26,6 +26,7 @@ compute: {{n_jobs: 1}}
 model: {{backbone: models/tiny}}
 train: {json.dumps(STARVED)}
 attention_model: {{epochs: 1, network: {{area_px: 512, scales: 2, width: 4}}}}
+distil: {{steps: 4, batch_size: 2, warmup_steps: 1, factors: [0.5, 1.0, 2.0], val_every: 2}}
 variant: {{sample_videos: 1, on_clip: solve}}
 edit: {{videos: test, steps: 2, refinements: 1, half_precision: false}}
 """

@@ -43,7 +43,7 @@ TESTED = {
 }
 """Label and colour of what is tested for equivalence."""
 WRONG_CONTROLS = (STYLES["full_boost"].colour, STYLES["reduction"].colour)
-"""Of another scene's heatmap, and of an empty one."""
+"""Of another scene's dose, and of a control that asks for nothing."""
 _EXTRA = ("#8C6D31", "#7F7F7F", "#637939", "#843C39", "#5254A3")
 
 MASK_COLOUR = "#00FFFF"

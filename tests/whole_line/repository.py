@@ -42,6 +42,13 @@ PARAMS: dict[str, Any] = {
         "val_every": 2,
         "samples": 1,
     },
+    "distil": {
+        "steps": 4,
+        "batch_size": 2,
+        "warmup_steps": 1,
+        "factors": [0.5, 1.0, 2.0],
+        "val_every": 2,
+    },
     "attention_model": {
         "epochs": 1,
         "batch_size": 4,
@@ -50,7 +57,12 @@ PARAMS: dict[str, Any] = {
     "variant": {"sample_videos": 1},
     "edit": {"videos": "test", "steps": 2, "half_precision": False, "strength_limit": 1.5},
     "dose_curve": {"alphas": [0.5, 1.0, 2.0], "ablation_alphas": [2.0]},
-    "evaluate": {"judge": "models/judge.py", "least_videos": 2, "control_draws": 1},
+    "evaluate": {
+        "judge": "models/judge.py",
+        "least_videos": 2,
+        "control_draws": 1,
+        "panel": ["spectral_residual"],
+    },
 }
 
 

@@ -46,6 +46,10 @@ CHANGES = {
         (f"{S}/attention_model/training.py", "3 * rate", "5 * rate"),
         ("pipeline/attention/network.py", "_NOISE = 1e-4", "_NOISE = 1e-2"),
     ],
+    "distil": [
+        (f"{S}/distil/dose_module.py", "1 + params.region_weight", "2 + params.region_weight"),
+        ("pipeline/pictures/contrast.py", "(0.25, 1.0)", "(0.3, 1.0)"),
+    ],
     "variant": [
         (f"{S}/variant/statistics.py", "+ 0.5) / 12 for", "+ 0.4) / 12 for"),
         ("pipeline/heatmaps/levels.py", "inside / 255 / levels", "inside / 250 / levels"),
@@ -61,7 +65,7 @@ CHANGES = {
     "evaluate": [
         (f"{S}/evaluate/measure.py", "change.mean()", "change.max()"),
         ("pipeline/pictures/likeness.py", "_TEXTURE_SIGMA_PX = 2.0", "_TEXTURE_SIGMA_PX = 3.0"),
-        ("pipeline/learning/encoded.py", "/ 255", "/ 250"),
+        ("pipeline/learning/dose_loss.py", "_CHECK = 4", "_CHECK = 5"),
     ],
     "report": [
         (f"{S}/report/pictures.py", "_QUALITY = 80", "_QUALITY = 50"),

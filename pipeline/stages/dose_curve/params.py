@@ -23,5 +23,3 @@ class DoseCurveParams(Section):
     """The doses; 1 is the original and its sham edit."""
     ablation_alphas: tuple[Alpha, ...] = (0.5, 2.0)
     """The doses of the arms in which a part of the method is off, and of the plain edit."""
-    control_only_strength: Annotated[float, Field(gt=0, le=100)] = 2.0
-    """Of the arm without gradient guidance, which has nothing else to reach the dose by."""

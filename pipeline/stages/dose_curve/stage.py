@@ -1,9 +1,9 @@
 """Stage `dose_curve`: every scene of the chosen videos at a grid of doses, for the proof.
 
-Four arms: the edit as configured and calibrated; the ControlNet alone, with gradient guidance off;
-the gradient alone, with the ControlNet's residuals off; and the plain edit, which no model makes. A
-sham edit, the redraw under the unchanged control, goes with the first. Nothing here depends on
-`variant.alpha`.
+Arms, each calibrated at its own strength: the edit as configured; the ControlNet alone, which is
+the same where no gradient guides; where one does, the gradient alone, with the ControlNet's
+residuals off; and the plain edit, which no model makes. A sham edit, the redraw under the unchanged
+control, goes with the first. Nothing here depends on `variant.alpha`.
 
 `doses.csv` has one row per arm, scene and dose: `schemas/edits.py` names its columns.
 """
@@ -58,18 +58,14 @@ def main(workspace: Workspace) -> None:
     edit = EditParams.load(workspace).model_copy(update={"videos": params.videos})
     image_size = load_image_size(workspace)
     models, cache = load_models(workspace, edit), shared_cache(workspace, edit)
-    alone = {"gradient_strength": 0.0, "strength": params.control_only_strength}
+    alone = edit.model_copy(update={"gradient_strength": 0.0})
     editors = {
         "full": make_editor(models, edit, cache),
-        "control_only": make_editor(
-            models, edit.model_copy(update={**alone, "calibrate": False}), cache
-        ),
-        "gradient_only": make_editor(
-            models, edit.model_copy(update={"calibrate": False}), cache, uses_control=False
-        ),
+        "control_only": make_editor(models, alone, cache),
     }
-    grids = {"full": params.alphas, "control_only": params.ablation_alphas}
-    grids |= {"gradient_only": params.ablation_alphas, _PLAIN: params.ablation_alphas}
+    if edit.gradient_strength:
+        editors["gradient_only"] = make_editor(models, edit, cache, uses_control=False)
+    grids = dict.fromkeys([*editors, _PLAIN], params.ablation_alphas) | {"full": params.alphas}
     with StageOuts(workspace, "dose_curve") as outs:
         maps = outs.staging / "maps"
         tasks: dict[str, SceneTask] = {}

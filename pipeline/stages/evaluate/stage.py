@@ -313,8 +313,8 @@ class _Summary:
         increases = {
             label: (self.control[column] / self.control["true"] - 1).tolist()
             for label, column in (
-                ("another scene's\nheatmap", "shuffled"),
-                ("empty heatmap", "zero"),
+                ("another scene's\ndose", "shuffled"),
+                ("nothing asked", "zero"),
             )
         }
         draw_control(control, increases)

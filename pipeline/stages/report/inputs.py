@@ -40,8 +40,8 @@ _DTYPES |= dict.fromkeys(
     "float64",
 )  # fmt: skip
 _WRONG_CONTROLS = (
-    ("another scene's heatmap", "shuffled", "shuffle"),
-    ("an empty heatmap", "zero", "zero"),
+    ("another scene's dose", "shuffled", "shuffle"),
+    ("nothing asked", "zero", "zero"),
 )
 """Label, column of control.csv and figure of each."""
 

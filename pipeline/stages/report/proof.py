@@ -12,10 +12,10 @@ from pipeline.proof.params import PROOF_OF
 
 PROOFS = {
     "control": (
-        "The model reads the heatmap",
-        "If the ControlNet ignored its heatmap, another scene's heatmap would serve it as well. So "
-        "the loss inside the product's mask is compared: with the scene's own heatmap, with "
-        "another scene's, with none. And the dose is asked of the ControlNet alone.",
+        "The model reads its control",
+        "If the ControlNet ignored how much is asked, another scene's dose would serve it as well. "
+        "So the loss that it was trained for is compared: with the scene's own control, with "
+        "another scene's, with one that asks for nothing. And the dose is asked of it alone.",
     ),
     "identity": (
         "Asked for nothing, it changes nothing",
@@ -65,18 +65,18 @@ class _Figure(NamedTuple):
 
 FIGURES = {
     "control_shuffle_loss_increase": _Figure(
-        "Loss with another scene's heatmap",
+        "Loss with another scene's dose",
         "percent",
-        "how much it rises inside the mask; 0 if the heatmap is not read",
+        "how much it rises in the region; 0 if the control is not read",
     ),
     "control_zero_loss_increase": _Figure(
-        "Loss with an empty heatmap", "percent", "how much it rises inside the mask"
+        "Loss with a control that asks for nothing", "percent", "how much it rises in the region"
     ),
     "control_only_slope": _Figure(
         "Slope of the dose, ControlNet alone",
         "number",
-        "guidance by the attention model off, the control's own raised instead "
-        "(dose_curve.control_only_strength); 1 follows the dose, 0 ignores it",
+        "guidance by the attention model's gradient off, calibrated at its own strength; 1 follows "
+        "the dose, 0 ignores it",
     ),
     "gradient_only_slope": _Figure(
         "Slope of the dose, gradient alone", "number", "the ControlNet's residuals off"
