@@ -35,13 +35,29 @@ def paragraph(root: Path) -> Iterator[str]:
         f"{_percent(figures['dose_within_15pct'])} of the doses are within 15 %, and the share "
         f"moves under placebo and sham edit by no more than {max(map(abs, ends)) * 100:.2g} points "
         "(90 % intervals). The slope of logit(share) on log(alpha), ideally 1, is "
-        f"{figures['dose_logit_slope']:.2f}: {figures['gradient_only_slope']:.2f} by the guide's "
-        f"gradient alone, {figures['control_only_slope']:.2f} by the ControlNet alone. Shuffled "
-        "heatmaps raise the loss on the product by "
-        f"{_percent(figures['control_shuffle_loss_increase'])} (95 %: {low * 100:.1f} to "
-        f"{high * 100:.1f}): the ControlNet reads its control, but most of the dose is the guide's."
+        f"{figures['dose_logit_slope']:.2f}, by the ControlNet alone: no gradient guides. With "
+        "another scene's dose in its control, the loss that it was trained for rises by "
+        f"{_percent(figures['control_shuffle_loss_increase'])} (95 %: {low * 100:.0f} to "
+        f"{high * 100:.0f})."
     )
     yield from textwrap.wrap(text, 105, break_on_hyphens=False)
+    yield ""
+    text = (
+        "What others see who took no part, as a part of what they see where nature makes the same "
+        f"change: observers of people {_of_natural(figures, 'transfer_people_of_natural')}, of the "
+        "plain edit, which scales the product's contrast by one number, "
+        f"{_of_natural(figures, 'transfer_people_of_natural_plain')}; the whole panel "
+        f"{_of_natural(figures, 'transfer_panel_of_natural')} and "
+        f"{_of_natural(figures, 'transfer_panel_of_natural_plain')}. The picture changes "
+        f"{_of_natural(figures, 'delta_e_of_natural')} times as much as nature's for the same dose "
+        f"(CIEDE2000; plain: {_of_natural(figures, 'delta_e_of_natural_plain')})."
+    )
+    yield from textwrap.wrap(text, 105, break_on_hyphens=False)
+
+
+def _of_natural(figures: dict[str, Any], name: str) -> str:
+    low, high = figures[f"{name}_ci95"]
+    return f"{figures[name]:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _percent(value: float) -> str:
