@@ -33,7 +33,7 @@ _CHECK = 4
 # Scenes of a check; the draws depend on it.
 _AT_A_TIME = 8
 # Part of the draws that change the product; the rest are halved between background and halves.
-_PRODUCT = 0.7
+_PRODUCT = 0.8
 
 
 class Pairs(NamedTuple):
@@ -63,7 +63,7 @@ def draw_pairs(
 ) -> Pairs:
     """Draw a ladder and a place between its rungs for each scene of a batch of `Ladders`.
 
-    Seven in ten draws are of the product's ladder. Shifts are even within what the ladder reaches
+    Eight in ten draws are of the product's ladder. Shifts are even within what the ladder reaches
     and `largest`; the latents between two rungs are interpolated.
 
     Args:

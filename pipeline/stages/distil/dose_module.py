@@ -100,4 +100,6 @@ class DoseModule(pl.LightningModule):
         unet = self.backbone.unet
         predicted = predicted_change(unet, controlnet, frozen, pairs, wanted, noised, prediction)
         counts = 1 + params.region_weight * pairs.weight
-        return (squared_error(predicted, pairs.change) * counts).sum() / counts.sum()
+        # By scene: a background has ten times the places of a product.
+        error = (squared_error(predicted, pairs.change) * counts).mean((1, 2, 3))
+        return (error / counts.mean((1, 2, 3))).mean()
