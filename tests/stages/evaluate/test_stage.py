@@ -187,13 +187,13 @@ def test_the_gate_says_which_proof_failed_and_the_stage_ends_well(
 def test_the_gate_is_closed_where_what_was_proved_has_changed(edited, monkeypatch) -> None:
     """Other ads, another dose: their proof has not been made, whatever the last one says."""
     manifest = {"params": recorded_params(VariantParams.load(edited))}
-    write_text(edited.path(artefacts.MANIFEST), json.dumps(manifest))
+    write_text(edited.path(artefacts.VARIANT_MANIFEST), json.dumps(manifest))
     run(edited, "gate: {feasible_fraction: {min: 0.5}}")
     monkeypatch.setattr(loading, "current_editor_key", lambda workspace: "one editor")
     for name, old, new, words in (
         (SCENES, "sneaker", "boot", r"older than data/valid_scenes\.csv"),
         ("models/judge.py", "3000", "2000", r"older than evaluate\.judge"),
-        (artefacts.MANIFEST, "{", "{ ", r"older than the variants"),
+        (artefacts.VARIANT_MANIFEST, "{", "{ ", r"older than the variants"),
         ("params.yaml", "least_videos: 3", "least_videos: 2", "section evaluate"),
         ("params.yaml", "compute:", "variant: {alpha: 3}\ncompute:", "section variant"),
         (
