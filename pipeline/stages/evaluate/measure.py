@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from pipeline.attention.models import AttentionModel
 
 
-TURN_DEGREES = 20.0
-"""A hue that turned by more than this has another name: yellow and orange are 30 apart."""
+TURN_DEGREES = 40.0
+"""A hue that turned by more than this is another colour. Pale ones turn by 20 when they get vivid:
+lavender against blue becomes peach in nature, too."""
 
 
 class Picture(NamedTuple):

@@ -27,7 +27,7 @@ NATURAL = "counterfactual"
 REPORTED = {"full": "", "plain": "_plain", "control_only": "_control_only"}
 """Arms that are held against nature, and the suffix of their figures."""
 _MOST_BURNT = 0.02
-_MOST_TURNED = 0.1
+_MOST_TURNED = 0.02
 _LEAST_SIMILARITY = 0.75
 # The log odds of a share of 0 or 1 are infinite; a panel of viewers tells no finer ones anyway.
 _LEAST_SHARE = 1e-3
