@@ -181,7 +181,7 @@ def test_a_video_that_was_not_redrawn_says_so(page: Page) -> None:
 def test_the_proof_says_what_passed_and_what_failed(page: Page, report: Path) -> None:
     proof = page.locator("#proof")
     expect(proof.locator(".verdict")).to_contain_text("Asked for nothing, it changes nothing")
-    assert proof.locator("article").count() == 6
+    assert proof.locator("article").count() == 7
     rows = proof.locator("tr")
     error = metrics(report)["dose_median_rel_error"]
     expect(rows.filter(has_text="Median error")).to_contain_text(f"{100 * error:.1f} %")

@@ -40,8 +40,8 @@ function showPanel(article, rows) {
   if (!rows.length) return;
   const columns = ["dose_reached", "people", "panel", "delta_e_per_log_odds", "colour_ssim_p10"];
   article.append(
-    table([["Arm"], ["Dose reached", "number"], ["Seen by people", "number"], ["By the panel", "number"], ["ΔE per log odds", "number"], ["SSIM, worst tenth", "number"], ["Broken", "number"]],
-      rows.map((row) => [row.label, ...columns.map((name) => shown(row[name], "number")), shown(row.broken_fraction, "percent")])),
+    element("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "What others see of each arm" }, table([["Arm"], ["Dose reached", "number"], ["Seen by people", "number"], ["By the panel", "number"], ["ΔE per log odds", "number"], ["SSIM, worst tenth", "number"], ["Broken", "number"]],
+      rows.map((row) => [row.label, ...columns.map((name) => shown(row[name], "number")), shown(row.broken_fraction, "percent")]))),
     element("p", { class: "quiet" }, "Seen: change of an observer's log odds per unit of the judge's, mean over observers. Dose reached: the judge's over what was asked. What nature scores is what an edit can be expected to score."));
 }
 
