@@ -50,7 +50,10 @@ def paragraph(root: Path) -> Iterator[str]:
         f"{_of_natural(figures, 'transfer_panel_of_natural')} and "
         f"{_of_natural(figures, 'transfer_panel_of_natural_plain')}. The picture changes "
         f"{_of_natural(figures, 'delta_e_of_natural')} times as much as nature's for the same dose "
-        f"(CIEDE2000; plain: {_of_natural(figures, 'delta_e_of_natural_plain')})."
+        f"(CIEDE2000; plain: {_of_natural(figures, 'delta_e_of_natural_plain')}). At alphas 0.5 and "
+        f"2 products are broken in {_broken(figures, 'full')} of the pictures, by the plain edit in "
+        f"{_broken(figures, 'plain')}, by nature in {_broken(figures, 'counterfactual')}. The gate: "
+        f"{json.loads((root / GATE).read_text())['verdict']}"
     )
     yield from textwrap.wrap(text, 105, break_on_hyphens=False)
 
@@ -58,6 +61,10 @@ def paragraph(root: Path) -> Iterator[str]:
 def _of_natural(figures: dict[str, Any], name: str) -> str:
     low, high = figures[f"{name}_ci95"]
     return f"{figures[name]:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _broken(figures: dict[str, Any], arm: str) -> str:
+    return _percent(figures["arms"][arm]["broken_fraction"])
 
 
 def _percent(value: float) -> str:
