@@ -184,7 +184,9 @@ def test_the_proof_says_what_passed_and_what_failed(page: Page, report: Path) ->
     assert proof.locator("article").count() == 7
     rows = proof.locator("tr")
     error = metrics(report)["dose_median_rel_error"]
-    expect(rows.filter(has_text="relative to the share that was asked for")).to_contain_text(f"{100 * error:.1f} %")
+    expect(rows.filter(has_text="relative to the share that was asked for")).to_contain_text(
+        f"{100 * error:.1f} %"
+    )
     expect(rows.filter(has_text="Rank correlation")).to_contain_text("pass")
     expect(rows.filter(has_text="Sham edit against the round trip")).to_contain_text("FAIL")
     for title in ("over the dose", "in each video", "scene by scene"):
