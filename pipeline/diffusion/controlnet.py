@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from diffusers import ControlNetModel
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+_FIRST_WEIGHT = "controlnet_cond_embedding.conv_in.weight"
 WITH_DOSE = 3
 """Channels of a control that says how far attention is to move: `[mask, heatmap, dose]`."""
 
@@ -55,21 +56,16 @@ def with_dose_channel(controlnet: ControlNetModel) -> ControlNetModel:
 
     What it reads there changes nothing yet: the channel's weights are 0.
     """
-    import copy
-
     import torch
 
-    widened = copy.deepcopy(controlnet)
-    old = widened.controlnet_cond_embedding.conv_in
-    new = torch.nn.Conv2d(
-        old.in_channels + 1, old.out_channels, old.kernel_size, old.stride, old.padding
-    )
-    with torch.no_grad():
-        new.weight.zero_()
-        new.weight[:, : old.in_channels] = old.weight
-    new.bias = old.bias
-    widened.controlnet_cond_embedding.conv_in = new.to(old.weight)
-    widened.register_to_config(conditioning_channels=new.in_channels)
+    # Not the private entries: one is the path that it was read from.
+    config = {name: value for name, value in controlnet.config.items() if name[0] != "_"}
+    widened = type(controlnet).from_config({**config, "conditioning_channels": WITH_DOSE})
+    state = controlnet.state_dict()
+    weight = state[_FIRST_WEIGHT]
+    state[_FIRST_WEIGHT] = torch.cat([weight, torch.zeros_like(weight[:, :1])], 1)
+    widened.load_state_dict(state)
+    widened.to(weight.device)
     return widened
 
 

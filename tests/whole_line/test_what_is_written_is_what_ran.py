@@ -55,7 +55,7 @@ CHANGES = {
         ("pipeline/heatmaps/levels.py", "inside / 255 / levels", "inside / 250 / levels"),
     ],
     "edit": [
-        ("pipeline/editing/calibration.py", "FIRST_STRENGTH = 1.1", "FIRST_STRENGTH = 1.3"),
+        ("pipeline/editing/inversion.py", "_LARGEST_PART = 2.0", "_LARGEST_PART = 0.1"),
         ("pipeline/pictures/tensors.py", "GREY_LEVELS = 127.5", "GREY_LEVELS = 127.6"),
     ],
     "dose_curve": [
