@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.attention.odds import attention_log_odds
 from pipeline.editing.calibration import REACHED
 from pipeline.ground.files import digest, write_bytes
-from pipeline.heatmaps.dose import Values, log_odds, share_of_log_odds, shift
+from pipeline.heatmaps.dose import Values, share_of_log_odds, shift
 from pipeline.pictures.contrast import scale_contrast, surroundings
 from pipeline.pictures.reading import Pixels, encode, read_rgb
 from pipeline.pictures.resizing import resize
@@ -35,7 +36,6 @@ of it is black or white."""
 _HALVINGS = 12
 # Relative error of the share at which the search ends: an evaluation costs next to nothing.
 _NEAR = 0.002
-_NO_ATTENTION = 1e-9
 
 
 class _Asked(NamedTuple):
@@ -208,10 +208,9 @@ def _log_odds(
 ) -> Values:
     """Return the log odds of attention on the keyword, of N pictures at the guide's size."""
     with torch.no_grad():
-        maps = guide.maps(tensor_of(pictures, device)).double().cpu().numpy()
-    inside = (maps * raised).sum((1, 2)) + _NO_ATTENTION
-    outside = (maps * ~raised).sum((1, 2)) + _NO_ATTENTION
-    return np.asarray(log_odds(inside, outside))
+        maps = guide.maps(tensor_of(pictures, device)).double()
+    inside = torch.from_numpy(raised).to(maps.device)
+    return attention_log_odds(maps, inside, ~inside).cpu().numpy()
 
 
 def _outcome(ask: _Asked, found: _Found, row: int) -> dict[str, Any]:

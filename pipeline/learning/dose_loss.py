@@ -125,10 +125,31 @@ def dose_controls(own: Tensor, moves: Tensor, shift: Tensor) -> Tensor:
     return torch.cat([mask, wanted, dose], 1)
 
 
+@torch.no_grad()
+def own_prediction(
+    unet: UNet2DConditionModel,
+    frozen: ControlNetModel,
+    pairs: Pairs,
+    noised: Noised,
+    prediction: str,
+) -> Tensor:
+    """Return what the frozen ControlNet predicts as clean under the scenes' own controls, N×C×h×w.
+
+    Args:
+        unet: of the backbone.
+        frozen: reads two channels.
+        pairs: the scenes.
+        noised: the scenes with noise.
+        prediction: what the UNet answers with.
+    """
+    answer = controlled(unet, frozen, noised.latents, noised.timesteps, pairs.text, pairs.own)
+    return clean_of_output(answer.float(), noised, prediction)
+
+
 def predicted_change(
     unet: UNet2DConditionModel,
     controlnet: ControlNetModel,
-    frozen: ControlNetModel,
+    own_clean: Tensor,
     pairs: Pairs,
     wanted: Tensor,
     noised: Noised,
@@ -139,21 +160,18 @@ def predicted_change(
     Args:
         unet: of the backbone.
         controlnet: reads three channels.
-        frozen: reads two.
+        own_clean: N×C×h×w, `own_prediction`.
         pairs: the scenes.
         wanted: N×3×H×W, the controls that ask for a change.
         noised: the scenes with noise.
         prediction: what the UNet answers with.
     """
-    asked = noised.latents, noised.timesteps, pairs.text
-    with torch.no_grad():
-        before = controlled(unet, frozen, *asked, pairs.own)
     embed = controlnet.controlnet_cond_embedding
     own = embed(torch.cat([pairs.own, torch.zeros_like(pairs.moves)], 1))
     control = own + pairs.weight * (embed(wanted) - own)
-    after = controlled(unet, beyond_embedding(controlnet), *asked, control)
-    clean = clean_of_output(after.float(), noised, prediction)
-    return clean - clean_of_output(before.float(), noised, prediction)
+    asked = noised.latents, noised.timesteps, pairs.text
+    answer = controlled(unet, beyond_embedding(controlnet), *asked, control)
+    return clean_of_output(answer.float(), noised, prediction) - own_clean
 
 
 def change_error(predicted: Tensor, pairs: Pairs) -> Tensor:
@@ -215,6 +233,7 @@ def dose_losses(
         seed: of them.
     """
     schedule = backbone.noise_scheduler().alphas_cumprod
+    unet, prediction = backbone.unet, backbone.prediction_type
     rows: list[list[Tensor]] = []
     for place, batch in enumerate(DataLoader(scenes, batch_size=_AT_A_TIME)):
         batch = {name: values.to(controlnet.device) for name, values in batch.items()}
@@ -222,18 +241,14 @@ def dose_losses(
         for draw in range(draws):
             generator = generator_for(seed, _CHECK, place, draw)
             pairs = draw_pairs(batch, largest, generator)
-            noised = noised_pairs(pairs, schedule, depth, backbone.prediction_type, generator)
+            noised = noised_pairs(pairs, schedule, depth, prediction, generator)
+            with autocast(controlnet.device):
+                own = own_prediction(unet, frozen, pairs, noised, prediction)
             for arm, shift in enumerate((pairs.shift, pairs.shift.roll(1))):
                 wanted = dose_controls(pairs.own, pairs.moves, shift)
                 with autocast(controlnet.device):
                     predicted = predicted_change(
-                        backbone.unet,
-                        controlnet,
-                        frozen,
-                        pairs,
-                        wanted,
-                        noised,
-                        backbone.prediction_type,
+                        unet, controlnet, own, pairs, wanted, noised, prediction
                     )
                 sums[arm] += change_error(predicted, pairs).cpu().double()
             sums[2] += change_error(torch.zeros_like(pairs.change), pairs).cpu().double()

@@ -182,7 +182,7 @@ def _local_mean(picture: Pixels, counted: Mask) -> NDArray[np.float32]:
 
 
 class Ladders(Dataset[dict[str, Any]]):
-    """Scenes' ladders as `make_ladders` returns them, in memory.
+    """Scenes' ladders as a `LadderMaker` makes them, in memory.
 
     Args:
         scenes: of each its ladders.

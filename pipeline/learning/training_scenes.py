@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch.utils.data import Dataset, Subset
 
@@ -59,10 +60,14 @@ def fixed_sample(scenes: EncodedScenes | EncodedOnTheFly, count: int) -> Dataset
 
     They depend on the scenes' names alone. Scenes that come or go change the sample by themselves.
     """
-    table = scenes.table
+    return Subset(scenes, fixed_places(scenes.table, count))
+
+
+def fixed_places(table: pd.DataFrame, count: int) -> list[int]:
+    """Return where in a table the `count` scenes of the lowest hashes of their names stand."""
     names = zip(table["video_id"], table["scene_number"], strict=True)
     hashes = [digest(str(video), str(number)) for video, number in names]
-    return Subset(scenes, sorted(np.argsort(hashes)[:count].tolist()))
+    return sorted(np.argsort(hashes)[:count].tolist())
 
 
 class EncodedOnTheFly(Dataset[dict[str, Any]]):

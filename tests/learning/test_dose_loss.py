@@ -12,8 +12,10 @@ from pipeline.learning.dose_loss import (
     dose_losses,
     draw_pairs,
     noised_pairs,
+    own_prediction,
     predicted_change,
 )
+from pipeline.learning.ladders import Ladders
 
 RUNGS = torch.tensor([-1.0, 0.0, 2.0])
 
@@ -78,9 +80,8 @@ def test_a_new_channel_changes_nothing_at_first() -> None:
     noised = noised_pairs(pairs, schedule, 0.5, "v_prediction", torch.Generator().manual_seed(0))
     own = torch.cat([pairs.own, torch.ones(64, 1, 24, 16)], 1)
     unet = denoiser.backbone.unet
-    change = predicted_change(
-        unet, widened, denoiser.controlnet, pairs, own, noised, "v_prediction"
-    )
+    before = own_prediction(unet, denoiser.controlnet, pairs, noised, "v_prediction")
+    change = predicted_change(unet, widened, before, pairs, own, noised, "v_prediction")
     torch.testing.assert_close(change, torch.zeros_like(change), atol=1e-5, rtol=0)
     torch.testing.assert_close(
         change_error(change, pairs), pairs.shift.square(), atol=1e-4, rtol=1e-4
@@ -95,7 +96,7 @@ def test_a_controlnet_that_ignores_the_dose_scores_what_doing_nothing_scores() -
         denoiser.backbone,
         with_dose_channel(denoiser.controlnet),
         denoiser.controlnet,
-        scenes,  # type: ignore[arg-type]
+        Ladders(scenes),
         depth=0.5,
         largest=1.0,
         draws=2,

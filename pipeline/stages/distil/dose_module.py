@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import lightning.pytorch as pl
 from torch import Tensor
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.controlnet import with_dose_channel
-from pipeline.diffusion.layout import laid_out
 from pipeline.diffusion.noise import squared_error
+from pipeline.learning.controlnet_training import ControlNetTraining
 from pipeline.learning.dose_loss import (
     Pairs,
     dose_controls,
     draw_pairs,
     noised_pairs,
+    own_prediction,
     predicted_change,
 )
-from pipeline.learning.fitting import adamw, averaged
 from pipeline.learning.generators import generator_for
 from pipeline.learning.params import DistilParams
 
@@ -30,7 +29,7 @@ Batch = dict[str, Tensor]
 _TRAIN, _VAL = 0, 1
 
 
-class DoseModule(pl.LightningModule):
+class DoseModule(ControlNetTraining):
     """A ControlNet of three channels on a frozen backbone, taught by a frozen one of two.
 
     Args:
@@ -39,15 +38,12 @@ class DoseModule(pl.LightningModule):
         params: section `distil`.
     """
 
+    params: DistilParams
+
     def __init__(self, backbone: Backbone, frozen: ControlNetModel, params: DistilParams) -> None:
-        super().__init__()
-        self.backbone = backbone
+        super().__init__(backbone, with_dose_channel(frozen), params)
         # No submodule of this one: its weights are in no checkpoint.
         self._frozen = [frozen]
-        self.params = params
-        self.controlnet = laid_out(with_dose_channel(frozen).float())
-        self.controlnet.requires_grad_(True).train()
-        self.average = averaged(self.controlnet, params.ema_decay)
         self.schedule = backbone.noise_scheduler().alphas_cumprod
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -62,33 +58,10 @@ class DoseModule(pl.LightningModule):
             loss = self._loss(self.averaged, batch, (_VAL, batch_idx, draw))
             self.log("val/loss", loss, batch_size=len(batch["text"]))
 
-    @property
-    def averaged(self) -> ControlNetModel:
-        """The ControlNet with the averaged weights: what is kept."""
-        module: Any = self.average.module
-        controlnet: ControlNetModel = module
-        return controlnet
-
-    def configure_optimizers(self) -> Any:
-        """Return AdamW with a linear warm-up and a cosine to 0."""
-        params = self.params
-        return adamw(
-            self.controlnet.parameters(),
-            learning_rate=params.learning_rate,
-            weight_decay=params.weight_decay,
-            warmup_steps=params.warmup_steps,
-            steps=params.steps,
-        )
-
     def on_fit_start(self) -> None:
         """Bring the frozen parts, which are no submodules, to the device."""
         for model in (self.backbone.unet, *self._frozen):
             model.to(self.device)
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Make a step and average the weights: before any checkpoint of it is written."""
-        super().optimizer_step(*args, **kwargs)
-        self.average.update_parameters(self.controlnet)
 
     def _loss(self, controlnet: ControlNetModel, batch: Batch, purpose: tuple[int, ...]) -> Tensor:
         params, prediction = self.params, self.backbone.prediction_type
@@ -98,7 +71,8 @@ class DoseModule(pl.LightningModule):
         wanted = dose_controls(pairs.own, pairs.moves, pairs.shift)
         (frozen,) = self._frozen
         unet = self.backbone.unet
-        predicted = predicted_change(unet, controlnet, frozen, pairs, wanted, noised, prediction)
+        own = own_prediction(unet, frozen, pairs, noised, prediction)
+        predicted = predicted_change(unet, controlnet, own, pairs, wanted, noised, prediction)
         counts = 1 + params.region_weight * pairs.weight
         # By scene: a background has ten times the places of a product.
         error = (squared_error(predicted, pairs.change) * counts).mean((1, 2, 3))

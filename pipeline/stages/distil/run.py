@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import training_precision
-from pipeline.ground.files import digest, write_text
+from pipeline.ground.files import write_text
 from pipeline.ground.tables import write_table
 from pipeline.learning.batches import ShuffledBatches
 from pipeline.learning.dose_loss import dose_losses
@@ -36,13 +36,6 @@ class Distilled(NamedTuple):
     """With the averaged weights of the best validation."""
     metrics: dict[str, float]
     curve: list[dict[str, float]]
-
-
-def sampled(table: pd.DataFrame, count: int) -> pd.DataFrame:
-    """Return `count` scenes of a table, or all of fewer: those of the lowest hashes of names."""
-    names = zip(table["video_id"], table["scene_number"], strict=True)
-    hashes = pd.Series([digest(str(video), str(number)) for video, number in names], table.index)
-    return table.loc[hashes.sort_values().index[:count]].sort_index()
 
 
 def distil(

@@ -53,6 +53,7 @@ def main(workspace: Workspace) -> None:
     from pipeline.attention.models import load_attention_model
     from pipeline.diffusion.backbone import load_backbone
     from pipeline.learning import ladders
+    from pipeline.learning.training_scenes import fixed_places
     from pipeline.stages.distil import run
 
     params, edit = DistilParams.load(workspace), EditParams.load(workspace)
@@ -64,8 +65,9 @@ def main(workspace: Workspace) -> None:
     weights = weights_digest(workspace.path(CONTROLNET))
     table = read_scenes(workspace.path(SCENES))
     train, val = (
-        run.sampled(table[table["split"] == part], count)
+        own.iloc[fixed_places(own, count)]
         for part, count in ((TRAIN, params.scenes), (VAL, params.val_scenes))
+        for own in [table[table["split"] == part]]
     )
     if len(train) < 2:
         raise InputError(

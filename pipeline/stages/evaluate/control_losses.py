@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
     from pipeline.editing.cache import Cache
+    from pipeline.learning.control_check import ControlLosses
+    from pipeline.learning.dose_loss import DoseLosses
     from pipeline.learning.params import DistilParams
 
 
@@ -80,12 +82,7 @@ def check_dose(check: DoseCheck, root: Path) -> list[dict[str, Any]]:
         draws=check.draws,
         seed=check.seed,
     )
-    videos = [row["video_id"] for row in check.rows]
-    columns = zip(videos, losses.true, losses.shuffled, losses.zero, strict=True)
-    return [
-        {"video_id": video, "true": float(true), "shuffled": float(other), "zero": float(zero)}
-        for video, true, other, zero in columns
-    ]
+    return _rows([row["video_id"] for row in check.rows], losses)
 
 
 def check_control(check: ControlCheck | DoseCheck, root: Path) -> list[dict[str, Any]]:
@@ -109,7 +106,11 @@ def check_control(check: ControlCheck | DoseCheck, root: Path) -> list[dict[str,
         draws=check.draws,
         seed=check.seed,
     )
-    columns = zip(losses.video_ids, losses.true, losses.shuffled, losses.zero, strict=True)
+    return _rows(losses.video_ids, losses)
+
+
+def _rows(videos: Sequence[str], losses: ControlLosses | DoseLosses) -> list[dict[str, Any]]:
+    columns = zip(videos, losses.true, losses.shuffled, losses.zero, strict=True)
     return [
         {"video_id": video, "true": float(true), "shuffled": float(other), "zero": float(zero)}
         for video, true, other, zero in columns

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
 from diffusers import ControlNetModel
 from torch import Tensor
 
 from pipeline.diffusion.backbone import Backbone
-from pipeline.diffusion.layout import laid_out
 from pipeline.diffusion.noise import Noised, clean_of_output, clean_weight
 from pipeline.diffusion.predict import controlled
-from pipeline.learning.fitting import adamw, averaged
+from pipeline.learning.controlnet_training import ControlNetTraining
 from pipeline.learning.generators import generator_for
 from pipeline.stages.train.objective import Losses, Objective
 from pipeline.stages.train.params import TrainParams
@@ -24,10 +22,8 @@ Batch = dict[str, Any]
 _TRAIN, _VAL = 0, 1
 
 
-class ControlNetModule(pl.LightningModule):
+class ControlNetModule(ControlNetTraining):
     """A ControlNet on a frozen backbone, trained to denoise under `[mask, heatmap]`.
-
-    Checkpoints hold the ControlNet and its average, not the backbone.
 
     Args:
         backbone: frozen; moved to the module's device.
@@ -35,19 +31,16 @@ class ControlNetModule(pl.LightningModule):
         unconditional_text: T×D, the embedding of no keyword.
     """
 
+    params: TrainParams
+
     def __init__(self, backbone: Backbone, params: TrainParams, unconditional_text: Tensor) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.params = params
         torch.manual_seed(params.seed)
-        self.controlnet = ControlNetModel.from_unet(
+        controlnet = ControlNetModel.from_unet(
             backbone.unet,
             conditioning_channels=2,
             conditioning_embedding_out_channels=params.embedding_channels,
-        ).float()
-        laid_out(self.controlnet)
-        self.controlnet.requires_grad_(True).train()
-        self.average = averaged(self.controlnet, params.ema_decay)
+        )
+        super().__init__(backbone, controlnet, params)
         if params.gradient_checkpointing:
             self.controlnet.enable_gradient_checkpointing()
             backbone.unet.enable_gradient_checkpointing()
@@ -90,33 +83,10 @@ class ControlNetModule(pl.LightningModule):
         unet = self.backbone.unet
         return controlled(unet, controlnet, noised.latents, noised.timesteps, text, control)
 
-    @property
-    def averaged(self) -> ControlNetModel:
-        """The ControlNet with the averaged weights: what is kept."""
-        module = self.average.module
-        assert isinstance(module, ControlNetModel)
-        return module
-
-    def configure_optimizers(self) -> Any:
-        """Return AdamW with a linear warm-up and a cosine to 0."""
-        params = self.params
-        return adamw(
-            self.controlnet.parameters(),
-            learning_rate=params.learning_rate,
-            weight_decay=params.weight_decay,
-            warmup_steps=params.warmup_steps,
-            steps=params.steps,
-        )
-
     def on_fit_start(self) -> None:
         """Bring the frozen parts, which are no submodules, to the device."""
         for model in (self.backbone.unet, self.backbone.vae, self.backbone.text_encoder):
             model.to(self.device)
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Make a step and average the weights: before any checkpoint of it is written."""
-        super().optimizer_step(*args, **kwargs)
-        self.average.update_parameters(self.controlnet)
 
     def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return latents, embeddings and control; the frozen parts run if nothing was encoded."""
