@@ -33,10 +33,10 @@ from pipeline.ground.artefacts import ENCODED, SCENES
 from pipeline.ground.memory import keep_freed_memory
 from pipeline.ground.params import ModelParams, load_image_size
 from pipeline.ground.workspace import Workspace
+from pipeline.learning import controlnet_training
 from pipeline.learning.training_scenes import encoded_scenes, raw_scenes
 from pipeline.scenes.split import TRAIN
 from pipeline.scenes.table import read_scenes
-from pipeline.stages.train import controlnet_module
 from pipeline.stages.train.controlnet_module import ControlNetModule
 from pipeline.stages.train.params import TrainParams
 
@@ -59,7 +59,7 @@ def main() -> None:
     optimizer = module.configure_optimizers()["optimizer"]
     with (
         patch.object(backbones, "laid_out", lambda model: model),
-        patch.object(controlnet_module, "laid_out"),
+        patch.object(controlnet_training, "laid_out", lambda model: model),
     ):
         example = ControlNetModule(load(), params, encoded.unconditional_text)
     plain = example.configure_optimizers()["optimizer"]

@@ -57,6 +57,11 @@ def clean_prediction(latents: Tensor, velocity: Tensor, level: Level) -> Tensor:
     return math.cos(level.angle) * latents - math.sin(level.angle) * velocity
 
 
+def velocity_of_clean(latents: Tensor, clean: Tensor, level: Level) -> Tensor:
+    """Return the velocity of latents whose `clean_prediction` this is; at no clean level."""
+    return (math.cos(level.angle) * latents - clean) / math.sin(level.angle)
+
+
 def velocity_change(clean_change: Tensor, level: Level) -> Tensor:
     """Return what must be added to a velocity, so that its `clean_prediction` changes so.
 

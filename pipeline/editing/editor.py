@@ -14,7 +14,7 @@ from torch import Tensor
 from pipeline.editing.cache import Cache
 from pipeline.editing.calibration import StrengthSearch
 from pipeline.editing.denoiser import Denoiser
-from pipeline.editing.guidance import Canvas, GradientGuidance, guide_log_odds
+from pipeline.editing.guidance import Canvas, GradientGuidance, GuideView, guide_log_odds
 from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, SceneArrays, chunks
 from pipeline.editing.redraw import Request, redraw
 from pipeline.ground.code import code_digest, versions
@@ -115,15 +115,9 @@ class SceneEditor:
         self._preparation = Preparation(denoiser, params, models, cache)
         self.makers = (__name__, *self._preparation.makers, *guide.makers)
         self._code = digest(code_digest(*self.makers), str(versions(*self.makers)))
+        self._view = GuideView(guide, denoiser.backbone, params.least_decoder_fit, denoiser.half)
         self._gradient = (
-            GradientGuidance(
-                guide,
-                denoiser.backbone,
-                params.gradient_strength,
-                params.gradient_steps,
-                params.least_decoder_fit,
-                denoiser.half,
-            )
+            GradientGuidance(self._view, params.gradient_strength, params.gradient_steps)
             if params.gradient_strength
             else None
         )
@@ -213,28 +207,25 @@ class SceneEditor:
         strengths: NDArray[np.float64],
         goals: NDArray[np.float64],
     ) -> Iterator[Edited]:
-        """Redraw one batch; strengths scale what is asked of the gradient or of the ControlNet."""
+        """Redraw one batch; strengths scale what is asked for."""
         scenes = torch.tensor([ask.scene for ask in asks], device=prepared.image.device)
         canvas = self._canvas(prepared, asks)
-        own = prepared.own[scenes]
-        parts = [own[:, :1], self._maps([ask.heatmap for ask in asks])]
         gain = np.full_like(strengths, self.params.control_strength)
-        if self.denoiser.reads_dose:
-            # The control itself says how much is asked.
-            doses = zip(strengths, asks, strict=True)
-            parts.append(self._maps([strength * ask.shift * ask.moves for strength, ask in doses]))
-        elif not self._gradient:
+        if not (self.denoiser.reads_dose or self._gradient):
             gain *= strengths
         request = Request(
             text=prepared.text[scenes],
-            own=own,
-            wanted=torch.cat(parts, 1),
+            own=prepared.own[scenes],
+            heatmap=self._maps([ask.heatmap for ask in asks]),
+            moves=self._maps([ask.moves for ask in asks]),
+            shift=self._preparation.tensor(strengths * [ask.shift for ask in asks]),
             goal=self._preparation.tensor(goals),
             control_gain=self._preparation.tensor(gain),
         )
         inversion = prepared.inversion.take(scenes)
         latents = redraw(
-            self.denoiser, inversion, canvas, request, self._preparation.levels, self._gradient
+            *(self.denoiser, inversion, canvas, request),
+            *(self._preparation.levels, self._view, self._gradient),
         )
         decoded = self.denoiser.backbone.decode(latents)
         odds = guide_log_odds(self.guide, canvas.composite(decoded), canvas)

@@ -62,33 +62,75 @@ def guide_log_odds(guide: AttentionModel, pictures: Tensor, canvas: Canvas) -> T
 
 
 @dataclass(frozen=True)
-class GradientGuidance:
-    """Moves predicted clean latents so that the guide's log odds come nearer to a goal.
+class GuideView:
+    """What the guide sees of a change of the latents while a scene is redrawn.
 
-    The direction is that of steepest descent of the squared distance to the goal, inside the
-    region. Its length is Newton's: with a gain of 1 the goal would be met if the guide were linear.
-    So the gain means the same for every scene and model. The guide looks at the original changed by
-    what the edit's prediction has more than the unedited one's at the same noise level; a
-    prediction is blurred at high noise, a difference of two is not.
-
-    What the prediction does to the picture tells the scene's linear decoder, or, where that fits
-    too badly, the decoder itself, one scene at a time: the gradient through it takes much memory.
+    It looks at the original changed by what the edit has more than the unedited scene at the same
+    noise level: a prediction is blurred at high noise, a difference of two is not. What the change
+    does to the picture tells the scene's linear decoder or, where that fits too badly, the decoder
+    itself.
 
     Attributes:
-        guide: a differentiable attention model.
+        guide: an attention model.
         backbone: whose decoder it is.
-        gain: in [0, 1], the part of the distance to cover at each step.
-        steps: how many of the last steps it guides.
         least_fit: R² from which on the linear decoder is trusted.
         half: decode in 16 bits where the device is faster in them.
     """
 
     guide: AttentionModel
     backbone: Backbone
-    gain: float
-    steps: int
     least_fit: float
     half: bool
+
+    def groups(self, canvas: Canvas) -> list[Tensor]:
+        """Return the positions of the scenes to look at together.
+
+        Those of linear decoders, and each other one alone, as the decoder takes much memory, and a
+        gradient through it more.
+        """
+        linear = canvas.decoder.fit >= self.least_fit
+        return [part for part in (linear.nonzero()[:, 0], *(~linear).nonzero()) if len(part)]
+
+    def log_odds(self, change: Tensor, canvas: Canvas) -> Tensor:
+        """Return the log odds of the scenes with their latents changed in the region, N values.
+
+        Args:
+            change: N×C×h×w.
+            canvas: the scenes.
+        """
+        groups = self.groups(canvas)
+        odds = [self._seen(change[part], canvas.take(part)) for part in groups]
+        return torch.cat(odds)[torch.cat(groups).argsort()]
+
+    def _seen(self, change: Tensor, canvas: Canvas) -> Tensor:
+        change = canvas.latent_weight() * change
+        if canvas.decoder.fit[0] >= self.least_fit:
+            seen = canvas.decoder.picture_change(change)
+        else:
+            with autocast(change.device, self.half):
+                seen = self.backbone.decode(canvas.latents + change).float() - canvas.decoded
+        return guide_log_odds(
+            self.guide, (canvas.image + canvas.weight * seen).clamp(-1, 1), canvas
+        )
+
+
+@dataclass(frozen=True)
+class GradientGuidance:
+    """Moves predicted clean latents so that the guide's log odds come nearer to a goal.
+
+    The direction is that of steepest descent of the squared distance to the goal, inside the
+    region. Its length is Newton's: with a gain of 1 the goal would be met if the guide were linear.
+    So the gain means the same for every scene and model.
+
+    Attributes:
+        view: of a differentiable guide.
+        gain: in [0, 1], the part of the distance to cover at each step.
+        steps: how many of the last steps it guides.
+    """
+
+    view: GuideView
+    gain: float
+    steps: int
 
     def correction(self, clean: Tensor, own_clean: Tensor, canvas: Canvas, goal: Tensor) -> Tensor:
         """Return by how much the predicted clean latents are to be moved, N×C×h×w.
@@ -99,33 +141,14 @@ class GradientGuidance:
             canvas: the scenes.
             goal: N log odds.
         """
-        linear = canvas.decoder.fit >= self.least_fit
         slope, odds = torch.empty_like(clean), torch.empty_like(goal)
-        for scenes in (linear.nonzero()[:, 0], *(~linear).nonzero()):
-            if len(scenes):
-                part = clean[scenes], own_clean[scenes], canvas.take(scenes)
-                slope[scenes], odds[scenes] = self._slope(*part, bool(linear[scenes[0]]))
+        for scenes in self.view.groups(canvas):
+            with torch.enable_grad():
+                moved = clean[scenes].detach().requires_grad_()
+                seen = self.view.log_odds(moved - own_clean[scenes], canvas.take(scenes))
+                (slope[scenes],) = torch.autograd.grad(seen.sum(), moved)
+            odds[scenes] = seen.detach()
+        slope *= canvas.latent_weight()
         steepness = slope.square().flatten(1).sum(1).clamp(min=1e-12)
         length = self.gain * (goal - odds) / steepness
         return length[:, None, None, None] * slope
-
-    def _slope(
-        self, clean: Tensor, own_clean: Tensor, canvas: Canvas, linear: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Return the gradient of the log odds inside the region, N×C×h×w, and the log odds, N."""
-        weight = canvas.latent_weight()
-        with torch.enable_grad():
-            moved = clean.detach().requires_grad_()
-            change = weight * (moved - own_clean)
-            seen = (
-                canvas.decoder.picture_change(change) if linear else self._decoded(change, canvas)
-            )
-            odds = guide_log_odds(
-                self.guide, (canvas.image + canvas.weight * seen).clamp(-1, 1), canvas
-            )
-            (slope,) = torch.autograd.grad(odds.sum(), moved)
-        return slope * weight, odds.detach()
-
-    def _decoded(self, change: Tensor, canvas: Canvas) -> Tensor:
-        with autocast(change.device, self.half):
-            return self.backbone.decode(canvas.latents + change).float() - canvas.decoded

@@ -8,6 +8,12 @@ From a noisy scene the target is what the frozen ControlNet, which reads `[mask,
 as clean under the scene's own control, *plus* the difference of the ladder's latents. The frozen
 prediction is a control variate: all that is uncertain about the scene at that noise is in both, and
 what is left to learn is the change. The control changes inside the region alone, as an edit's does.
+
+An edit makes its change in steps, and before each it is measured how far attention has moved
+(`pipeline.editing.feedback`). So the third channel asks for what is *left*: some scenes come with a
+part of their change made, or with too much of it. Without that, the network had to guess from a
+dull product whether it was dull by nature or dulled by the step before, and did half of what it was
+asked for.
 """
 
 from __future__ import annotations
@@ -34,6 +40,9 @@ _CHECK = 4
 _AT_A_TIME = 8
 # Part of the draws that change the product; the rest are halved between background and halves.
 _PRODUCT = 0.8
+_NO_SHIFT = 1e-6
+# How much of its change a scene on the way has at most: an edit's steps may go too far, too.
+_TOO_FAR = 1.25
 
 
 class Pairs(NamedTuple):
@@ -43,6 +52,7 @@ class Pairs(NamedTuple):
         clean: N×C×h×w, the scenes' latents, with what was done of the change already.
         change: N×C×h×w, what is still to be added to them.
         shift: N, of the log odds, which all of the change makes.
+        left: N, what of the shift is still to be made.
         moves: N×1×H×W, where attention moves (`moved_region`).
         weight: N×1×h×w in [0, 1], where the change may be.
         own: N×2×H×W, the scenes' own mask and heatmap.
@@ -52,6 +62,7 @@ class Pairs(NamedTuple):
     clean: Tensor
     change: Tensor
     shift: Tensor
+    left: Tensor
     moves: Tensor
     weight: Tensor
     own: Tensor
@@ -70,35 +81,30 @@ def draw_pairs(
         batch: of `Ladders`.
         largest: shift that is asked for.
         generator: of the draws.
-        on_the_way: part of the draws in which the scene has a part of its change already, and the
-            rest is to be added, though all of it is asked for: so an edit's later steps see it.
+        on_the_way: part of the draws in which the scene has some of its change already, up to a
+            quarter too much: so an edit's later steps see it.
     """
     count, kinds = batch["shifts"].shape[:2]
-    device = batch["latents"].device
     uniform = torch.rand(5, count, generator=generator)
     kind = torch.where(uniform[0] < _PRODUCT, 0, 1 + (uniform[1] * (kinds - 1)).long())
     rows = torch.arange(count)
-    shifts = batch["shifts"][rows, kind].cpu().numpy()
-    wanted, places = np.empty(count, np.float32), np.empty(count, np.float32)
-    for row, rungs in enumerate(shifts):
-        ascending = np.maximum.accumulate(rungs)
-        low, high = max(ascending[0], -largest), min(ascending[-1], largest)
-        wanted[row] = low + float(uniform[2, row]) * (high - low)
-        places[row] = np.interp(wanted[row], ascending, np.arange(len(rungs)))
-    below = np.minimum(places.astype(int), shifts.shape[1] - 2)
-    part = torch.from_numpy((places - below).astype(np.float32)).to(device)[:, None, None, None]
+    shifts = batch["shifts"][rows, kind].cpu()
+    ascending = shifts.cummax(1).values
+    low, high = ascending[:, 0].clamp(min=-largest), ascending[:, -1].clamp(max=largest)
+    shift = low + uniform[2] * (high - low)
+    made = shift * torch.where(uniform[3] < on_the_way, uniform[4] * _TOO_FAR, 0)
+    made = made.clamp(ascending[:, 0], ascending[:, -1])
     latents = batch["latents"][rows, kind]
-    low_rung = latents[rows, torch.from_numpy(below)]
-    changed = low_rung + part * (latents[rows, torch.from_numpy(below + 1)] - low_rung)
-    # All ladders hold the scene itself, where nothing shifts.
-    clean = latents[rows, torch.from_numpy(np.abs(shifts).argmin(1))]
+    clean, changed = (_between(latents, ascending, at) for at in (made, shift))
     weight = batch["weights"][rows, kind]
-    change = weight * (changed - clean)
-    done = torch.where(uniform[3] < on_the_way, uniform[4], 0).to(device)[:, None, None, None]
+    # All ladders hold the scene itself, where nothing shifts.
+    scene = latents[rows, shifts.abs().argmin(1)]
+    clean, changed = (scene + weight * (rung - scene) for rung in (clean, changed))
     return Pairs(
-        clean=clean + done * change,
-        change=(1 - done) * change,
-        shift=torch.from_numpy(wanted).to(device),
+        clean=clean,
+        change=changed - clean,
+        shift=shift.to(clean.device),
+        left=(shift - made).to(clean.device),
         moves=batch["moves"][rows, kind][:, None],
         weight=weight,
         own=batch["control"],
@@ -106,23 +112,39 @@ def draw_pairs(
     )
 
 
-def dose_controls(own: Tensor, moves: Tensor, shift: Tensor) -> Tensor:
+def _between(latents: Tensor, shifts: Tensor, wanted: Tensor) -> Tensor:
+    """Return what a ladder is at a shift of the log odds: between two rungs, or the last one.
+
+    Args:
+        latents: N×K×C×h×w.
+        shifts: N×K, ascending.
+        wanted: N.
+    """
+    last = shifts.shape[1] - 1
+    above = torch.searchsorted(shifts, wanted[:, None])[:, 0].clamp(1, last)
+    rows = torch.arange(len(shifts))
+    low, high = shifts[rows, above - 1], shifts[rows, above]
+    part = ((wanted - low) / (high - low).clamp(min=_NO_SHIFT)).clamp(0, 1)
+    below = latents[rows, above - 1]
+    return below + part.to(below)[:, None, None, None] * (latents[rows, above] - below)
+
+
+def dose_controls(pairs: Pairs, shift: Tensor, left: Tensor) -> Tensor:
     """Return the controls that ask for a shift, N×3×H×W.
 
     The heatmap is multiplied by the factor that the shift stands for where attention moves, then
     scaled to what it summed up to and capped at 1.
 
     Args:
-        own: N×2×H×W, mask and heatmap.
-        moves: N×1×H×W.
-        shift: N.
+        pairs: the scenes.
+        shift: N, all of it.
+        left: N, what is still to be made of it.
     """
-    mask, heatmap = own[:, :1], own[:, 1:]
-    dose = moves * shift[:, None, None, None]
-    raised = heatmap * dose.exp()
+    mask, heatmap = pairs.own[:, :1], pairs.own[:, 1:]
+    raised = heatmap * (pairs.moves * shift[:, None, None, None]).exp()
     total, before = (values.sum((1, 2, 3), keepdim=True) for values in (raised, heatmap))
     wanted = (raised * before / total.clamp(min=1e-6)).clamp(max=1)
-    return torch.cat([mask, wanted, dose], 1)
+    return torch.cat([mask, wanted, pairs.moves * left[:, None, None, None]], 1)
 
 
 @torch.no_grad()
@@ -244,8 +266,9 @@ def dose_losses(
             noised = noised_pairs(pairs, schedule, depth, prediction, generator)
             with autocast(controlnet.device):
                 own = own_prediction(unet, frozen, pairs, noised, prediction)
-            for arm, shift in enumerate((pairs.shift, pairs.shift.roll(1))):
-                wanted = dose_controls(pairs.own, pairs.moves, shift)
+            # The scene's own shift, then its neighbour's.
+            for arm in (0, 1):
+                wanted = dose_controls(pairs, pairs.shift.roll(arm), pairs.left.roll(arm))
                 with autocast(controlnet.device):
                     predicted = predicted_change(
                         unet, controlnet, own, pairs, wanted, noised, prediction

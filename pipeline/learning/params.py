@@ -36,8 +36,8 @@ class DistilParams(Section):
     depth: Annotated[float, Field(gt=0, le=1)] = 0.5
     """How far into the noise, as a fraction of the schedule; edits go as deep (`edit.depth`)."""
     on_the_way: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Part of the draws in which some of the change has been made already, as between the steps of
-    an edit; what is left of it is asked for."""
+    """Part of the draws in which some of the change has been made already, or too much of it, as
+    between the steps of an edit; what is left of it is asked for."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-3
     """Of AdamW."""
     clip_norm: Positive = 1.0

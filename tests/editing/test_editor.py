@@ -108,6 +108,16 @@ def test_controls_are_embedded_once_and_not_at_every_step(editor, prepared) -> N
     assert len(calls) == 2  # the scene's own and the modified one
 
 
+def test_a_control_that_says_the_dose_is_embedded_at_every_step_again(tmp_path) -> None:
+    editor = dose_editor(tmp_path)
+    prepared = editor.prepare(scenes())
+    calls = []
+    embedding = editor.denoiser.controlnet.controlnet_cond_embedding
+    embedding.register_forward_hook(lambda *_: calls.append(1))
+    editor.edit(prepared, [ask(0, 1.5, 1.0)])
+    assert len(calls) == 1 + editor.params.steps
+
+
 def test_a_given_strength_is_used_once_and_not_searched(editor, prepared) -> None:
     half, full = editor.edit(prepared, [ask(0, 1.5, 0.5), ask(0, 1.5, 1.0)])
     assert (half.strength, full.strength) == (0.5, 1.0)

@@ -6,7 +6,7 @@ from tiny_models import BrightnessGuide
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.editing.guidance import Canvas, GradientGuidance, guide_log_odds
+from pipeline.editing.guidance import Canvas, GradientGuidance, GuideView, guide_log_odds
 from pipeline.editing.linear_decoder import LinearDecoder, fit_decoder
 
 RANDOM = torch.Generator().manual_seed(2)
@@ -86,9 +86,8 @@ def canvas() -> Canvas:
 
 def correction(canvas: Canvas, least_fit: float) -> Tensor:
     """Return what guidance adds to the latents, half of the way to a higher share."""
-    guidance = GradientGuidance(
-        BrightnessGuide(), Backbone(0.5), gain=0.5, steps=1, least_fit=least_fit, half=False
-    )
+    view = GuideView(BrightnessGuide(), Backbone(0.5), least_fit=least_fit, half=False)
+    guidance = GradientGuidance(view, gain=0.5, steps=1)
     goal = guide_log_odds(BrightnessGuide(), canvas.image, canvas) + 0.2
     return guidance.correction(canvas.latents, canvas.latents, canvas, goal)
 

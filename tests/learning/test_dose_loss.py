@@ -48,17 +48,34 @@ def test_a_change_is_that_of_its_shift_between_the_rungs() -> None:
 def test_on_the_way_what_was_done_and_what_is_left_make_the_change() -> None:
     pairs = drawn(on_the_way=1.0)
     torch.testing.assert_close((pairs.clean + pairs.change)[:, 0, 0, 0], pairs.shift)
-    assert 0.3 < (pairs.clean[:, 0, 0, 0] / pairs.shift).mean() < 0.7
+    torch.testing.assert_close(pairs.change[:, 0, 0, 0], pairs.left)
+    made = pairs.clean[:, 0, 0, 0] / pairs.shift
+    assert 0.4 < made.mean() < 0.8
+    # Some have too much of it.
+    assert 1 < made.max() <= 1.25
+
+
+def test_half_of_the_scenes_are_on_the_way_when_half_are_to_be() -> None:
+    pairs = drawn(on_the_way=0.5)
+    assert 0.3 < (pairs.left == pairs.shift).float().mean() < 0.7
+
+
+def test_no_rung_lies_beyond_the_last() -> None:
+    # A quarter too much of the largest shift is more than the ladder has.
+    pairs = drawn(largest=2.0, on_the_way=1.0)
+    assert pairs.clean.max() <= 2
+    assert pairs.clean.min() >= -1
 
 
 def test_the_control_raises_the_heatmap_by_the_factor_and_says_the_dose() -> None:
-    own = torch.full((1, 2, 2, 2), 0.25)
-    moves = torch.zeros(1, 1, 2, 2)
+    moves = torch.zeros(64, 1, 2, 2)
     moves[..., 0, 0] = 1
-    mask, heatmap, dose = dose_controls(own, moves, torch.tensor([math.log(2)]))[0]
-    assert torch.equal(mask, own[0, 0])
+    pairs = drawn()._replace(own=torch.full((64, 2, 2, 2), 0.25), moves=moves)
+    shift = torch.full((64,), math.log(2))
+    mask, heatmap, dose = dose_controls(pairs, shift, shift / 2)[0]
+    assert torch.equal(mask, pairs.own[0, 0])
     torch.testing.assert_close(heatmap, torch.tensor([[0.4, 0.2], [0.2, 0.2]]))
-    torch.testing.assert_close(dose[0], torch.tensor([math.log(2), 0]))
+    torch.testing.assert_close(dose[0], torch.tensor([math.log(2) / 2, 0]))
 
 
 def test_noise_goes_no_deeper_than_asked() -> None:

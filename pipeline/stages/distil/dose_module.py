@@ -68,7 +68,7 @@ class DoseModule(ControlNetTraining):
         generator = generator_for(params.seed, *purpose)
         pairs: Pairs = draw_pairs(batch, params.largest_shift, generator, params.on_the_way)
         noised = noised_pairs(pairs, self.schedule, params.depth, prediction, generator)
-        wanted = dose_controls(pairs.own, pairs.moves, pairs.shift)
+        wanted = dose_controls(pairs, pairs.shift, pairs.left)
         (frozen,) = self._frozen
         unet = self.backbone.unet
         own = own_prediction(unet, frozen, pairs, noised, prediction)
