@@ -21,6 +21,9 @@ MODELS = {
     "centre_surround": "pipeline.attention.centre_surround:CentreSurround",
     "spectral_residual": "pipeline.attention.opencv_saliency:SpectralResidual",
     "fine_grained": "pipeline.attention.opencv_saliency:FineGrained",
+    "itti_koch": "pipeline.attention.itti_koch:IttiKoch",
+    "graph_based": "pipeline.attention.graph_based:GraphBased",
+    "histogram_contrast": "pipeline.attention.histogram_contrast:HistogramContrast",
     "mediaattention:ads": "pipeline.attention.media:MediaAttention",
     "mediaattention:unisal": "pipeline.attention.media:MediaAttention",
     "mediaattention:spectral": "pipeline.attention.media:MediaAttention",
@@ -31,8 +34,8 @@ OBSERVERS = {
     "people_b": "pipeline.attention.people:People",
 }
 """Those that learned from people's recorded gaze, and the class that takes their folder."""
-# What dvc.yaml names as deps of the stages that ask a model; the demo's judge is one by itself.
-_WATCHED, _DEMO = "models", "demo/viewers.py"
+# What dvc.yaml names as deps of the stages that ask a model; the demo's viewers are by themselves.
+_WATCHED, _DEMO = "models", ("demo/viewers.py", "demo/other_viewers.py")
 _FOLDER = "pipeline.attention.predictor:Predictor"
 _READOUTS = "models/people"
 _FILE = "pipeline.attention.python_file:PythonFile"
@@ -83,7 +86,7 @@ def load_attention_model(
     elif location and path.is_dir():
         model = _class(_FOLDER)(path, device)
     elif path.suffix == ".py" and path.is_file():
-        if Path(location).parts[0] != _WATCHED and location != _DEMO:
+        if not is_watched(location):
             raise ParamsError(
                 f"{parameter}: {location} must lie below models/, which the stages depend on: "
                 "anywhere else DVC would not see it change. Move it there."
@@ -97,6 +100,11 @@ def load_attention_model(
             f"function `attention_map(image)`, below {root}."
         )
     return model
+
+
+def is_watched(location: str) -> bool:
+    """Return whether DVC sees it change: below models/, or one of the demo's viewers."""
+    return location in _DEMO or Path(location).parts[:1] == (_WATCHED,)
 
 
 def _class(place: str) -> Any:

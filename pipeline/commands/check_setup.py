@@ -141,8 +141,11 @@ def models(workspace: Workspace) -> Iterator[Finding]:
     found = []
     if params.backbone == ModelParams().backbone:
         found.append(f"model.backbone: {params.backbone} has only seen drawn scenes")
-    if EvaluateParams.load(workspace).judge.startswith("demo/"):
+    params_of_proof = EvaluateParams.load(workspace)
+    if params_of_proof.judge.startswith("demo/"):
         found.append("evaluate.judge: the demo's viewers are simulated")
+    if any(name.startswith("demo/") for name in params_of_proof.panel):
+        found.append("evaluate.panel: the demo's other viewers are simulated, too")
     remedy = "docs/own_data.md says what to set instead."
     yield Finding("nothing of the demo's is used on your data", found, remedy, fatal=False)
 

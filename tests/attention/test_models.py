@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.datasets import load_sample_image
 
-from pipeline.attention.models import MODELS, load_attention_model
+from pipeline.attention.models import MODELS, is_watched, load_attention_model
 from pipeline.attention.predictor import Predictor
 from pipeline.ground.code import closure
 from pipeline.ground.errors import GazeshiftError, ParamsError
@@ -16,7 +16,10 @@ from pipeline.ground.files import write_text
 from pipeline.pictures.tensors import pixels_of, tensor_of
 
 INSTALLED = importlib.util.find_spec("mediaattention") is not None
-OWN = ("centre_surround", "spectral_residual", "fine_grained")
+OWN = (
+    *("centre_surround", "spectral_residual", "fine_grained"),
+    *("itti_koch", "graph_based", "histogram_contrast"),
+)
 # "ads" and "unisal" fetch their weights.
 OFFLINE = [name for name in MODELS if name not in ("mediaattention:ads", "mediaattention:unisal")]
 
@@ -70,6 +73,19 @@ def test_a_picture_gets_the_same_map_in_any_company(name: str) -> None:
     np.testing.assert_allclose(both[0].numpy(), maps(name, red_dot()), atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["itti_koch", "graph_based", "histogram_contrast"])
+@pytest.mark.parametrize("size", [(177, 97), (31, 5), (1, 1)], ids=str)
+def test_where_nothing_is_to_be_seen_attention_is_everywhere(name: str, size) -> None:
+    attention = maps(name, np.full((*size, 3), (85, 170, 20), np.uint8))
+    assert attention.shape == size
+    assert attention.min() > 0
+    assert np.ptp(attention) < 1e-6 * attention.max()
+    half = np.full((*size, 3), 85, np.uint8)
+    half[: size[0] // 3] = 200
+    if size[0] > 3:
+        assert np.ptp(maps(name, half)) > 0.05 * maps(name, half).max()
+
+
 def test_more_contrast_draws_more_and_the_gradient_says_so() -> None:
     model = load_attention_model("centre_surround", Path())
     assert model.differentiable
@@ -118,6 +134,14 @@ def test_the_key_of_a_model_holds_its_own_code_and_no_other_models(name: str) ->
 
 def test_where_outs_lie_is_no_code_of_the_predictor() -> None:
     assert "pipeline/ground/artefacts.py" not in closure(*Predictor.makers)
+
+
+def test_a_python_file_must_lie_where_dvc_looks(tmp_path: Path) -> None:
+    write_text(tmp_path / "data/red.py", "def attention_map(image): return image[..., 0] / 3")
+    with pytest.raises(ParamsError, match=r"data/red\.py must lie below models/"):
+        load_attention_model("data/red.py", tmp_path)
+    assert not is_watched("demo/scenes.py")
+    assert is_watched("demo/other_viewers.py")
 
 
 def test_a_python_file_sees_bytes_and_its_key_follows_what_it_imports(tmp_path: Path) -> None:

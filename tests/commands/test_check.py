@@ -85,6 +85,14 @@ def test_a_data_dvc_without_entries_is_fine_and_a_broken_one_is_named(
     assert marks(workspace)["data.dvc names"] == mark
 
 
+def test_whoever_of_the_demos_looks_at_other_data_is_named(workspace: Workspace) -> None:
+    workspace.path("data.dvc").write_text("outs:\n")
+    own = "model: {backbone: models/own}\nevaluate: {judge: models/judge.py, panel: [PANEL]}\n"
+    for panel, mark in (("itti_koch", "✓"), ("demo/other_viewers.py", "⚠")):
+        workspace.path("params.yaml").write_text(PARAMS + own.replace("PANEL", panel))
+        assert marks(workspace)["nothing of"] == mark
+
+
 def test_one_missing_mate_warns_and_many_fail(workspace: Workspace) -> None:
     masks = sorted(workspace.path("keyword_masks").rglob("*.png"))
     masks[0].unlink()
