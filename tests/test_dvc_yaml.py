@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.attention.models import is_watched
 from pipeline.ground.artefacts import OUTS, record_of
 from pipeline.ground.code import closure
 from pipeline.ground.params import ComputeParams, ModelParams, Section, read_params
@@ -79,6 +80,15 @@ def test_the_demos_stages_name_their_own_files_and_the_folders_of_ours(stage: st
     code = ("pipeline", "schemas", "demo")
     assert {dep for dep in DVC[stage]["deps"] if dep.partition("/")[0] in code} == own | folders
     assert DVC[stage]["cmd"] == f"python -m demo.{stage}"
+
+
+def test_the_proof_names_the_demos_viewers_that_it_may_ask_and_all_that_they_import() -> None:
+    viewers = {dep for dep in DVC["evaluate"]["deps"] if dep.startswith("demo/")}
+    assert viewers == {file.relative_to(ROOT).as_posix() for file in ROOT.glob("demo/*viewers.py")}
+    assert all(is_watched(file) and set(closure(file)) == {file} for file in viewers)
+    evaluate = read_params(Workspace(ROOT))["evaluate"]
+    named = {evaluate["judge"], *evaluate["panel"]}
+    assert {name for name in named if name.endswith(".py")} <= viewers
 
 
 @pytest.mark.parametrize("stage", [*STAGES, *DEMO_STAGES])

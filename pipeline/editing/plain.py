@@ -2,6 +2,10 @@
 
 What an edit by a diffusion model has to beat (docs/method.md). The number is searched per scene
 until the guide sees the dose, as an edit's strength is.
+
+Its opposite is the *null edit*: the product is tinted, so that it looks as different as the plain
+edit of the same dose makes it, and its contrast is searched at which the guide sees as much of it
+as before. So it can be told what a changed look does from what moved attention does.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from pipeline.attention.odds import attention_log_odds
 from pipeline.editing.calibration import REACHED
 from pipeline.ground.files import digest, write_bytes
 from pipeline.heatmaps.dose import Values, share_of_log_odds, shift
+from pipeline.pictures.colour import ciede2000, lab_of, tinted
 from pipeline.pictures.contrast import scale_contrast, surroundings
 from pipeline.pictures.reading import Pixels, encode, read_rgb
 from pipeline.pictures.resizing import resize
@@ -28,7 +33,7 @@ from pipeline.scenes.regions import feathered_region
 if TYPE_CHECKING:
     from pipeline.attention.models import AttentionModel
     from pipeline.editing.params import EditParams
-    from pipeline.editing.scene_edits import SceneTask, Wish
+    from pipeline.editing.scene_edits import SceneTask
 
 LEAST, MOST = 0.02, 8.0
 """Bounds of the factor: with less a product cannot be told from what is around it, with more most
@@ -42,31 +47,36 @@ class _Asked(NamedTuple):
     """One plain edit, before its number is known."""
 
     original: Pixels
+    start: Pixels
+    """What is scaled: the original, or a tinted one."""
     around: NDArray[np.float32]
     weight: NDArray[np.float32]
+    mask: NDArray[np.bool_]
     raised: NDArray[np.bool_]
-    """h×w at `image_size`, the keyword."""
-    shift: float
+    """The keyword, as `mask`, but h×w at `image_size`."""
+    on_keyword: bool
+    """Whether it is the keyword that is scaled."""
+    shift: float = 0.0
     """Of the guide's log odds."""
-    bound: float
-    """The largest or least factor, on the side where the dose should lie."""
 
     def edited(self, factor: float) -> Pixels:
-        return scale_contrast(self.original, self.around, self.weight, factor)
+        return scale_contrast(self.start, self.around, self.weight, factor)
 
 
 class _Found(NamedTuple):
     """What became of the searches: one number for each."""
 
     factor: Values
+    bound: Values
+    """The largest or least factor, on the side where the dose should lie."""
     unedited_odds: Values
     achieved_odds: Values
     evaluations: NDArray[np.int_]
 
 
-def plain_key(guide: AttentionModel, params: EditParams) -> str:
+def plain_key(guide: AttentionModel, params: EditParams, null: bool) -> str:
     """Return a digest of all that a plain edit depends on besides scene, dose, size and code."""
-    return digest("plain", guide.digest, str(params.feather_px))
+    return digest("null" if null else "plain", guide.digest, str(params.feather_px))
 
 
 def edit_plainly(
@@ -76,6 +86,8 @@ def edit_plainly(
     image_size: tuple[int, int],
     folder: Path,
     device: torch.device | str = "cpu",
+    *,
+    null: bool = False,
 ) -> list[list[dict[str, Any]]]:
     """Edit scenes and write `{wish}/{video_id}/{stem}.png` below `folder`.
 
@@ -86,6 +98,7 @@ def edit_plainly(
         image_size: (height, width).
         folder: to write to.
         device: the guide's.
+        null: make null edits; a wish's dose says which plain edit they are to look as changed as.
 
     Returns:
         For each task the record of each of its wishes, ready for JSON.
@@ -97,14 +110,22 @@ def edit_plainly(
     scenes = [_opened(task, params, image_size) for task in tasks]
     wishes = [(n, wish) for n, task in enumerate(tasks) for wish in task.wishes]
     places = [place for place, (_, wish) in enumerate(wishes) if wish.modified]
-    asked = [_ask(scenes[wishes[place][0]], wishes[place][1]) for place in places]
+    asked = [
+        scenes[n]._replace(shift=shift(wish.alpha, wish.region))
+        for n, wish in (wishes[place] for place in places)
+    ]
     found = _search(asked, guide, image_size, device)
+    if null:
+        asked = [
+            _tinted(ask, float(factor)) for ask, factor in zip(asked, found.factor, strict=True)
+        ]
+        found = _search(asked, guide, image_size, device)
     made = {place: row for row, place in enumerate(places)}
     records: list[list[dict[str, Any]]] = [[] for _ in tasks]
     for place, (n, wish) in enumerate(wishes):
         row = made.get(place)
         factor = 1.0 if row is None else float(found.factor[row])
-        original = scenes[n][0].original
+        original = scenes[n].original
         picture = original if row is None else asked[row].edited(factor)
         path = folder / wish.name / tasks[n].video_id / f"{tasks[n].stem}.png"
         write_bytes(path, encode(picture, "png"))
@@ -115,7 +136,7 @@ def edit_plainly(
             "redrawn": wish.redrawn,
             "modified": wish.modified,
             "mean_abs_change": float(np.abs(picture.astype(np.int16) - original).mean()),
-            "editor": plain_key(guide, params),
+            "editor": plain_key(guide, params, null),
         }
         if row is not None:
             record |= _outcome(asked[row], found, row)
@@ -123,26 +144,32 @@ def edit_plainly(
     return records
 
 
-def _opened(
-    task: SceneTask, params: EditParams, image_size: tuple[int, int]
-) -> tuple[_Asked, bool]:
-    """Return the scene, all but for what a wish asks of it, and whether the keyword may change."""
+def _opened(task: SceneTask, params: EditParams, image_size: tuple[int, int]) -> _Asked:
+    """Return the scene, all but for what a wish asks of it."""
     original = read_rgb(task.image)
     mask = keyword_mask(task.masks, original.shape[:2])
     redrawn = task.wishes[0].redrawn
-    region = mask if redrawn == "keyword" else ~mask
-    weight = feathered_region(mask, redrawn, params.feather_px, image_size)
-    small = keyword_mask(task.masks, image_size)
-    around = surroundings(original, region)
-    return _Asked(original, around, weight, small, 0.0, 1.0), redrawn == "keyword"
+    return _Asked(
+        original=original,
+        start=original,
+        around=surroundings(original, mask if redrawn == "keyword" else ~mask),
+        weight=feathered_region(mask, redrawn, params.feather_px, image_size),
+        mask=mask,
+        raised=keyword_mask(task.masks, image_size),
+        on_keyword=redrawn == "keyword",
+    )
 
 
-def _ask(scene: tuple[_Asked, bool], wish: Wish) -> _Asked:
-    asked, on_keyword = scene
-    wanted = shift(wish.alpha, wish.region)
-    # What stands out less from the product leaves it more attention.
-    more = (wanted > 0) == on_keyword
-    return asked._replace(shift=wanted, bound=MOST if more else LEAST)
+def _tinted(asked: _Asked, factor: float) -> _Asked:
+    """Return what a null edit asks of a scene whose plain edit has this factor.
+
+    The tint's hue is a scene's own, and no one's choice.
+    """
+    original, region = asked.original, asked.weight == 1
+    difference = ciede2000(lab_of(original[region]), lab_of(asked.edited(factor)[region])).mean()
+    turn = int(digest(original.tobytes())[:8], 16) / 16**8
+    start = tinted(original, asked.weight, 2 * np.pi * turn, float(difference), region)
+    return asked._replace(start=start, shift=0.0)
 
 
 def _search(
@@ -164,14 +191,19 @@ def _search(
         ]
         return _log_odds(guide, np.stack(pictures), raised[which], device)
 
-    everyone = np.arange(len(asked))
-    bounds = np.array([ask.bound for ask in asked])
-    count = np.zeros(len(asked), int)
+    none, count = np.empty(0), np.zeros(len(asked), int)
     if not asked:
-        return _Found(bounds, bounds, bounds, count)
-    unedited = odds(everyone, np.ones(len(asked)))
+        return _Found(none, none, none, none, count)
+    originals = np.stack([resize(ask.original, image_size) for ask in asked])
+    unedited = _log_odds(guide, originals, raised, device)
     goal = unedited + np.array([ask.shift for ask in asked])
-    best, achieved = np.ones(len(asked)), np.full(len(asked), np.nan)
+    everyone, best = np.arange(len(asked)), np.ones(len(asked))
+    tinted_ = any(ask.start is not ask.original for ask in asked)
+    start = odds(everyone, best) if tinted_ else unedited
+    # What stands out less from the product leaves it more attention.
+    more = (goal > start) == np.array([ask.on_keyword for ask in asked])
+    bounds = np.where(more, MOST, LEAST)
+    achieved = start.copy() if tinted_ else np.full(len(asked), np.nan)
     near, far = np.zeros(len(asked)), np.log(bounds)
     following, open_ = far, np.ones(len(asked), bool)
     for step in range(_HALVINGS + 1):
@@ -183,7 +215,7 @@ def _search(
         count[which] += 1
         better = ~(_error(seen, goal[which]) >= _error(achieved[which], goal[which]))
         best[which[better]], achieved[which[better]] = factors[better], seen[better]
-        beyond = (seen - goal[which]) * np.sign(goal[which] - unedited[which]) >= 0
+        beyond = (seen - goal[which]) * np.sign(goal[which] - start[which]) >= 0
         if step:
             near[which[~beyond]] = following[which[~beyond]]
             far[which[beyond]] = following[which[beyond]]
@@ -192,7 +224,7 @@ def _search(
             open_[which[~beyond]] = False
         open_ &= _error(achieved, goal) > _NEAR
         following = (near + far) / 2
-    return _Found(best, unedited, achieved, count)
+    return _Found(best, bounds, unedited, achieved, count)
 
 
 def _error(odds: Values, goal: Values) -> Values:
@@ -218,7 +250,7 @@ def _outcome(ask: _Asked, found: _Found, row: int) -> dict[str, Any]:
     seen = share_of_log_odds(np.array([unedited, unedited + ask.shift, achieved])).tolist()
     return {
         "strength": float(found.factor[row]),
-        "strength_limit": ask.bound,
+        "strength_limit": float(found.bound[row]),
         "evaluations": int(found.evaluations[row]),
         **dict(zip(("guide_share", "guide_dose", "guide_achieved"), seen, strict=True)),
         "reached": bool(abs(seen[2] - seen[1]) <= REACHED * seen[1]),

@@ -30,11 +30,14 @@ STYLES = {
     "reduction": LineStyle("#D55E00", "-"),
     "placebo": LineStyle("#CC79A7", ":"),
 }
+_EXTRA = ("#8C6D31", "#7F7F7F", "#637939", "#843C39", "#5254A3")
 ARMS = {
     "full": ("whole method", STYLES["full_boost"]),
     "control_only": ("ControlNet alone", LineStyle(STYLES["middle_boost"].colour, "")),
     "gradient_only": ("gradient alone", LineStyle(STYLES["late_boost"].colour, "")),
     "plain": ("contrast scaled, no model", LineStyle(STYLES["placebo"].colour, "")),
+    "background": ("background redrawn, product kept", LineStyle(STYLES["early_boost"].colour, "")),
+    "null": ("look changed, attention kept", LineStyle(_EXTRA[1], "")),
 }
 """Label and style of each arm of the dose curve; a part alone has points at a few doses."""
 TESTED = {
@@ -44,7 +47,6 @@ TESTED = {
 """Label and colour of what is tested for equivalence."""
 WRONG_CONTROLS = (STYLES["full_boost"].colour, STYLES["reduction"].colour)
 """Of another scene's dose, and of a control that asks for nothing."""
-_EXTRA = ("#8C6D31", "#7F7F7F", "#637939", "#843C39", "#5254A3")
 
 MASK_COLOUR = "#00FFFF"
 """Outline of the keyword mask on a scene: rare in photographs, seen by all."""

@@ -79,6 +79,8 @@ CONTROL_LOSSES = f"{EVALUATION}/control.csv"
 CHANGES = f"{EVALUATION}/changes.csv"
 TRANSFER = f"{EVALUATION}/transfer.csv"
 """`schemas.transfer.TRANSFER_TABLE`."""
+ROBUSTNESS = f"{EVALUATION}/robustness.csv"
+"""`schemas.robustness.ROBUSTNESS_TABLE`."""
 PROOF_FIGURES = f"{EVALUATION}/figures"
 
 PAGE = "reports/index.html"
@@ -123,6 +125,7 @@ OUTS: dict[str, tuple[str, ...]] = {
         CONTROL_LOSSES,
         CHANGES,
         TRANSFER,
+        ROBUSTNESS,
         PROOF_FIGURES,
     ),
     "report": (PAGE,),

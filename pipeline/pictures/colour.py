@@ -16,6 +16,7 @@ Lab = NDArray[np.float64]
 _25_TO_7 = 25.0**7
 # Levels that a display, and an eye, cannot tell from black or from white.
 _BLACK, _WHITE = 4, 251
+_LARGEST_TINT, _HALVINGS = 100.0, 8
 # Colours with less chroma than this have no hue that anyone could name.
 _LEAST_CHROMA = 20.0
 
@@ -25,6 +26,40 @@ def lab_of(pixels: Pixels) -> Lab:
     flat = np.ascontiguousarray(pixels, np.uint8).reshape(-1, 1, 3).astype(np.float32) / 255
     lab = np.asarray(cv2.cvtColor(flat, cv2.COLOR_RGB2Lab), np.float64)
     return lab.reshape(pixels.shape)
+
+
+def tinted(
+    pixels: Pixels, weight: NDArray[np.float32], direction: float, difference: float, mask: Mask
+) -> Pixels:
+    """Return a picture whose colours are moved one way, H×W×3, lightness as it was.
+
+    Args:
+        pixels: H×W×3.
+        weight: H×W in [0, 1], how much of the tint each pixel takes.
+        direction: angle in the plane of a* and b*.
+        difference: mean ΔE00 that the tint is to make on the mask, as far as sRGB goes.
+        mask: H×W.
+    """
+    lab = lab_of(pixels)
+    step = np.array([0, np.cos(direction), np.sin(direction)])
+    low, high = 0.0, _LARGEST_TINT
+    for _ in range(_HALVINGS):
+        length = (low + high) / 2
+        made = _rgb_of(lab[mask] + length * weight[mask, None] * step)
+        if ciede2000(lab[mask], lab_of(made)).mean() < difference:
+            low = length
+        else:
+            high = length
+    taken = weight > 0
+    picture = pixels.copy()
+    picture[taken] = _rgb_of(lab[taken] + high * weight[taken, None] * step)
+    return picture
+
+
+def _rgb_of(lab: Lab) -> Pixels:
+    flat = np.ascontiguousarray(lab, np.float32).reshape(-1, 1, 3)
+    rgb = np.asarray(cv2.cvtColor(flat, cv2.COLOR_Lab2RGB), np.float64).reshape(lab.shape)
+    return np.rint(rgb.clip(0, 1) * 255).astype(np.uint8)
 
 
 def ciede2000(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +76,14 @@ def verdict(
     """Return what `gate.json` holds, of figures, what they must reach, and words about them.
 
     That is `pass`; `verdict`, one sentence; `failed`, the proofs that failed; `checks`, one entry
-    per figure with `proof`, `metric`, `value`, `must`, `pass` and `words`. A figure that could not
-    be had is None, and fails; a figure without a limit is no check.
+    per figure with `proof`, `metric`, `value`, `interval`, `must`, `pass` and `words`. A figure
+    that has an interval must reach its limits with the whole of it: what another draw of as many
+    videos might well have missed is not shown. A figure that could not be had is None, and fails,
+    and so does one whose interval could not: of a single video. A figure without a limit is no
+    check.
     """
     checks = [
-        _check(name, metrics.get(name), bounds, notes.get(name, ""))
+        _check(name, metrics, bounds, notes.get(name, ""))
         for name, bounds in gate.items()
         if bounds.is_limit
     ]
@@ -94,27 +97,37 @@ def verdict(
     return {"pass": not failures, "verdict": sentence, "failed": failed, "checks": checks}
 
 
-def _check(name: str, value: Any, bounds: Bounds, note: str) -> dict[str, Any]:
-    missed = _missed_by(value, bounds)
-    words = f"{name} {_shown(value)}, must be {_must(name, bounds)}"
-    if missed and not isinstance(value, bool):
+def _check(name: str, metrics: Mapping[str, Any], bounds: Bounds, note: str) -> dict[str, Any]:
+    value, key = metrics.get(name), f"{name}_ci95"
+    interval = metrics.get(key)
+    unsure = key in metrics and interval is None
+    missed = None if unsure else _missed_by(value, interval, bounds)
+    shown = _shown(value)
+    if interval:
+        shown += f" [{interval[0]:.4g}, {interval[1]:.4g}]"
+    words = f"{name} {shown}, must be {_must(name, bounds)}"
+    if unsure and value is not None:
+        words += " (of one video there is no interval)"
+    elif missed and not isinstance(value, bool):
         words += f" (misses by {missed:.3g})"
     return {
         "proof": PROOF_OF[name],
         "metric": name,
         "value": value,
+        "interval": interval,
         "must": _must(name, bounds),
         "pass": missed == 0,
         "words": f"{words}: {note}" if note else words,
     }
 
 
-def _missed_by(value: Any, bounds: Bounds) -> float | None:
-    """Return how far outside the bounds the value is; 0 inside, None where there is no value."""
+def _missed_by(value: Any, interval: Sequence[float] | None, bounds: Bounds) -> float | None:
+    """Return how far the interval reaches beyond the bounds; 0 inside, None without a value."""
     if value is None:
         return None
-    below = bounds.min - value if bounds.min is not None else 0.0
-    above = value - bounds.max if bounds.max is not None else 0.0
+    low, high = interval or (value, value)
+    below = bounds.min - low if bounds.min is not None else 0.0
+    above = high - bounds.max if bounds.max is not None else 0.0
     return max(float(below), float(above), 0.0)
 
 

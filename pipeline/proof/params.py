@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.attention.models import MODELS, OBSERVERS
+from pipeline.attention.models import MODELS, OBSERVERS, is_watched
 from pipeline.editing.params import Part
 from pipeline.ground.artefacts import COUNTERFACTUAL
 from pipeline.ground.params import Section
@@ -16,7 +16,10 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Bounds(BaseModel):
-    """What a figure must reach; a yes-or-no figure counts as 1 or 0. Without either: no limit."""
+    """What a figure must reach, with all of its interval where it has one.
+
+    A yes-or-no figure counts as 1 or 0. Without either bound there is no limit.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,9 +56,10 @@ FIGURES: dict[str, tuple[str, Bounds | None]] = {
     "placebo_change_ratio": ("placebo", Bounds(min=0.5, max=2)),
     "integrity_ssim_median": ("integrity", Bounds(min=0.8)),
     "guide_judge_correlation": ("dose", None),
-    "transfer_people_of_natural": ("transfer", Bounds()),
-    "transfer_panel_of_natural": ("transfer", Bounds()),
-    "delta_e_of_natural": ("transfer", Bounds()),
+    "transfer_people_of_natural": ("transfer", Bounds(min=0.35)),
+    "transfer_panel_of_natural": ("transfer", Bounds(min=0.7)),
+    "delta_e_of_natural": ("transfer", Bounds(max=1.1)),
+    "robustness_least": ("robustness", Bounds()),
     "integrity_ssim_p10": ("integrity", Bounds()),
     "broken_fraction": ("integrity", Bounds()),
     "dose_log_error_median": ("dose", Bounds()),
@@ -84,9 +88,13 @@ class EvaluateParams(Section):
         "spectral_residual",
         "fine_grained",
         "centre_surround",
+        "itti_koch",
+        "graph_based",
+        "histogram_contrast",
     )
-    """Attention models, by name, that took no part and are asked what they see of an edit. Those
-    that judge or guide, or cannot be had here, are left out, and named in metrics.json."""
+    """Attention models, by name or Python file, that took no part and are asked what they see of
+    an edit. Those that judge or guide, or cannot be had here, are left out, and named in
+    metrics.json."""
     counterfactual: str | None = "outputs/counterfactual"
     """Folder of scenes as nature would have changed them, the yardstick of the panel and of the
     price: the demo draws it; null where there is none, or a folder of your own below models/."""
@@ -114,10 +122,17 @@ class EvaluateParams(Section):
         unknown = sorted(set(self.gate) - set(PROOF_OF))
         if unknown:
             raise ValueError(f"gate.{unknown[0]}: no such figure; known are {', '.join(PROOF_OF)}")
-        strangers = sorted(set(self.panel) - set(MODELS | OBSERVERS))
+        strangers = sorted(
+            name
+            for name in {*self.panel} - {*MODELS, *OBSERVERS}
+            if not (name.endswith(".py") and is_watched(name))
+        )
         if strangers:
             names = ", ".join(MODELS | OBSERVERS)
-            raise ValueError(f"panel: {strangers[0]} is no attention model's name; known: {names}")
+            raise ValueError(
+                f"panel: {strangers[0]} is no attention model's name, nor a Python file below "
+                f"models/; known: {names}"
+            )
         place = Path(self.counterfactual or COUNTERFACTUAL)
         if place != Path(COUNTERFACTUAL) and place.parts[0] != "models":
             raise ValueError(

@@ -14,6 +14,7 @@ from pipeline.editing.plain import LEAST, MOST, edit_plainly
 from pipeline.editing.scene_edits import SceneTask, Wish
 from pipeline.ground.code import closure
 from pipeline.ground.files import write_bytes
+from pipeline.pictures.colour import ciede2000, lab_of
 from pipeline.pictures.reading import encode, read_rgb
 
 SIZE = (40, 30)
@@ -83,6 +84,29 @@ def test_the_background_may_be_what_changes(folder) -> None:
     changed = (read_rgb(folder / "out/alpha_2/v1/s1.png") != original).any(-1)
     assert changed.any()
     assert not changed[30:50, 20:40].any()
+
+
+def test_a_null_edit_looks_as_changed_and_the_guide_sees_no_change(folder) -> None:
+    edit(folder)
+    plain = {alpha: read_rgb(folder / f"out/alpha_{alpha}/v1/s1.png") for alpha in ("0.5", "2")}
+    original = read_rgb(folder / "scene.png")
+    less, _, more = edit_plainly(
+        [task(folder, 0.5, 1.0, 2.0)], GUIDE, EditParams(feather_px=0), SIZE, folder / "null",
+        null=True,
+    )[0]  # fmt: skip
+    for record, alpha in ((less, "0.5"), (more, "2")):
+        assert record["guide_achieved"] == pytest.approx(record["guide_share"], rel=0.01)
+        assert record["guide_dose"] == record["guide_share"]
+        picture = read_rgb(folder / f"null/alpha_{alpha}/v1/s1.png")
+        mask = np.zeros((80, 60), bool)
+        mask[30:50, 20:40] = True
+        assert (picture[~mask] == original[~mask]).all()
+        seen, as_plain = (
+            ciede2000(lab_of(original[mask]), lab_of(other[mask])).mean()
+            for other in (picture, plain[alpha])
+        )
+        # The contrast that keeps attention changes the look a little more, or less.
+        assert 0.6 * as_plain < seen < 1.6 * as_plain
 
 
 def test_no_code_of_the_diffusion_models_makes_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.pictures.colour import burnt, ciede2000, colour_similarity, hue_turned, lab_of
+from pipeline.pictures.colour import burnt, ciede2000, colour_similarity, hue_turned, lab_of, tinted
 from pipeline.pictures.likeness import structure_similarity
 
 # Table 1 of Sharma, Wu & Dalal 2005: L, a, b of two colours, and their difference.
@@ -90,3 +90,18 @@ def test_the_similarity_of_grey_pictures_is_that_of_their_luminance() -> None:
     swapped = before.copy()
     swapped[..., 0] = 255 - before[..., 0]
     assert colour_similarity(before, swapped).mean() < 0.7
+
+
+def test_a_tint_makes_the_difference_asked_for_where_it_is_let() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(60, 190, (12, 10, 3), np.uint8)
+    weight = np.zeros((12, 10), np.float32)
+    weight[2:9, 3:8] = 1
+    mask = weight > 0
+    made = tinted(pixels, weight, direction=1.0, difference=6.0, mask=mask)
+    difference = ciede2000(lab_of(pixels), lab_of(made))
+    assert difference[mask].mean() == pytest.approx(6, abs=0.4)
+    assert (made[~mask] == pixels[~mask]).all()
+    # Lightness stays, but where sRGB ends.
+    lightness = np.abs(lab_of(made) - lab_of(pixels))[mask, 0]
+    assert np.median(lightness) < 1

@@ -47,6 +47,26 @@ def test_what_is_not_shown_fails(changed, words) -> None:
     assert words in result["verdict"]
 
 
+@pytest.mark.parametrize(
+    ("interval", "passes"),
+    [([0.9, 1.1], True), ([0.8, 1.1], False), ([0.9, 1.2], False), (None, False)],
+    ids=["inside", "too low", "too high", "of one video"],
+)
+def test_the_whole_interval_must_be_within_the_bounds(interval, passes: bool) -> None:
+    result = verdict(GOOD | {"dose_logit_slope_ci95": interval}, BOUNDS, {})
+    assert result["pass"] == passes
+
+
+def test_the_words_of_a_failure_show_the_interval() -> None:
+    wide = verdict(GOOD | {"dose_logit_slope_ci95": [0.75, 1.1]}, BOUNDS, {})
+    assert (
+        "dose_logit_slope is 1 [0.75, 1.1], must be 0.85 to 1.15 (misses by 0.1)"
+        in (wide["verdict"])
+    )
+    single = verdict(GOOD | {"dose_logit_slope_ci95": None}, BOUNDS, {})
+    assert "of one video there is no interval" in single["verdict"]
+
+
 def test_a_figure_without_a_limit_is_no_check() -> None:
     result = verdict(
         GOOD | {"dose_log_error_p90": None}, BOUNDS | {"dose_log_error_p90": Bounds()}, {}
@@ -59,9 +79,10 @@ def test_a_figure_without_a_limit_is_no_check() -> None:
     ("option", "words"),
     [
         ("panel: [people_a, grandmother]", "panel: grandmother is no attention model"),
+        ("panel: [data/own.py]", "panel: data/own.py is no attention model"),
         ("counterfactual: data/other", "must lie below models/"),
     ],
-    ids=["panel", "counterfactual"],
+    ids=["panel", "file", "counterfactual"],
 )
 def test_params_refuse_strangers_on_the_panel_and_what_dvc_does_not_see(
     workspace, option: str, words: str

@@ -17,7 +17,7 @@ from pipeline.ground.files import write_text
 from pipeline.ground.workspace import Workspace
 
 DRAWN = ("backgrounds", "counterfactual", "distractors", "drawing", "make_corpus", "palette")
-DEMO = (*DRAWN, "products", "scenes", "shapes", "viewers", "__init__")
+DEMO = (*DRAWN, "other_viewers", "products", "scenes", "shapes", "viewers", "__init__")
 CODE = (
     *("pipeline", "schemas", "dvc.yaml", ".dvcignore", ".gitignore"),
     *(f"demo/{name}.py" for name in DEMO),

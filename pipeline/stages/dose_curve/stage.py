@@ -2,7 +2,9 @@
 
 Arms, each calibrated at its own strength: the edit as configured; the ControlNet alone, which is
 the same where no gradient guides; where one does, the gradient alone, with the ControlNet's
-residuals off; and the plain edit, which no model makes. A sham edit, the redraw under the unchanged
+residuals off; and the plain edit, which no model makes. Two more tell the look of the product from
+attention on it: `background` moves attention by all the rest, the product as it is, and `null`
+changes the product's look and is to move nothing. A sham edit, the redraw under the unchanged
 control, goes with the first. Nothing here depends on `variant.alpha`.
 
 `doses.csv` has one row per arm, scene and dose: `schemas/edits.py` names its columns.
@@ -31,6 +33,7 @@ from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.dose import Region
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import Recipe
 from pipeline.heatmaps.rendering import render_scene, scenes_of
@@ -43,7 +46,8 @@ from schemas.variant_scenes import Planned
 LOG = logging.getLogger(__name__)
 
 _SUMMARY = "summary"
-_PLAIN = "plain"
+_PLAIN = ("plain", "null")
+_BACKGROUND: Region = "background"
 _ONE = np.ones(1)
 
 
@@ -65,7 +69,9 @@ def main(workspace: Workspace) -> None:
     }
     if edit.gradient_strength:
         editors["gradient_only"] = make_editor(models, edit, cache, uses_control=False)
-    grids = dict.fromkeys([*editors, _PLAIN], params.ablation_alphas) | {"full": params.alphas}
+    if edit.region == "keyword":
+        editors[_BACKGROUND] = editors["full"]
+    grids = dict.fromkeys([*editors, *_PLAIN], params.ablation_alphas) | {"full": params.alphas}
     with StageOuts(workspace, "dose_curve") as outs:
         maps = outs.staging / "maps"
         tasks: dict[str, SceneTask] = {}
@@ -76,8 +82,8 @@ def main(workspace: Workspace) -> None:
         plan = {}
         for item, task in tasks.items():
             arm = item.split()[0]
-            if arm == _PLAIN:
-                plan[item] = _plain_item(task, models, edit, image_size, *makers)
+            if arm in _PLAIN:
+                plan[item] = _plain_item(arm, task, models, edit, image_size, *makers)
             else:
                 plan[item] = item_key(task, editors[arm], image_size, *makers)
         plan[_SUMMARY] = summary_key(plan, (write_records.__module__,))
@@ -88,11 +94,14 @@ def main(workspace: Workspace) -> None:
             for item, records in edited(items, tasks, editor, image_size, folder):
                 rows = [dose_row(arm, record, measured[item]) for record in records]
                 outs.accept(item, pictures(tasks[item], f"{DOSE_CURVE}/{arm}"), rows)
-        items = [item for item in tasks if item in todo and item.startswith(f"{_PLAIN} ")]
-        folder = outs.staging / DOSE_CURVE / _PLAIN
-        for item, records in _plainly_edited(items, tasks, models, edit, image_size, folder):
-            rows = [dose_row(_PLAIN, record, measured[item]) for record in records]
-            outs.accept(item, pictures(tasks[item], f"{DOSE_CURVE}/{_PLAIN}"), rows)
+        for arm in _PLAIN:
+            items = [item for item in tasks if item in todo and item.startswith(f"{arm} ")]
+            folder = outs.staging / DOSE_CURVE / arm
+            for item, records in _plainly_edited(
+                arm, items, tasks, models, edit, image_size, folder
+            ):
+                rows = [dose_row(arm, record, measured[item]) for record in records]
+                outs.accept(item, pictures(tasks[item], f"{DOSE_CURVE}/{arm}"), rows)
         if _SUMMARY in todo:
             write_records(outs, tasks, outs.staging / DOSES)
             outs.accept(_SUMMARY, [DOSES])
@@ -100,6 +109,7 @@ def main(workspace: Workspace) -> None:
 
 
 def _plain_item(
+    arm: str,
     task: SceneTask,
     models: EditModels,
     edit: EditParams,
@@ -107,11 +117,12 @@ def _plain_item(
     *makers: str,
 ) -> Key:
     """Return what a scene's plain edits depend on: the guide, and none of the other models."""
-    inputs = digest(task.key(), plain_key(models.guide, edit), str(image_size))
+    inputs = digest(task.key(), plain_key(models.guide, edit, arm == "null"), str(image_size))
     return Key(inputs, (edit_plainly.__module__, *models.guide.makers, *makers))
 
 
 def _plainly_edited(
+    arm: str,
     items: Sequence[str],
     tasks: dict[str, SceneTask],
     models: EditModels,
@@ -125,12 +136,14 @@ def _plainly_edited(
         InputError: a scene's file is missing or unreadable.
     """
     device = next(models.backbone.unet.parameters()).device
-    with tqdm(total=len(items), desc="plain edit", unit=" scene", disable=not items) as progress:
+    with tqdm(total=len(items), desc=f"{arm} edit", unit=" scene", disable=not items) as progress:
         for rows in chunks(range(len(items)), edit.batch_size):
             batch = [items[row] for row in rows]
             chosen = [tasks[item] for item in batch]
             try:
-                made = edit_plainly(chosen, models.guide, edit, image_size, folder, device)
+                made = edit_plainly(
+                    *(chosen, models.guide, edit, image_size, folder, device), null=arm == "null"
+                )
             except (ImageRefused, FileNotFoundError) as error:
                 raise refused(error) from error
             yield from zip(batch, made, strict=True)
@@ -161,13 +174,17 @@ def _tasks(
         targets = {name: maps / name / f"{stem}.{variants.format}" for name in recipes}
         doses = render_scene(scene, 0, recipes, targets, variants, image_size)
         asked = {
-            alpha: Wish(name, targets[name], "keyword", edit.region, alpha, doses[name].modified)
+            (redrawn, alpha): Wish(
+                name, targets[name], "keyword", redrawn, alpha, doses[name].modified
+            )
             for alpha, name in names.items()
+            for redrawn in (edit.region, _BACKGROUND)
         }
         unchanged = targets[UNCHANGED]
         # A redraw under the unchanged control, all else as in an edit.
         sham = Wish("sham", unchanged, "keyword", edit.region, 1.0, modified=True, sham=True)
         for arm, grid in grids.items():
-            wishes = [asked[alpha] for alpha in grid] + ([sham] if arm == "full" else [])
+            redrawn = _BACKGROUND if arm == _BACKGROUND else edit.region
+            wishes = [asked[redrawn, alpha] for alpha in grid] + ([sham] if arm == "full" else [])
             task = scene_task(workspace.root, row, variants.keywords, tuple(wishes), unchanged)
             yield f"{arm} {stem}", task, doses

@@ -16,6 +16,21 @@ Values = NDArray[np.float64]
 SCENE = ["video_id", "scene_number"]
 
 
+def slopes(values: Values) -> Values:
+    """Return least-squares slopes through 0 of N×(1 + K): causes, then effects; K values.
+
+    NaN where nothing is a cause.
+    """
+    causes = values[:, :1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((causes * values[:, 1:]).sum(0) / np.square(causes).sum())
+
+
+def slope(values: Values) -> float:
+    """Return the same of N×2: causes and effects."""
+    return float(slopes(values)[0])
+
+
 class Figures:
     """Named figures, each with its interval as `{name}_ci95`.
 

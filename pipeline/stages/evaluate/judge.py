@@ -28,7 +28,16 @@ def judged_share(judge: AttentionModel, image: Pixels, mask: NDArray[np.bool_]) 
         image: H×W×3 RGB.
         mask: H×W.
     """
-    attention = _maps(judge, image[None])[0]
+    return share_on(attention_of(judge, image), mask)
+
+
+def attention_of(judge: AttentionModel, image: Pixels) -> NDArray[np.float64]:
+    """Return a scene's attention, H×W, of its pixels, H×W×3 RGB."""
+    return _maps(judge, image[None])[0]
+
+
+def share_on(attention: NDArray[np.float64], mask: NDArray[np.bool_]) -> float | None:
+    """Return the share of attention, H×W, that lies on the mask; None without any attention."""
     share = float(share_of_sums(attention[mask].sum(), attention.sum()))
     return None if math.isnan(share) else share
 

@@ -6,24 +6,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
-from pipeline.heatmaps.dose import Region
+from pipeline.heatmaps.dose import Region, log_odds
 from pipeline.pictures.colour import burnt, ciede2000, colour_similarity, hue_turned, lab_of
 from pipeline.pictures.likeness import psnr_db, structure_similarity, texture_ratio
-from pipeline.pictures.reading import ImageRefused, Pixels, read_rgb
+from pipeline.pictures.reading import ImageRefused, Pixels, read_heatmap, read_rgb
 from pipeline.scenes.masks import keyword_mask
 from pipeline.scenes.regions import feathered_region
-from pipeline.stages.evaluate.judge import judged_share
+from pipeline.stages.evaluate.judge import attention_of, share_on
 
 if TYPE_CHECKING:
     from pipeline.attention.models import AttentionModel
 
 
+RING_PX = 30
+"""Width of the ring around a product in which attention is looked for apart; of a scene whose
+longer side has 480 pixels, and in proportion."""
+_LONG_SIDE_PX = 480
 TURN_DEGREES = 40.0
 """A hue that turned by more than this is another colour. Pale ones turn by 20 when they get vivid:
 lavender against blue becomes peach in nature, too."""
@@ -41,11 +46,14 @@ class Picture(NamedTuple):
     """Where the picture was allowed to change."""
     feather_px: float
     image_size: tuple[int, int]
+    maps: tuple[Path, ...] = ()
+    """Of a placebo: the unmodified heatmap, and its own."""
 
     def key(self, judge: AttentionModel) -> Key:
         """Return what the measurement depends on."""
         allowed = str((self.redrawn, self.feather_px, self.image_size))
-        inputs = digest(self.scene_digest, file_digest(self.edited), allowed, judge.digest)
+        maps = map(file_digest, self.maps)
+        inputs = digest(self.scene_digest, file_digest(self.edited), allowed, judge.digest, *maps)
         return Key(inputs, (__name__, *judge.makers))
 
 
@@ -86,8 +94,11 @@ def _measure(picture: Picture, judge: AttentionModel) -> dict[str, Any]:
     weight = feathered_region(mask, picture.redrawn, picture.feather_px, picture.image_size)
     change = np.abs(edited.astype(np.int16) - original)
     similarity = structure_similarity(original, edited)
+    attention = attention_of(judge, edited)
     return {
-        "share": judged_share(judge, edited, mask),
+        "share": share_on(attention, mask),
+        "ring_odds": _ring_odds(attention, mask),
+        **_placebo_odds(picture, attention, mask),
         "mean_abs_change": float(change.mean()),
         "outside_max_abs_diff": int(change[weight == 0].max(initial=0)),
         "psnr_db": psnr_db(change),
@@ -96,6 +107,40 @@ def _measure(picture: Picture, judge: AttentionModel) -> dict[str, Any]:
         "texture_ratio": texture_ratio(original, edited, mask),
         **_colours(original, edited, mask),
     }
+
+
+def _ring_odds(attention: NDArray[np.float64], mask: NDArray[np.bool_]) -> float | None:
+    """Return the log odds of attention on a ring around the product against what lies beyond."""
+    ring_px = RING_PX * max(mask.shape) / _LONG_SIDE_PX
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return _odds(attention, ~mask & (away <= ring_px), away > ring_px)
+
+
+def _placebo_odds(
+    picture: Picture, attention: NDArray[np.float64], mask: NDArray[np.bool_]
+) -> dict[str, float | None]:
+    """Return the log odds of what a placebo's map raises against what it lowers.
+
+    `moved_odds` is of the judge's attention; `asked_change`, of the maps, by how much it is asked
+    to change.
+    """
+    if not picture.maps:
+        return {"moved_odds": None, "asked_change": None}
+    unmodified, own = (read_heatmap(path, mask.shape) for path in picture.maps)
+    raised = (own > unmodified) & ~mask
+    lowered = ~raised & ~mask
+    before, after = (_odds(heat.astype(np.float64), raised, lowered) for heat in (unmodified, own))
+    return {
+        "moved_odds": _odds(attention, raised, lowered),
+        "asked_change": None if before is None or after is None else after - before,
+    }
+
+
+def _odds(
+    attention: NDArray[np.float64], raised: NDArray[np.bool_], lowered: NDArray[np.bool_]
+) -> float | None:
+    up, down = attention[raised].sum(), attention[lowered].sum()
+    return float(log_odds(up, down)) if up > 0 and down > 0 else None
 
 
 def _colours(original: Pixels, edited: Pixels, mask: NDArray[np.bool_]) -> dict[str, float]:

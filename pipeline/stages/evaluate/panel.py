@@ -55,7 +55,7 @@ def panel_of(names: Iterable[str], taking_part: Mapping[str, AttentionModel], ro
     members, left_out = {}, {}
     for name in names:
         try:
-            model = _loader(name, root)()
+            model = loader(name, root)()
         except (ParamsError, InputError) as error:
             left_out[name] = str(error)
             continue
@@ -71,7 +71,8 @@ def panel_of(names: Iterable[str], taking_part: Mapping[str, AttentionModel], ro
     return Panel(members, left_out)
 
 
-def _loader(name: str, root: Path) -> Callable[[], AttentionModel]:
+def loader(name: str, root: Path) -> Callable[[], AttentionModel]:
+    """Return what loads an observer of the panel, in any process."""
     from pipeline.attention.models import load_attention_model
 
     return partial(load_attention_model, name, root, parameter="evaluate.panel")
@@ -102,7 +103,7 @@ def looks(
         for name, model in members.items():
             item = look_item(name, content)
             key = Key(digest(content, model.digest), (__name__, *model.makers))
-            found[item] = Look(item, picture.edited, picture.masks, _loader(name, root)), key
+            found[item] = Look(item, picture.edited, picture.masks, loader(name, root)), key
     return found
 
 

@@ -23,7 +23,7 @@ from pipeline.proof.statistics import (
     relative_error,
     spearman,
 )
-from pipeline.stages.evaluate.figures import SCENE, Figures
+from pipeline.stages.evaluate.figures import SCENE, Figures, slope
 from pipeline.stages.evaluate.transfer import (
     add_transfer,
     change_of_log_odds,
@@ -92,8 +92,12 @@ def _identity(figures: Figures, sham: pd.DataFrame) -> None:
 
 
 def _specificity(figures: Figures, table: pd.DataFrame, full: pd.DataFrame) -> None:
+    """Add what happened outside the region, to the pixels and to the attention nearby."""
     figures.values["outside_max_abs_diff"] = largest(table["outside_max_abs_diff"])
     figures.add("raw_background_psnr_db", full, ["outside_psnr_db"], _mean)
+    changed = full[full["modified"] & full["in_range"]]
+    change = change_of_log_odds(changed["share"], changed["original_share"])
+    figures.add("ring_spill", changed.assign(change=change), ["change", "ring_change"], slope)
 
 
 def _dose(figures: Figures, full: pd.DataFrame, params: EvaluateParams) -> None:
@@ -231,6 +235,7 @@ def _placebo(
         lambda v: float(v[:, 0].sum() / v[:, 1].sum()) if v[:, 1].any() else math.nan,
     )
     figures.add("placebo_fade_median", rows["placebo"], ["fade"], _median)
+    figures.add("placebo_own_effect", rows["placebo"], ["asked_change", "moved_change"], slope)
     return tests
 
 

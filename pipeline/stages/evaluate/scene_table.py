@@ -15,6 +15,7 @@ from pipeline.ground.artefacts import (
     EDITS,
     SCENES,
     edited_scene,
+    variant_table,
 )
 from pipeline.ground.contract import ContractBroken, read_checked
 from pipeline.ground.errors import InputError
@@ -22,6 +23,7 @@ from pipeline.ground.files import digest, file_digest
 from pipeline.ground.tables import read_table
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.dose import requested_share
+from pipeline.heatmaps.variant_tables import read_variant_table
 from pipeline.proof.params import EvaluateParams
 from pipeline.proof.statistics import relative_error
 from pipeline.scenes.table import Keywords, mask_paths, read_scenes
@@ -83,7 +85,27 @@ def edits_to_judge(
         ].itertuples(index=False)
     ]
     table["unreached"] = ~table["reached"]
+    table["maps"] = _placebo_maps(table, workspace)
     return table
+
+
+def _placebo_maps(table: pd.DataFrame, workspace: Workspace) -> list[tuple[str, ...]]:
+    """Return of each placebo the unmodified heatmap and its own, of other edits nothing."""
+    found: dict[tuple[Any, Any], tuple[str, ...]] = {}
+    placebos = (table["arm"] == VARIANTS_ARM) & (table["variant"] == "placebo") & table["modified"]
+    for video_id in table.loc[placebos, "video_id"].unique():
+        both = [
+            read_variant_table(workspace.path(variant_table(video_id, name)))
+            for name in ("baseline", "placebo")
+        ]
+        paths = zip(*(rows["modified_attention_heatmap_path"] for rows in both), strict=True)
+        found |= zip(
+            ((video_id, int(number)) for number in both[0]["scene_number"]), paths, strict=True
+        )
+    return [
+        found[row.video_id, row.scene_number] if is_placebo else ()
+        for row, is_placebo in zip(table[SCENE].itertuples(), placebos, strict=True)
+    ]
 
 
 def chosen_scenes(workspace: Workspace, params: EvaluateParams) -> pd.DataFrame:
@@ -153,6 +175,7 @@ def with_counterfactual(
         modified=True,
         variant=[f"alpha_{alpha:g}" for alpha in table["alpha"]],
         unreached=~table["reached"],
+        maps=pd.Series([()] * len(table), table.index, dtype=object),
     )
     table = table.astype({"reached": "boolean"})
     return pd.concat([edits, table[[name for name in edits if name in table]]], ignore_index=True)
@@ -174,6 +197,7 @@ def pictures(
             redrawn=row["redrawn"],
             feather_px=edit.feather_px,
             image_size=image_size,
+            maps=tuple(root / path for path in row["maps"]),
         )
         yield edited, edited._replace(edited=edited.original)
 
@@ -191,10 +215,14 @@ def with_measurements(
         params: section `evaluate`.
     """
     edited = pd.DataFrame([edited for edited, _ in measured], index=table.index)
-    recorded = table.drop(columns=[*(set(edited) & set(table)), "mask_paths"])
-    result = pd.concat([recorded, edited.astype("float64")], axis=1)
-    originals = [original["share"] for _, original in measured]
-    result["original_share"] = pd.Series(originals, table.index, dtype="float64")
+    edited = edited.astype("float64")
+    before = pd.DataFrame([original for _, original in measured], index=table.index)
+    before = before.astype("float64")
+    recorded = table.drop(columns=[*(set(edited) & set(table)), "mask_paths", "maps"])
+    result = pd.concat([recorded, edited.drop(columns=["ring_odds", "moved_odds"])], axis=1)
+    result["original_share"] = before["share"]
+    for name in ("ring", "moved"):
+        result[f"{name}_change"] = edited[f"{name}_odds"] - before[f"{name}_odds"]
     known = result["alpha"].notna()
     result["judge_dose"] = requested_share(
         result["original_share"].where(known), result["alpha"].where(known, 1), result["region"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, compress
@@ -27,6 +28,7 @@ from pipeline.ground.artefacts import (
     JUDGED_PARQUET,
     METRICS,
     PROOF_FIGURES,
+    ROBUSTNESS,
     TRANSFER,
 )
 from pipeline.ground.code import Key
@@ -42,10 +44,24 @@ from pipeline.proof.gate import edited_with, proved_on, verdict
 from pipeline.proof.params import EvaluateParams
 from pipeline.stages.evaluate.control import control_check
 from pipeline.stages.evaluate.control_losses import check_control
+from pipeline.stages.evaluate.degraded import degraded_looks, look_degraded, people_and_judge
 from pipeline.stages.evaluate.figures import SCENE
 from pipeline.stages.evaluate.judge import refuse_guide
 from pipeline.stages.evaluate.measure import Job, Picture, measure
-from pipeline.stages.evaluate.panel import Panel, content_of, look, look_item, looks, panel_of
+from pipeline.stages.evaluate.panel import (
+    Panel,
+    Seen,
+    content_of,
+    look,
+    look_item,
+    looks,
+    panel_of,
+)
+from pipeline.stages.evaluate.robustness import (
+    robustness_figures,
+    robustness_rows,
+    to_be_degraded,
+)
 from pipeline.stages.evaluate.scene_table import (
     chosen_scenes,
     edits_to_judge,
@@ -66,7 +82,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-TABLES = (JUDGED, JUDGED_PARQUET, JUDGED_CURVE, CONTROL_LOSSES, CHANGES, TRANSFER)
+TABLES = (JUDGED, JUDGED_PARQUET, JUDGED_CURVE, CONTROL_LOSSES, CHANGES, TRANSFER, ROBUSTNESS)
 _CONTROL, _SUMMARY = "control", "summary"
 # Scenes on which judge and guide are compared, to see whether they are one.
 _COMPARED = 4
@@ -96,9 +112,11 @@ def main(workspace: Workspace) -> None:
     keys, wanted = _keyed(pairs, judge)
     edits, contents = _to_look_at(edits, pairs)
     to_see = looks(contents, panel.members, workspace.root)
+    observers = people_and_judge(load_judge, panel, workspace.root)
+    to_see_degraded = degraded_looks(_to_degrade(edits, contents), observers)
     check = control_check(workspace, params)
     plan = {f"picture {key.inputs}": key for key in wanted}
-    plan |= {item: key for item, (_, key) in to_see.items()}
+    plan |= {item: key for item, (_, key) in (to_see | to_see_degraded).items()}
     # The summary says when it was made, so it is made by every run.
     plan |= {_CONTROL: check.key, _SUMMARY: Key(digest(str(started_s)), (__name__,))}
     with StageOuts(workspace, "evaluate") as outs:
@@ -116,11 +134,10 @@ def main(workspace: Workspace) -> None:
             else:
                 outs.accept(f"picture {outcome.key}", result=outcome.measured)
         to_look = [job for item, (job, _) in to_see.items() if item in todo]
-        for seen in each(look, to_look, compute, "panel", unit="look"):
-            if seen.failure:
-                failures.append(seen.failure)
-            else:
-                outs.accept(seen.item, result=seen.share)
+        failures += _accept(outs, each(look, to_look, compute, "panel", unit="look"))
+        to_degrade = [job for item, (job, _) in to_see_degraded.items() if item in todo]
+        degraded = each(look_degraded, to_degrade, compute, "degraded", unit="look")
+        failures += _accept(outs, degraded)
         _refuse(failures)
         if _CONTROL in todo:
             outs.accept(_CONTROL, result=check_control(check, workspace.root))
@@ -131,13 +148,23 @@ def main(workspace: Workspace) -> None:
         ]
         judged = with_measurements(edits, measured, params)
         transfer = _transfer(judged, panel, results)
+        robustness = robustness_rows(judged, observers, results)
         summary = _Summary(
-            workspace, params, judged, results[_CONTROL], transfer, panel.left_out, started_s
+            workspace,
+            params,
+            judged,
+            results[_CONTROL],
+            transfer,
+            robustness,
+            panel.left_out,
+            started_s,
         )
         outs.accept(_SUMMARY, summary.write(outs))
     LOG.info(
-        "evaluate: %d images, %d judged now, %d looks of the panel, %d now. %s",
-        len(wanted), len(jobs), len(to_see), len(to_look), summary.words,
+        "evaluate: %d images, %d judged now, %d looks of the panel, %d now, %d at degraded "
+        "pictures, %d now. %s",
+        len(wanted), len(jobs), len(to_see), len(to_look), len(to_see_degraded), len(to_degrade),
+        summary.words,
     )  # fmt: skip
     _track(workspace, params, summary, started_s)
 
@@ -162,6 +189,23 @@ def _to_look_at(
     rows = [pair if seen else blank for pair, seen in zip(found, chosen, strict=True)]
     after, before = zip(*rows, strict=True) if rows else ((), ())
     return edits.assign(look=list(after), original_look=list(before)), contents
+
+
+def _to_degrade(edits: pd.DataFrame, contents: dict[Picture, str]) -> dict[Picture, str]:
+    """Return those of the panel's pictures that are looked at after degradations, too."""
+    chosen = set(to_be_degraded(edits)[["look", "original_look"]].to_numpy().ravel())
+    return {picture: content for picture, content in contents.items() if content in chosen}
+
+
+def _accept(outs: StageOuts, seen: Iterable[Seen]) -> list[str]:
+    """Record looks as they come in; return why some failed."""
+    failures = []
+    for one in seen:
+        if one.failure:
+            failures.append(one.failure)
+        else:
+            outs.accept(one.item, result=one.share)
+    return failures
 
 
 def _transfer(judged: pd.DataFrame, panel: Panel, results: dict[str, Any]) -> pd.DataFrame:
@@ -224,6 +268,7 @@ class _Summary:
         judged: pd.DataFrame,
         control: list[dict[str, Any]],
         transfer: pd.DataFrame,
+        robustness: pd.DataFrame,
         left_out: dict[str, str],
         started_s: float,
     ) -> None:
@@ -239,8 +284,10 @@ class _Summary:
         self.params = params
         self.table = table
         self.transfer = transfer
+        self.robustness = robustness
         self.control = pd.DataFrame(control)
         self.figures, self.tests = prove(table, self.control, params, transfer)
+        self.figures |= robustness_figures(robustness, params.seed)
         self.curve = dose_curve(table, params.seed)
         self.metrics = {
             **self.figures,
@@ -277,13 +324,16 @@ class _Summary:
         for name, content in contents:
             write_text(staging / name, json.dumps(content, indent=1, allow_nan=False) + "\n")
         changes = pd.DataFrame(self._changes())
-        csv, parquet, curve, control, per_video, transfer = (staging / path for path in TABLES)
+        csv, parquet, curve, control, per_video, transfer, robustness = (
+            staging / path for path in TABLES
+        )
         for path, table in (
             (csv, self.table),
             (curve, pd.DataFrame(self.curve)),
             (control, self.control),
             (per_video, changes),
             (transfer, self.transfer),
+            (robustness, self.robustness),
         ):
             write_table(path, table)
         self.table.to_parquet(parquet, index=False)

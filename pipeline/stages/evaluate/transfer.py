@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.attention.models import OBSERVERS
 from pipeline.heatmaps.dose import log_odds
-from pipeline.stages.evaluate.figures import SCENE, Figures
+from pipeline.stages.evaluate.figures import SCENE, Figures, slope, slopes
 from schemas.edits import VARIANTS_ARM
 from schemas.transfer import TRANSFER_TABLE
 
@@ -127,16 +127,20 @@ def arm_figures(rows: pd.DataFrame, table: pd.DataFrame, seed: int) -> dict[str,
                 f"transfer_{observer}",
                 pictures,
                 ["judge_change", observer],
-                lambda v: float(_transfer(v)[0]),
+                slope,
             )
         change = change_of_log_odds(own["share"], own["original_share"])
         own = own.assign(judge_change=change, dose=np.log(own["alpha"].astype(float)))
-        figures.add(
-            "dose_reached",
-            own,
-            ["dose", "judge_change"],
-            lambda v: float(_transfer(v)[0]),
+        people = [name for name in observers if name in OBSERVERS]
+        moved = pictures.assign(
+            dose=np.log(pictures["alpha"].astype(float)),
+            people_change=pictures[people].mean(axis=1),
         )
+        for name, changes, column in (
+            ("dose_reached", own, "judge_change"),
+            ("people_per_dose", moved, "people_change"),
+        ):
+            figures.add(name, changes, ["dose", column], slope)
         figures.add("delta_e", own, ["delta_e"], lambda v: float(v.mean()))
         figures.add("delta_e_per_log_odds", own, ["judge_change", "delta_e"], _price)
         figures.add("colour_ssim_p10", own, ["colour_ssim"], lambda v: float(np.quantile(v, 0.1)))
@@ -183,13 +187,6 @@ def _paired(wide: pd.DataFrame, arm: str) -> pd.DataFrame:
     return both.assign(is_natural=(both["arm"] == NATURAL).astype("float64"))
 
 
-def _transfer(values: Values) -> Values:
-    """Return transfers of N×(1 + observers): the judge's changes, then each observer's."""
-    judge = values[:, :1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray((judge * values[:, 1:]).sum(0) / np.square(judge).sum())
-
-
 def _price(values: Values) -> float:
     """Return the cost per unit of the judge's change, of N×2: changes and costs."""
     moved = np.abs(values[:, 0]).sum()
@@ -210,11 +207,11 @@ def _over(compare: Callable[[Values], Any], values: Values) -> Values:
 
 
 def _of_natural_mean(values: Values) -> float:
-    return float(_over(lambda part: _transfer(part).mean(), values))
+    return float(_over(lambda part: slopes(part).mean(), values))
 
 
 def _of_natural_each(values: Values) -> float:
-    return float(_over(_transfer, values).mean())
+    return float(_over(slopes, values).mean())
 
 
 def _price_of_natural(values: Values) -> float:

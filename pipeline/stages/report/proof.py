@@ -45,6 +45,11 @@ PROOFS = {
         "same scene with another vividness of the product and no edit at all. So is the price in "
         "colour.",
     ),
+    "robustness": (
+        "The effect survives the way to the viewer",
+        "Compression, a moved crop, another size: each edited picture and its original are "
+        "degraded in the same way, and the judge and the observers of people look at both again.",
+    ),
     "placebo": (
         "The placebo left attention on the product as it was, within the bound",
         "The placebo redraws the background at the strength of the boost, and its change is then "
@@ -178,8 +183,24 @@ FIGURES = {
     ),
     "delta_e_of_natural_plain": _Figure("… of contrast scaled", "number", "no model"),
     "delta_e_of_natural_control_only": _Figure("… of the ControlNet alone", "number", "likewise"),
+    "robustness_least": _Figure(
+        "Effect that is left after the worst of these",
+        "percent",
+        "of the change of log odds that the judge sees without it",
+    ),
 }
 """Figures of the evaluation's metrics.json that the page shows, in order."""
+
+DEGRADED = {
+    "jpeg": "JPEG, quality 50",
+    "h264": "H.264, crf 28",
+    "shift": "moved by 8 and 5 px of 480",
+    "half": "half the size and back",
+    "blur": "blur, sigma 1.5 px of 480",
+}
+"""What the page calls each degradation."""
+
+_ENDS = {"value": "", "interval": "_ci95"}
 
 _UNCHECKED = {
     "control_zero_loss_increase": "control",
@@ -225,6 +246,7 @@ def proof_section(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[s
         "failed": [PROOFS[proof][0] for proof in gate["failed"]],
         "proofs": sections,
         "panel": _panel(metrics.get("arms", {})),
+        "robustness": _robustness(metrics),
         **{name: metrics.get(name) for name in ("n_scenes", "n_videos", "judge")},
         "guide_judge": metrics.get("guide_judge_correlation"),
     }
@@ -255,3 +277,19 @@ def _panel(arms: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _robustness(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each degradation: the part of the effect that judge and people still see."""
+    observers = {"judge": "robustness", "people": "robustness_people"}
+    return [
+        {
+            "label": label,
+            **{
+                who: {end: metrics.get(f"{start}_{name}{suffix}") for end, suffix in _ENDS.items()}
+                for who, start in observers.items()
+            },
+        }
+        for name, label in DEGRADED.items()
+        if f"robustness_{name}" in metrics
+    ]

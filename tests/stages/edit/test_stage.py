@@ -245,10 +245,14 @@ def test_the_dose_curve_has_its_arms_and_knows_nothing_of_alpha(corpus) -> None:
     dose_curve.main(corpus)
     root = corpus.path(artefacts.DOSE_CURVE)
     arms = {path.parent.parent.relative_to(root).as_posix() for path in root.rglob("*.png")}
-    ablated = {f"{arm}/alpha_1.5" for arm in ("control_only", "gradient_only", "plain")}
+    ablations = ("control_only", "gradient_only", "plain", "background", "null")
+    ablated = {f"{arm}/alpha_1.5" for arm in ablations}
     assert arms == {"full/alpha_0.75", "full/alpha_1.5", "full/sham", *ablated}
     table = table_of(corpus, artefacts.DOSES)
-    assert len(table) == 3 * 6
+    assert len(table) == 3 * 8
+    kept = read_rgb(root / f"background/alpha_1.5/{VIDEO}/{STEM}1-01.png")
+    assert (kept == original(corpus))[mask(corpus)].all()
+    assert (kept != original(corpus)).any()
     assert table["feasible"].notna().all()
     assert (table["whole_psnr_db"][table["variant"] == "sham"] > 30).all()
     path = root / f"full/alpha_1.5/{VIDEO}/{STEM}1-01.png"

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.heatmaps.dose import requested_share
-from pipeline.stages.evaluate.transfer import NATURAL, to_be_seen, transfer_rows
+from pipeline.stages.evaluate.transfer import (
+    NATURAL,
+    change_of_log_odds,
+    to_be_seen,
+    transfer_rows,
+)
 
 ALPHAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 
@@ -34,6 +39,8 @@ def measured_table(
                 "delta_e": 4.0,
                 "burnt": 0.0,
                 "hue_turned": 0.0,
+                "asked_change": np.nan,
+                "moved_change": np.nan,
                 "whole_ssim": 0.99,
                 "texture_ratio": 1.1,
                 "psnr_db": 50.0,
@@ -80,9 +87,14 @@ def measured_table(
                         "share": share,
                         "mean_abs_change": change,
                         "fade": 0.4 if name == "placebo" else np.nan,
+                        "asked_change": 0.5 if name == "placebo" else np.nan,
+                        "moved_change": 0.2 if name == "placebo" else np.nan,
                     }
                 )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    # A fifth of what happens on the product happens around it.
+    ring = 0.2 * change_of_log_odds(table["share"], table["original_share"])
+    return table.assign(ring_change=ring)
 
 
 def seen_by_panel(table: pd.DataFrame, parts: dict[str, float]) -> pd.DataFrame:

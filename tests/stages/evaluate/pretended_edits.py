@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from stages.evaluate.measured_table import ALPHAS, control_losses
 
+from pipeline.ground.artefacts import variant_table
 from pipeline.ground.code import Key
 from pipeline.ground.files import write_bytes
 from pipeline.ground.tables import write_table
-from pipeline.pictures.reading import Pixels, encode, read_mask, read_rgb
+from pipeline.pictures.reading import Pixels, encode, read_grey, read_mask, read_rgb
 from pipeline.scenes.regions import add_difference, feathered_region
 from pipeline.stages.evaluate import stage as evaluate
 from pipeline.stages.evaluate.control_losses import ControlCheck
@@ -52,9 +53,26 @@ def write_edits(
         for name, alpha in (("baseline", 1.0), ("full_boost", boost)):
             variants.append(_edit(root, scene, image_size, "", name, alpha))
         variants.append(_edit(root, scene, image_size, "", "placebo", 1.0, 1.02 + number % 5 / 50))
+    write_maps(root, scenes)
     write_counterfactual(root, scenes, image_size)
     write_table(root / "outputs/dose_curve/doses.csv", pd.DataFrame(doses))
     write_table(root / "outputs/edited_scenes/edits.csv", pd.DataFrame(variants))
+
+
+def write_maps(root: Path, scenes: pd.DataFrame) -> None:
+    """Write the heatmaps that a placebo goes by, upside down, of videos without variants."""
+    for video_id, rows in scenes.groupby("video_id"):
+        if (root / variant_table(str(video_id), "placebo")).is_file():
+            continue
+        maps = [f"outputs/variants_v3/{video_id}/placebo/{stem}.png" for stem in rows["filename"]]
+        for source, path in zip(rows["attention_heatmap_path"], maps, strict=True):
+            heat = read_grey(root / source)
+            write_bytes(root / path, encode(np.ascontiguousarray(heat[::-1]), "png"))
+        for name, paths in (("baseline", rows["attention_heatmap_path"]), ("placebo", maps)):
+            write_table(
+                root / variant_table(str(video_id), name),
+                rows.assign(modified_attention_heatmap_path=paths),
+            )
 
 
 def write_counterfactual(root: Path, scenes: pd.DataFrame, image_size: tuple[int, int]) -> None:

@@ -17,6 +17,7 @@ from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.manifest import recorded_params
 from pipeline.heatmaps.params import VariantParams
 from pipeline.pictures.reading import encode, read_rgb
+from pipeline.proof.params import PROOF_OF
 from pipeline.scenes.split import split_of
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.evaluate import stage as evaluate
@@ -59,6 +60,7 @@ def test_the_outs_hold_what_was_pretended(edited) -> None:
     metrics = run(edited)
     for out in artefacts.OUTS["evaluate"]:
         assert edited.path(out).exists(), out
+    assert set(PROOF_OF) <= set(metrics)
     assert metrics["outside_max_abs_diff"] == 0
     assert metrics["identity_psnr_db"] == 47
     assert metrics["feasible_fraction"] == 1

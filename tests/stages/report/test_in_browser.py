@@ -181,7 +181,7 @@ def test_a_video_that_was_not_redrawn_says_so(page: Page) -> None:
 def test_the_proof_says_what_passed_and_what_failed(page: Page, report: Path) -> None:
     proof = page.locator("#proof")
     expect(proof.locator(".verdict")).to_contain_text("Asked for nothing, it changes nothing")
-    assert proof.locator("article").count() == 7
+    assert proof.locator("article").count() == 8
     rows = proof.locator("tr")
     error = metrics(report)["dose_median_rel_error"]
     expect(rows.filter(has_text="relative to the share that was asked for")).to_contain_text(
@@ -189,6 +189,7 @@ def test_the_proof_says_what_passed_and_what_failed(page: Page, report: Path) ->
     )
     expect(rows.filter(has_text="Rank correlation")).to_contain_text("pass")
     expect(rows.filter(has_text="Sham edit against the round trip")).to_contain_text("FAIL")
+    expect(rows.filter(has_text="JPEG, quality 50")).to_contain_text(" to ")
     for title in ("over the dose", "in each video", "scene by scene"):
         chart = proof.locator(f"svg[role=img][aria-label*='{title}']")
         assert chart.locator("circle").count() > 3

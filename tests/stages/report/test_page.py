@@ -10,9 +10,10 @@ from stages.report.report_workspace import KEYWORD, write_report, write_scenes
 
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
+from pipeline.pictures.degradations import DEGRADATIONS
 from pipeline.proof.params import PROOF_OF
 from pipeline.stages.report.page import render
-from pipeline.stages.report.proof import FIGURES, proof_section
+from pipeline.stages.report.proof import DEGRADED, FIGURES, proof_section
 from pipeline.stages.report.stage import choose_videos
 
 
@@ -55,6 +56,16 @@ def test_a_failed_proof_is_named_and_every_figure_of_the_gate_has_words() -> Non
     (figure,) = section["proofs"][1]["figures"]
     assert (figure["value"], figure["interval"], figure["pass"]) == (40.0, [39.0, 41.0], False)
     assert set(PROOF_OF) <= set(FIGURES)
+
+
+def test_every_degradation_has_words_and_a_row() -> None:
+    assert set(DEGRADED) == set(DEGRADATIONS)
+    metrics = {"robustness_jpeg": 0.9, "robustness_jpeg_ci95": [0.8, 1.0], "robustness_blur": 0.1}
+    rows = proof_section(metrics, {"pass": True, "verdict": "", "failed": [], "checks": []})
+    jpeg, blur = rows["robustness"]
+    assert jpeg["label"] == "JPEG, quality 50"
+    assert jpeg["judge"] == {"value": 0.9, "interval": [0.8, 1.0]}
+    assert blur["people"] == {"value": None, "interval": None}
 
 
 def test_a_scene_that_is_gone_is_named(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ function showProof(proof) {
     if (one.proof === "dose") showDose(article, proof);
     if (one.proof === "placebo") showEquivalence(article, proof.tests, proof.bound);
     if (one.proof === "transfer") showPanel(article, proof.panel);
+    if (one.proof === "robustness") showRobustness(article, proof.robustness);
     if (one.proof === "control") showControl(article, proof.increases);
     article.append(figures(one.figures));
   }
@@ -45,8 +46,21 @@ function showPanel(article, rows) {
     element("p", { class: "quiet" }, "Seen: change of an observer's log odds per unit of the judge's, mean over observers. Dose reached: the judge's over what was asked. What nature scores is what an edit can be expected to score."));
 }
 
+function showRobustness(article, rows) {
+  if (!rows.length) return;
+  const left = (part) => withInterval({ ...part, unit: "percent" });
+  article.append(
+    element("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "What degradations leave of the effect" }, table([["What happened to the picture"], ["The judge still sees", "number"], ["People still see", "number"]],
+      rows.map((row) => [row.label, left(row.judge), left(row.people)]))),
+    element("p", { class: "quiet" }, "Of the change of log odds that an observer sees in the undegraded picture, the part that is left: 100 % loses nothing. Whole method, at the doses of all arms."));
+}
+
+function withInterval({ value, interval, unit }) {
+  const ends = interval ? interval.map((end) => shown(end, unit)).join(" to ").replace(/ (%|dB|points)(?= to )/, "") : null;
+  return element("span", {}, shown(value, unit), ends ? element("small", {}, ends) : null);
+}
+
 function figures(rows) {
-  const interval = (figure) => (figure.interval ? figure.interval.map((end) => shown(end, figure.unit)).join(" to ").replace(/ (%|dB|points)(?= to )/, "") : null);
   const mark = (figure) => (figure.pass === null ? "" : element("span", { class: figure.pass ? "pass" : "fail" }, figure.pass ? "✓ pass" : "✗ FAIL"));
   const nothing = (figure) => (known(figure.nothing) ? `; unedited: ${shown(figure.nothing, figure.unit)}` : "");
   const must = (figure) => {
@@ -56,7 +70,7 @@ function figures(rows) {
   };
   return table([["Figure"], ["Value", "number"], ["Must be", "must"], ["Result"]], rows.map((figure) => [
     element("span", {}, figure.label, element("small", {}, `${figure.meaning}${nothing(figure)}`)),
-    element("span", {}, shown(figure.value, figure.unit), interval(figure) ? element("small", {}, interval(figure)) : null),
+    withInterval(figure),
     must(figure), mark(figure),
   ]), { class: "figures" });
 }
