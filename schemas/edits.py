@@ -36,7 +36,7 @@ EDITS_TABLE = Table(
         "mean_abs_change": _number("Mean change of the picture's values, in grey levels of 255."),
         "editor": Column("Hash of the models and params that the edit was made with."),
         "strength": _number(
-            "Strength that it was redrawn with; arms `plain` and `null`: the factor on contrast."
+            "Strength that it was redrawn with; arms `plain`, `null_edit`: the factor on contrast."
         ),
         "strength_limit": _number("Strength, or factor, at which calibration gives up."),
         "evaluations": _number("Edits that calibration tried."),
@@ -65,8 +65,8 @@ VARIANTS_ARM = "variants"
 DOSE_COLUMNS = {
     "arm": Column(
         "`full`; the arm with a part off: `control_only`, `gradient_only`; `background`, with the "
-        "product kept; or what no model made: `plain`, and `null`, whose product looks as changed "
-        "as `plain`'s at that alpha, and is to keep its attention."
+        "product kept; or what no model made: `plain`, and `null_edit`, whose product looks as "
+        "changed as `plain`'s at that alpha, and is to keep its attention."
     ),
     "requested_share": _number("The share that alpha asks of the heatmap file."),
     "planned_share": _number("The share that the modified heatmap has."),

@@ -37,7 +37,7 @@ ARMS = {
     "gradient_only": ("gradient alone", LineStyle(STYLES["late_boost"].colour, "")),
     "plain": ("contrast scaled, no model", LineStyle(STYLES["placebo"].colour, "")),
     "background": ("background redrawn, product kept", LineStyle(STYLES["early_boost"].colour, "")),
-    "null": ("look changed, attention kept", LineStyle(_EXTRA[1], "")),
+    "null_edit": ("look changed, attention kept", LineStyle(_EXTRA[1], "")),
 }
 """Label and style of each arm of the dose curve; a part alone has points at a few doses."""
 TESTED = {

@@ -3,7 +3,7 @@
 Arms, each calibrated at its own strength: the edit as configured; the ControlNet alone, which is
 the same where no gradient guides; where one does, the gradient alone, with the ControlNet's
 residuals off; and the plain edit, which no model makes. Two more tell the look of the product from
-attention on it: `background` moves attention by all the rest, the product as it is, and `null`
+attention on it: `background` moves attention by all the rest, the product as it is, and `null_edit`
 changes the product's look and is to move nothing. A sham edit, the redraw under the unchanged
 control, goes with the first. Nothing here depends on `variant.alpha`.
 
@@ -46,7 +46,8 @@ from schemas.variant_scenes import Planned
 LOG = logging.getLogger(__name__)
 
 _SUMMARY = "summary"
-_PLAIN = ("plain", "null")
+_NULL = "null_edit"
+_PLAIN = ("plain", _NULL)
 _BACKGROUND: Region = "background"
 _ONE = np.ones(1)
 
@@ -117,7 +118,7 @@ def _plain_item(
     *makers: str,
 ) -> Key:
     """Return what a scene's plain edits depend on: the guide, and none of the other models."""
-    inputs = digest(task.key(), plain_key(models.guide, edit, arm == "null"), str(image_size))
+    inputs = digest(task.key(), plain_key(models.guide, edit, arm == _NULL), str(image_size))
     return Key(inputs, (edit_plainly.__module__, *models.guide.makers, *makers))
 
 
@@ -142,7 +143,8 @@ def _plainly_edited(
             chosen = [tasks[item] for item in batch]
             try:
                 made = edit_plainly(
-                    *(chosen, models.guide, edit, image_size, folder, device), null=arm == "null"
+                    *(chosen, models.guide, edit, image_size, folder, device),
+                    null=arm == _NULL,
                 )
             except (ImageRefused, FileNotFoundError) as error:
                 raise refused(error) from error

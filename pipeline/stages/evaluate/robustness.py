@@ -23,12 +23,17 @@ from pipeline.stages.evaluate.transfer import change_of_log_odds, to_be_seen
 from schemas.robustness import ROBUSTNESS_TABLE
 
 Values = NDArray[np.float64]
+_SCENES = 3
 
 
 def to_be_degraded(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows whose pictures are degraded: of those for the panel the whole method's."""
+    """Return the rows whose pictures are degraded: of those for the panel the whole method's.
+
+    Of each video the first scenes only: the intervals are over videos, and looks take their time.
+    """
     rows = to_be_seen(table)
-    return rows[rows["arm"] == "full"]
+    rows = rows[rows["arm"] == "full"]
+    return rows[rows.groupby("video_id")["scene_number"].rank("dense") <= _SCENES]
 
 
 def robustness_rows(

@@ -245,7 +245,7 @@ def test_the_dose_curve_has_its_arms_and_knows_nothing_of_alpha(corpus) -> None:
     dose_curve.main(corpus)
     root = corpus.path(artefacts.DOSE_CURVE)
     arms = {path.parent.parent.relative_to(root).as_posix() for path in root.rglob("*.png")}
-    ablations = ("control_only", "gradient_only", "plain", "background", "null")
+    ablations = ("control_only", "gradient_only", "plain", "background", "null_edit")
     ablated = {f"{arm}/alpha_1.5" for arm in ablations}
     assert arms == {"full/alpha_0.75", "full/alpha_1.5", "full/sham", *ablated}
     table = table_of(corpus, artefacts.DOSES)
