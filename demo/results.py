@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from demo.sealed import SEALED
 from pipeline.ground.artefacts import GATE, METRICS, PREDICTOR_METRICS
 from pipeline.proof.params import PROOF_OF
 
@@ -15,18 +16,21 @@ _JUDGE = "demo/viewers.py"
 
 
 def measured(root: Path) -> bool:
-    """Return whether the last evaluation here was the demo's."""
+    """Return whether the last evaluation here was the demo's, and its models were sealed."""
     path = root / METRICS
-    return path.is_file() and json.loads(path.read_text())["judge"] == _JUDGE
+    demo = path.is_file() and json.loads(path.read_text())["judge"] == _JUDGE
+    return demo and (root / SEALED).is_dir()
 
 
 def paragraph(root: Path) -> Iterator[str]:
-    """Yield the figures that matter most as sentences."""
-    figures = json.loads((root / METRICS).read_text())
+    """Yield the figures of the sealed corpus that matter most as sentences."""
+    metrics, gate = (root / SEALED / Path(name).name for name in (METRICS, GATE))
+    figures = json.loads(metrics.read_text())
     ends = (end for name in ("placebo", "sham") for end in figures[f"{name}_mean_change_ci90"])
     low, high = figures["control_shuffle_loss_increase_ci95"]
     text = (
-        f"The demo's own result, on its test split ({figures['n_scenes']} drawn scenes of "
+        "The demo's own result, on ads of another seed that no choice was made on and that were "
+        f"judged once (`python -m demo.sealed`; {figures['n_scenes']} drawn scenes of "
         f"{figures['n_videos']} videos): a sham edit comes back at "
         f"{figures['identity_psnr_db']:.1f} dB, the largest difference outside the region is "
         f"{figures['outside_max_abs_diff']}, the median error of the dose is "
@@ -53,7 +57,7 @@ def paragraph(root: Path) -> Iterator[str]:
         f"(CIEDE2000; plain: {_of_natural(figures, 'delta_e_of_natural_plain')}). At alphas 0.5 "
         f"and 2 products are broken in {_broken(figures, 'full')} of the pictures, by the plain "
         f"edit in {_broken(figures, 'plain')}, by nature in {_broken(figures, 'counterfactual')}. "
-        f"The gate: {json.loads((root / GATE).read_text())['verdict']}"
+        f"The gate: {json.loads(gate.read_text())['verdict']}"
     )
     yield from textwrap.wrap(text, 105, break_on_hyphens=False)
 
