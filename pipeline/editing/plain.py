@@ -39,6 +39,9 @@ LEAST, MOST = 0.02, 8.0
 """Bounds of the factor: with less a product cannot be told from what is around it, with more most
 of it is black or white."""
 _HALVINGS = 12
+# Of a null edit, tints that are tried one after the other, and how much stronger the next may be.
+_TINTS, _LARGEST_STRIDE = 3, 2.0
+_LEAST_DIFFERENCE = 0.1
 # Relative error of the share at which the search ends: an evaluation costs next to nothing.
 _NEAR = 0.002
 
@@ -51,9 +54,8 @@ class _Asked(NamedTuple):
     """What is scaled: the original, or a tinted one."""
     around: NDArray[np.float32]
     weight: NDArray[np.float32]
-    mask: NDArray[np.bool_]
     raised: NDArray[np.bool_]
-    """The keyword, as `mask`, but h×w at `image_size`."""
+    """h×w at `image_size`, the keyword."""
     on_keyword: bool
     """Whether it is the keyword that is scaled."""
     shift: float = 0.0
@@ -116,10 +118,20 @@ def edit_plainly(
     ]
     found = _search(asked, guide, image_size, device)
     if null:
-        asked = [
-            _tinted(ask, float(factor)) for ask, factor in zip(asked, found.factor, strict=True)
-        ]
-        found = _search(asked, guide, image_size, device)
+        wanted = [_difference(ask, factor) for ask, factor in zip(asked, found.factor, strict=True)]
+        asked = [ask._replace(shift=0.0) for ask in asked]
+        tints = wanted
+        for _ in range(_TINTS):
+            asked = [_tinted(ask, tint) for ask, tint in zip(asked, tints, strict=True)]
+            found = _search(asked, guide, image_size, device)
+            # The contrast that keeps attention scales the tint, too.
+            made = [
+                _difference(ask, factor) for ask, factor in zip(asked, found.factor, strict=True)
+            ]
+            tints = [
+                tint * min(wish / max(one, _LEAST_DIFFERENCE), _LARGEST_STRIDE)
+                for tint, wish, one in zip(tints, wanted, made, strict=True)
+            ]
     made = {place: row for row, place in enumerate(places)}
     records: list[list[dict[str, Any]]] = [[] for _ in tasks]
     for place, (n, wish) in enumerate(wishes):
@@ -154,22 +166,24 @@ def _opened(task: SceneTask, params: EditParams, image_size: tuple[int, int]) ->
         start=original,
         around=surroundings(original, mask if redrawn == "keyword" else ~mask),
         weight=feathered_region(mask, redrawn, params.feather_px, image_size),
-        mask=mask,
         raised=keyword_mask(task.masks, image_size),
         on_keyword=redrawn == "keyword",
     )
 
 
-def _tinted(asked: _Asked, factor: float) -> _Asked:
-    """Return what a null edit asks of a scene whose plain edit has this factor.
+def _difference(asked: _Asked, factor: float) -> float:
+    """Return the mean ΔE00 of an edit in its region."""
+    region = asked.weight == 1
+    edited = asked.edited(float(factor))
+    return float(ciede2000(lab_of(asked.original[region]), lab_of(edited[region])).mean())
 
-    The tint's hue is a scene's own, and no one's choice.
-    """
-    original, region = asked.original, asked.weight == 1
-    difference = ciede2000(lab_of(original[region]), lab_of(asked.edited(factor)[region])).mean()
+
+def _tinted(asked: _Asked, difference: float) -> _Asked:
+    """Return a scene to be scaled after a tint; its hue is a scene's own, and no one's choice."""
+    original = asked.original
     turn = int(digest(original.tobytes())[:8], 16) / 16**8
-    start = tinted(original, asked.weight, 2 * np.pi * turn, float(difference), region)
-    return asked._replace(start=start, shift=0.0)
+    start = tinted(original, asked.weight, 2 * np.pi * turn, difference, asked.weight == 1)
+    return asked._replace(start=start)
 
 
 def _search(

@@ -30,7 +30,7 @@ class Request:
         own: N×2×H×W, the scenes' own controls; N×3×H×W where the ControlNet reads the dose.
         heatmap: N×1×H×W, the modified ones.
         moves: N×1×H×W, where attention moves, for each unit of its change (`moved_region`).
-        shift: N, of the log odds that the guide sees; 0 is asked of a sham.
+        shift: N, of the log odds that the guide sees.
         goal: N, the log odds that it is to see then.
         control_gain: N, of control guidance: 0 ignores the modified control, 1 follows it plainly.
     """
@@ -74,10 +74,9 @@ def redraw(
     for index in range(len(levels) - 1, 0, -1):
         start, end = levels[index], levels[index - 1]
         own_clean = inversion.clean[:, index - 1]
-        if denoiser.reads_dose and index < len(levels) - 1:
+        if denoiser.uses_control and denoiser.reads_dose and index < len(levels) - 1:
             made = (latents - own_latents) / math.cos(start.angle)
-            left = request.goal - view.log_odds(made, canvas)
-            control = wanted.embedded(torch.where(request.shift == 0, 0, left))
+            control = wanted.embedded(request.goal - view.log_odds(made, canvas))
         velocity = denoiser.velocity(latents, start, request.text, control)
         if gradient is not None and index <= gradient.steps:
             clean = clean_prediction(latents, velocity, start)

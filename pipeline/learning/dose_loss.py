@@ -10,7 +10,7 @@ prediction is a control variate: all that is uncertain about the scene at that n
 what is left to learn is the change. The control changes inside the region alone, as an edit's does.
 
 An edit makes its change in steps, and before each it is measured how far attention has moved
-(`pipeline.editing.feedback`). So the third channel asks for what is *left*: some scenes come with a
+(`pipeline.editing.redraw`). So the third channel asks for what is *left*: some scenes come with a
 part of their change made, or with too much of it. Without that, the network had to guess from a
 dull product whether it was dull by nature or dulled by the step before, and did half of what it was
 asked for.
@@ -89,17 +89,19 @@ def draw_pairs(
     kind = torch.where(uniform[0] < _PRODUCT, 0, 1 + (uniform[1] * (kinds - 1)).long())
     rows = torch.arange(count)
     shifts = batch["shifts"][rows, kind].cpu()
-    ascending = shifts.cummax(1).values
+    ascending, scene_rung = _ascending(shifts)
     low, high = ascending[:, 0].clamp(min=-largest), ascending[:, -1].clamp(max=largest)
     shift = low + uniform[2] * (high - low)
     made = shift * torch.where(uniform[3] < on_the_way, uniform[4] * _TOO_FAR, 0)
     made = made.clamp(ascending[:, 0], ascending[:, -1])
     latents = batch["latents"][rows, kind]
-    clean, changed = (_between(latents, ascending, at) for at in (made, shift))
-    weight = batch["weights"][rows, kind]
-    # All ladders hold the scene itself, where nothing shifts.
-    scene = latents[rows, shifts.abs().argmin(1)]
-    clean, changed = (scene + weight * (rung - scene) for rung in (clean, changed))
+    scene, weight = latents[:, scene_rung], batch["weights"][rows, kind]
+    # Where rungs shift nothing, several of them are at 0.
+    clean, changed = (
+        torch.where((at == 0).to(scene.device)[:, None, None, None], scene, part)
+        for at in (made, shift)
+        for part in [scene + weight * (_between(latents, ascending, at) - scene)]
+    )
     return Pairs(
         clean=clean,
         change=changed - clean,
@@ -110,6 +112,17 @@ def draw_pairs(
         own=batch["control"],
         text=batch["text"],
     )
+
+
+def _ascending(shifts: Tensor) -> tuple[Tensor, int]:
+    """Return shifts that fall nowhere from rung to rung, N×K, and which rung is the scene.
+
+    Where the guide sees less of a higher rung, that counts as no step, outwards from the scene.
+    """
+    scene = int((shifts == 0).all(0).nonzero()[0])
+    below = shifts[:, : scene + 1].flip(1).cummin(1).values.flip(1)
+    above = shifts[:, scene:].cummax(1).values
+    return torch.cat([below[:, :-1], above], 1), scene
 
 
 def _between(latents: Tensor, shifts: Tensor, wanted: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ rung the change of the model's log odds of attention on one side against the oth
 a scene:
 
 - `product`: the product's contrast; attention on it against all the rest;
-- `background`: the contrast of all else; the same attention, moved from the other side;
+- `background`: the contrast of all else, falling, so that the same attention rises by it;
 - `halves`: one half of the background more, the other less, the product as it is: what a placebo
   asks for (`pipeline.heatmaps.placebo`).
 """
@@ -74,7 +74,7 @@ class LadderMaker:
     Args:
         backbone: frozen.
         guide: says where attention is.
-        factors: of contrast, ascending, 1 among them.
+        factors: of contrast, ascending, 1 among them; attention shifts up from rung to rung.
         feather_px: `edit.feather_px`.
         size: (height, width) of the scenes.
 
@@ -154,6 +154,8 @@ def _ladder(scene: LadderScene, kind: str, factors: Sequence[float], feather_px:
     else:
         around = _local_mean(scene.image, ~mask)
     sides, powers = (mask, ~mask), np.ones(mask.shape, np.float32)
+    if kind == "background":
+        powers = -powers
     if kind == "halves":
         half = _smooth_half(np.where(mask, 0, scene.heatmap), scene.seed) & ~mask
         sides, powers = (half, ~half & ~mask), np.where(half, 1, -1).astype(np.float32)

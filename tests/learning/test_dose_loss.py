@@ -67,6 +67,23 @@ def test_no_rung_lies_beyond_the_last() -> None:
     assert pairs.clean.min() >= -1
 
 
+def test_a_scene_that_is_not_on_the_way_is_the_scene_however_the_guide_sees_its_rungs() -> None:
+    """Where a higher rung draws less attention than one below, that counts as no step."""
+    pairs_of = batch()
+    pairs_of["shifts"] = torch.tensor([0.1, 0.0, -0.2]).expand(64, 3, 3).clone()
+    pairs = draw_pairs(pairs_of, 1.5, torch.Generator().manual_seed(0))
+    assert (pairs.clean == 0).all()
+    assert (pairs.shift == 0).all()
+    assert (pairs.change == 0).all()
+
+
+def test_every_ladder_is_taught_both_ways() -> None:
+    pairs = draw_pairs(batch(400), 1.5, torch.Generator().manual_seed(0))
+    assert (pairs.shift < -0.5).any()
+    assert (pairs.shift > 0.5).any()
+    torch.testing.assert_close(pairs.left, pairs.shift)
+
+
 def test_the_control_raises_the_heatmap_by_the_factor_and_says_the_dose() -> None:
     moves = torch.zeros(64, 1, 2, 2)
     moves[..., 0, 0] = 1

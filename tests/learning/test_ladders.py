@@ -50,9 +50,14 @@ def test_more_contrast_of_the_product_draws_more_attention_to_it(made) -> None:
     assert less < -0.2 < same == 0 < 0.2 < more
 
 
-def test_more_contrast_of_the_background_takes_it_away(made) -> None:
+def test_less_contrast_of_the_background_does_so_too(made) -> None:
     less, same, more = made["shifts"][BACKGROUND].tolist()
-    assert less > same == 0 > more
+    assert less < same == 0 < more
+    # The last rung's background is the dull one.
+    dull = made["latents"][BACKGROUND, -1].float()
+    vivid = made["latents"][BACKGROUND, 0].float()
+    outside = made["weights"][BACKGROUND, 0] == 1
+    assert dull[:, outside].std() < vivid[:, outside].std()
 
 
 def test_all_ladders_hold_the_scene_itself(made) -> None:
