@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from demo.sealed import SEALED
+from demo.sealed import SEALED, is_judged
 from pipeline.ground.artefacts import GATE, METRICS, PREDICTOR_METRICS
+from pipeline.ground.workspace import Workspace
 from pipeline.proof.params import PROOF_OF
 
 _JUDGE = "demo/viewers.py"
 
 
 def measured(root: Path) -> bool:
-    """Return whether the last evaluation here was the demo's, and its models were sealed."""
+    """Return whether the last evaluation here was the demo's, and of the run that was sealed."""
     path = root / METRICS
     demo = path.is_file() and json.loads(path.read_text())["judge"] == _JUDGE
-    return demo and (root / SEALED).is_dir()
+    return demo and is_judged(Workspace(root))
 
 
 def paragraph(root: Path) -> Iterator[str]:

@@ -56,13 +56,23 @@ _STAGES = (
 # What was learned on the demo's train split, and what else the stages read.
 _TAKEN = ("models", "demo", "schemas", TRAINING, DOSE_CONTROLNET, PREDICTOR)
 _REPORTED = (METRICS, GATE, TRANSFER, ROBUSTNESS)
-_LOCK = "lock"
+_LOCK = f"{SEALED}/lock"
 
 
 def sealed_plans() -> list[VideoPlan]:
     """Return the ads of the sealed corpus, all of the test split, whole and with a few scenes."""
     plans = plan_corpus(SEED, _VIDEOS)
     return [replace(plan, scene_frames=plan.scene_frames[:_SCENES]) for plan in plans]
+
+
+def is_judged(workspace: Workspace) -> bool:
+    """Return whether the run that is locked here has been judged on the sealed corpus."""
+    judged = workspace.path(_LOCK)
+    return judged.is_file() and judged.read_text(encoding="utf-8").strip() == _lock_of(workspace)
+
+
+def _lock_of(workspace: Workspace) -> str:
+    return digest(*(file_digest(workspace.path(name)) for name in ("dvc.lock", "params.yaml")))
 
 
 def main(workspace: Workspace) -> None:
@@ -77,11 +87,10 @@ def main(workspace: Workspace) -> None:
             "seal data of your own, keep videos out until all is chosen."
         )
     read_gate(workspace)
-    lock = digest(*(file_digest(workspace.path(name)) for name in ("dvc.lock", "params.yaml")))
-    judged = workspace.path(SEALED) / _LOCK
-    if judged.is_file() and judged.read_text(encoding="utf-8").strip() == lock:
+    if is_judged(workspace):
         LOG.info("sealed: this run has been judged on the sealed corpus: see %s.", SEALED)
         return
+    lock = _lock_of(workspace)
     sealed = Workspace(workspace.state / "sealed" / lock)
     _lay_out(workspace, sealed)
     for stage in _STAGES:
@@ -90,7 +99,7 @@ def main(workspace: Workspace) -> None:
     for name in _REPORTED:
         target = workspace.path(SEALED) / Path(name).name
         write_bytes(target, sealed.path(name).read_bytes())
-    write_text(judged, lock + "\n")
+    write_text(workspace.path(_LOCK), lock + "\n")
     shutil.rmtree(sealed.root)
     verdict = json.loads(workspace.path(f"{SEALED}/{Path(GATE).name}").read_text())["verdict"]
     LOG.info("sealed: %s", verdict)

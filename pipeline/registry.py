@@ -17,7 +17,7 @@ STAGES = {
     "variant": "raise or lower attention on the product",
     "edit": "redraw the scenes so that attention follows the variants",
     "dose_curve": "edit a grid of doses, for the proof",
-    "evaluate": "judge the edits: six proofs, figures and a verdict",
+    "evaluate": "judge the edits: the proofs, figures and a verdict",
     "report": "one page with scenes, variants, proof and provenance",
 }
 """The stages of dvc.yaml, in its order; each is a folder of `pipeline/stages/`."""

@@ -46,7 +46,7 @@ EDITS_TABLE = Table(
         "whole_psnr_db": _number("The same over the whole frame; a sham edit's identity."),
         "whole_ssim_raw": _number("Structure similarity of the whole frame, likewise."),
         "decoder_fit": _number(
-            "R² of the linear map that stood for the decoder's gradient, or would have."
+            "R² of the linear map that stood for the decoder during the edit, or would have."
         ),
         "guide_share": _number("The product's share of attention that the guide sees before."),
         "guide_dose": _number("The share that alpha asks of that."),

@@ -30,4 +30,5 @@ ROBUSTNESS_TABLE = Table(
     },
     unique=("video_id", "scene_number", "alpha", "degradation", "observer"),
 )
-"""One row per scene, alpha, degradation and observer: the arm `full`, at the doses of all arms."""
+"""One row per scene, alpha, degradation and observer: the arm `full`, at the doses of all arms, the
+first three scenes of each video."""

@@ -41,11 +41,13 @@ class EditParams(Section):
     gradient_steps: Annotated[int, Field(ge=0)] = 5
     """How many of the steps it guides, the least noisy ones: in deep noise it has little to see."""
     least_decoder_fit: Annotated[float, Field(le=1, allow_inf_nan=False)] = 0.8
-    """The decoder's gradient comes from a linear map where that explains at least so much (R²) of
-    what the decoder does to a scene, else from the decoder itself, which takes longer; 1 always."""
+    """What the guide is shown between the steps of an edit, and the decoder's gradient, come from a
+    linear map where that explains at least so much (R²) of what the decoder does to a scene, else
+    from the decoder itself, which takes longer; 1 always."""
     guide: str = PREDICTOR
-    """Attention model of gradient guidance and calibration: a model's name, a predictor's folder or
-    a Python file; see docs/own_data.md#attention-models."""
+    """Attention model of calibration, of the looks between the steps, and of gradient guidance: a
+    model's name, a predictor's folder or a Python file; see
+    docs/own_data.md#attention-models."""
     calibrate: bool = True
     """Search, per scene, the strength at which the guide sees the dose; else use `strength`."""
     strength: Strength = 1.0

@@ -118,20 +118,7 @@ def edit_plainly(
     ]
     found = _search(asked, guide, image_size, device)
     if null:
-        wanted = [_difference(ask, factor) for ask, factor in zip(asked, found.factor, strict=True)]
-        asked = [ask._replace(shift=0.0) for ask in asked]
-        tints = wanted
-        for _ in range(_TINTS):
-            asked = [_tinted(ask, tint) for ask, tint in zip(asked, tints, strict=True)]
-            found = _search(asked, guide, image_size, device)
-            # The contrast that keeps attention scales the tint, too.
-            made = [
-                _difference(ask, factor) for ask, factor in zip(asked, found.factor, strict=True)
-            ]
-            tints = [
-                tint * min(wish / max(one, _LEAST_DIFFERENCE), _LARGEST_STRIDE)
-                for tint, wish, one in zip(tints, wanted, made, strict=True)
-            ]
+        asked, found = _null_edits(asked, found, guide, image_size, device)
     made = {place: row for row, place in enumerate(places)}
     records: list[list[dict[str, Any]]] = [[] for _ in tasks]
     for place, (n, wish) in enumerate(wishes):
@@ -169,6 +156,32 @@ def _opened(task: SceneTask, params: EditParams, image_size: tuple[int, int]) ->
         raised=keyword_mask(task.masks, image_size),
         on_keyword=redrawn == "keyword",
     )
+
+
+def _null_edits(
+    asked: Sequence[_Asked],
+    plain: _Found,
+    guide: AttentionModel,
+    image_size: tuple[int, int],
+    device: torch.device | str,
+) -> tuple[list[_Asked], _Found]:
+    """Return the tinted scenes and the contrasts at which the guide sees no change.
+
+    The contrast scales the tint, too, so the tint is tried again: stronger or weaker by what the
+    edit as a whole lacks to the plain one's difference.
+    """
+    wanted = [_difference(*pair) for pair in zip(asked, plain.factor, strict=True)]
+    tinted_ = [ask._replace(shift=0.0) for ask in asked]
+    tints, found = wanted, plain
+    for _ in range(_TINTS):
+        tinted_ = [_tinted(ask, tint) for ask, tint in zip(tinted_, tints, strict=True)]
+        found = _search(tinted_, guide, image_size, device)
+        seen = [_difference(*pair) for pair in zip(tinted_, found.factor, strict=True)]
+        tints = [
+            tint * min(wish / max(one, _LEAST_DIFFERENCE), _LARGEST_STRIDE)
+            for tint, wish, one in zip(tints, wanted, seen, strict=True)
+        ]
+    return tinted_, found
 
 
 def _difference(asked: _Asked, factor: float) -> float:

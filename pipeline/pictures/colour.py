@@ -31,7 +31,7 @@ def lab_of(pixels: Pixels) -> Lab:
 def tinted(
     pixels: Pixels, weight: NDArray[np.float32], direction: float, difference: float, mask: Mask
 ) -> Pixels:
-    """Return a picture whose colours are moved one way, H×W×3, lightness as it was.
+    """Return a picture whose colours are moved one way, H×W×3; lightness stays within sRGB.
 
     Args:
         pixels: H×W×3.

@@ -107,7 +107,7 @@ def _check(name: str, metrics: Mapping[str, Any], bounds: Bounds, note: str) -> 
         shown += f" [{interval[0]:.4g}, {interval[1]:.4g}]"
     words = f"{name} {shown}, must be {_must(name, bounds)}"
     if unsure and value is not None:
-        words += " (of one video there is no interval)"
+        words += " (there is no interval: of one video, or of resamples that say nothing)"
     elif missed and not isinstance(value, bool):
         words += f" (misses by {missed:.3g})"
     return {

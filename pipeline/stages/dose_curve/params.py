@@ -22,4 +22,4 @@ class DoseCurveParams(Section):
     alphas: tuple[Alpha, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
     """The doses; 1 is the original and its sham edit."""
     ablation_alphas: tuple[Alpha, ...] = (0.5, 2.0)
-    """The doses of the arms in which a part of the method is off, and of the plain edit."""
+    """The doses of all arms but `full`."""

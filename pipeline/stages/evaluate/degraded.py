@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.attention.models import OBSERVERS
-from pipeline.ground.code import Key
+from pipeline.ground.code import Key, versions
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest
 from pipeline.pictures.degradations import DEGRADATIONS, degrade
@@ -58,10 +58,12 @@ def degraded_looks(
     for name, load in observers.items():
         model = load()
         makers = (__name__, *model.makers)
+        # What compresses is a library.
+        codecs = str(versions(__name__))
         for (picture, content), degradation in product(contents.items(), DEGRADATIONS):
             item = degraded_item(name, degradation, content)
             look = Look(item, picture.edited, picture.masks, load)
-            key = Key(digest(content, degradation, model.digest), makers)
+            key = Key(digest(content, degradation, model.digest, codecs), makers)
             found[item] = DegradedLook(look, degradation), key
     return found
 

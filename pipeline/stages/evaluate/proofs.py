@@ -1,8 +1,8 @@
-"""The six proofs: from the table of measured scenes to the figures of metrics.json.
+"""The proofs: from the table of measured scenes to the figures of metrics.json.
 
 The table has one row per scene and edit (`pipeline.stages.evaluate.scene_table`). Its rows come
-from the dose curve (arms `full`, `control_only`, `gradient_only`; its variants are doses and the
-sham) and from the variants (arm `variants`).
+from the dose curve (its arms; their variants are doses and the sham) and from the variants (arm
+`variants`).
 """
 
 from __future__ import annotations

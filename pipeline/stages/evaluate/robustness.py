@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.pictures.degradations import DEGRADATIONS
 from pipeline.stages.evaluate.degraded import JUDGE, degraded_item
-from pipeline.stages.evaluate.figures import SCENE, Figures, slope
+from pipeline.stages.evaluate.figures import SCENE, Figures, slope, slopes
 from pipeline.stages.evaluate.panel import look_item
 from pipeline.stages.evaluate.transfer import change_of_log_odds, to_be_seen
 from schemas.robustness import ROBUSTNESS_TABLE
@@ -87,9 +87,10 @@ def robustness_figures(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
             seen = own[own["degradation"] == name]
             columns = ["change", "degraded_change"]
             figures.add(f"robustness_{group}{name}", seen, columns, slope)
-    names = [f"robustness_{name}" for name in DEGRADATIONS]
-    known = [name for name in names if figures.values[name] is not None]
-    least = min(known, key=lambda name: figures.values[name], default=names[0])
-    for end in ("", "_ci95"):
-        figures.values[f"robustness_least{end}"] = figures.values[f"{least}{end}"]
+    wide = within[by_judge].pivot(
+        index=[*SCENE, "alpha", "change"], columns="degradation", values="degraded_change"
+    )
+    wide = wide.reindex(columns=list(DEGRADATIONS)).reset_index()
+    columns = ["change", *DEGRADATIONS]
+    figures.add("robustness_least", wide, columns, lambda v: float(slopes(v).min()))
     return figures.values

@@ -14,6 +14,7 @@ from pipeline.ground.artefacts import (
     DOSES,
     EDITS,
     SCENES,
+    VARIANTS,
     edited_scene,
     variant_table,
 )
@@ -90,22 +91,33 @@ def edits_to_judge(
 
 
 def _placebo_maps(table: pd.DataFrame, workspace: Workspace) -> list[tuple[str, ...]]:
-    """Return of each placebo the unmodified heatmap and its own, of other edits nothing."""
-    found: dict[tuple[Any, Any], tuple[str, ...]] = {}
+    """Return of each placebo the unmodified heatmap and its own, of other edits nothing.
+
+    Raises:
+        InputError: a variant's table is missing, or lacks a scene.
+    """
     placebos = (table["arm"] == VARIANTS_ARM) & (table["variant"] == "placebo") & table["modified"]
-    for video_id in table.loc[placebos, "video_id"].unique():
-        both = [
-            read_variant_table(workspace.path(variant_table(video_id, name)))
-            for name in ("baseline", "placebo")
-        ]
-        paths = zip(*(rows["modified_attention_heatmap_path"] for rows in both), strict=True)
-        found |= zip(
-            ((video_id, int(number)) for number in both[0]["scene_number"]), paths, strict=True
-        )
-    return [
-        found[row.video_id, row.scene_number] if is_placebo else ()
-        for row, is_placebo in zip(table[SCENE].itertuples(), placebos, strict=True)
-    ]
+    maps: dict[str, dict[Any, str]] = {}
+    for name in ("baseline", "placebo"):
+        maps[name] = {}
+        for video_id in table.loc[placebos, "video_id"].unique():
+            path = workspace.path(variant_table(video_id, name))
+            if not path.is_file():
+                raise InputError(f"{path}: the variant is missing. Run `dvc repro variant`.")
+            rows = read_variant_table(path)
+            scenes = rows[SCENE].itertuples(index=False, name=None)
+            maps[name] |= zip(scenes, rows["modified_attention_heatmap_path"], strict=True)
+    found = []
+    for scene, is_placebo in zip(
+        table[SCENE].itertuples(index=False, name=None), placebos, strict=True
+    ):
+        if is_placebo and any(scene not in own for own in maps.values()):
+            raise InputError(
+                f"{VARIANTS}/{scene[0]}: the variants' tables lack scene {scene[1]}, whose placebo "
+                "edits.csv has. Run `dvc repro edit`."
+            )
+        found.append(tuple(own[scene] for own in maps.values()) if is_placebo else ())
+    return found
 
 
 def chosen_scenes(workspace: Workspace, params: EvaluateParams) -> pd.DataFrame:

@@ -141,6 +141,9 @@ def arm_figures(rows: pd.DataFrame, table: pd.DataFrame, seed: int) -> dict[str,
             ("people_per_dose", moved, "people_change"),
         ):
             figures.add(name, changes, ["dose", column], slope)
+            who = column.removesuffix("_change")
+            figures.add(f"{who}_mean_change", changes, [column], lambda v: float(v.mean()))
+            figures.add(f"{who}_moved", changes, [column], lambda v: float(np.abs(v).mean()))
         figures.add("delta_e", own, ["delta_e"], lambda v: float(v.mean()))
         figures.add("delta_e_per_log_odds", own, ["judge_change", "delta_e"], _price)
         figures.add("colour_ssim_p10", own, ["colour_ssim"], lambda v: float(np.quantile(v, 0.1)))

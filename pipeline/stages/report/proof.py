@@ -47,7 +47,7 @@ PROOFS = {
     ),
     "robustness": (
         "The effect survives the way to the viewer",
-        "Compression, a moved crop, another size: each edited picture and its original are "
+        "Compression, a moved crop, another size: edited pictures and their originals are "
         "degraded in the same way, and the judge and the observers of people look at both again.",
     ),
     "placebo": (
@@ -200,6 +200,8 @@ DEGRADED = {
 }
 """What the page calls each degradation."""
 
+_CELLS = ("null_edit", "background")
+# Arms that tell look from attention: of the one attention is not to move, of the other the look.
 _ENDS = {"value": "", "interval": "_ci95"}
 
 _UNCHECKED = {
@@ -246,6 +248,7 @@ def proof_section(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[s
         "failed": [PROOFS[proof][0] for proof in gate["failed"]],
         "proofs": sections,
         "panel": _panel(metrics.get("arms", {})),
+        "cells": _cells(metrics.get("arms", {})),
         "robustness": _robustness(metrics),
         **{name: metrics.get(name) for name in ("n_scenes", "n_videos", "judge")},
         "guide_judge": metrics.get("guide_judge_correlation"),
@@ -254,7 +257,7 @@ def proof_section(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[s
 
 def _panel(arms: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a row for each arm, nature's last: transfer to people and to the panel, and price."""
-    labels = {arm: label for arm, (label, _) in ARMS.items()}
+    labels = {arm: label for arm, (label, _) in ARMS.items() if arm not in _CELLS}
     labels["counterfactual"] = "nature: another vividness"
     kept = ("dose_reached", "delta_e_per_log_odds", "colour_ssim_p10", "broken_fraction")
     rows = []
@@ -277,6 +280,16 @@ def _panel(arms: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _cells(arms: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each arm that changed the product's look, attention on it, or both."""
+    kept = ("delta_e", "judge_moved", "people_moved")
+    return [
+        {"label": ARMS[arm][0], **{name: arms[arm].get(name) for name in kept}}
+        for arm in ("full", *_CELLS)
+        if arm in arms
+    ]
 
 
 def _robustness(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from pipeline.commands import gate
 from pipeline.diffusion.controlnet import WEIGHTS
 from pipeline.editing import loading
 from pipeline.ground import artefacts
-from pipeline.ground.artefacts import DOSE_CONTROLNET, SCENES
+from pipeline.ground.artefacts import DOSE_CONTROLNET, SCENES, variant_table
 from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import file_digest, write_bytes, write_text
 from pipeline.ground.workspace import Workspace
@@ -243,3 +243,26 @@ def test_a_dose_curve_by_another_editor_is_refused(edited) -> None:
 def test_another_part_than_the_edits_is_named(edited) -> None:
     with pytest.raises(InputError, match=r"evaluate\.videos is 'val'"):
         run(edited, "videos: val")
+
+
+def test_a_placebo_whose_maps_are_gone_is_named(edited) -> None:
+    path = edited.path(variant_table(VIDEOS[0], "placebo"))
+    table = pd.read_csv(path, dtype={"video_id": str})
+    table[table["scene_number"] != 1].to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"lack scene 1, whose placebo"):
+        run(edited)
+    path.unlink()
+    with pytest.raises(InputError, match=r"the variant is missing. Run `dvc repro variant`"):
+        run(edited)
+
+
+def test_the_judge_says_how_far_a_placebo_moved_what_it_was_to_move(edited) -> None:
+    metrics = run(edited)
+    low, high = metrics["placebo_own_effect_ci95"]
+    # It scales contrast and goes by no map.
+    assert low - 0.2 < 0 < high + 0.2
+    table = pd.read_csv(edited.path(artefacts.JUDGED))
+    placebos = table["variant"] == "placebo"
+    assert table.loc[placebos, "asked_change"].notna().any()
+    assert table.loc[~placebos, "asked_change"].isna().all()
+    assert table["ring_change"].notna().all()

@@ -30,7 +30,10 @@ function showProof(proof) {
     proofs.append(article);
     if (one.proof === "dose") showDose(article, proof);
     if (one.proof === "placebo") showEquivalence(article, proof.tests, proof.bound);
-    if (one.proof === "transfer") showPanel(article, proof.panel);
+    if (one.proof === "transfer") {
+      showPanel(article, proof.panel);
+      showCells(article, proof.cells);
+    }
     if (one.proof === "robustness") showRobustness(article, proof.robustness);
     if (one.proof === "control") showControl(article, proof.increases);
     article.append(figures(one.figures));
@@ -46,13 +49,22 @@ function showPanel(article, rows) {
     element("p", { class: "quiet" }, "Seen: change of an observer's log odds per unit of the judge's, mean over observers. Dose reached: the judge's over what was asked. What nature scores is what an edit can be expected to score."));
 }
 
+function showCells(article, rows) {
+  if (rows.length < 2) return;
+  const columns = ["delta_e", "judge_moved", "people_moved"];
+  article.append(
+    element("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Look and attention, apart" }, table([["Arm"], ["ΔE of the product", "number"], ["The judge's change", "number"], ["People's change", "number"]],
+      rows.map((row) => [row.label, ...columns.map((name) => shown(row[name], "number"))]))),
+    element("p", { class: "quiet" }, "Look or attention? Mean absolute changes of log odds, up and down alike; at alpha 2 or 0.5 a change of 0.69 was asked for, of the null edit none."));
+}
+
 function showRobustness(article, rows) {
   if (!rows.length) return;
   const left = (part) => withInterval({ ...part, unit: "percent" });
   article.append(
     element("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "What degradations leave of the effect" }, table([["What happened to the picture"], ["The judge still sees", "number"], ["People still see", "number"]],
       rows.map((row) => [row.label, left(row.judge), left(row.people)]))),
-    element("p", { class: "quiet" }, "Of the change of log odds that an observer sees in the undegraded picture, the part that is left: 100 % loses nothing. Whole method, at the doses of all arms."));
+    element("p", { class: "quiet" }, "Of the change of log odds that an observer sees in the undegraded picture, the part that is left: 100 % loses nothing. Whole method, at the doses of all arms, each video's first three scenes."));
 }
 
 function withInterval({ value, interval, unit }) {
