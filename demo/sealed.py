@@ -29,9 +29,7 @@ from pipeline.ground.artefacts import (
     GATE,
     METRICS,
     PREDICTOR,
-    ROBUSTNESS,
     TRAINING,
-    TRANSFER,
 )
 from pipeline.ground.errors import GazeshiftError, InputError
 from pipeline.ground.files import digest, file_digest, make_folder, write_bytes, write_text
@@ -55,7 +53,7 @@ _STAGES = (
 )  # fmt: skip
 # What was learned on the demo's train split, and what else the stages read.
 _TAKEN = ("models", "demo", "schemas", TRAINING, DOSE_CONTROLNET, PREDICTOR)
-_REPORTED = (METRICS, GATE, TRANSFER, ROBUSTNESS)
+_REPORTED = (METRICS, GATE)
 _LOCK = f"{SEALED}/lock"
 
 
