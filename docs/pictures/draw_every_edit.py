@@ -13,7 +13,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from pipeline.ground.artefacts import COUNTERFACTUAL, COUNTERFACTUAL_PICTURES, DOSES, edited_scene
+from pipeline.ground.artefacts import (
+    COUNTERFACTUAL,
+    COUNTERFACTUAL_PICTURES,
+    DOSES,
+    SCENES,
+    edited_scene,
+)
 from pipeline.ground.files import write_bytes
 from pipeline.ground.tables import read_table
 from pipeline.ground.workspace import Workspace
@@ -36,7 +42,7 @@ def main() -> None:
     doses = read_table(workspace.path(DOSES), DOSES_TABLE.dtypes)
     doses = doses[(doses["arm"] == "full") & (doses["variant"] == "alpha_2")]
     natural = read_table(workspace.path(COUNTERFACTUAL_PICTURES), COUNTERFACTUAL_TABLE.dtypes)
-    scenes = read_scenes(workspace.path("data/valid_scenes.csv"))
+    scenes = read_scenes(workspace.path(SCENES))
     chosen = doses.merge(scenes[["video_id", "scene_number", "scene_image_path"]])
     strips = [_strip(workspace.root, row, natural) for row in chosen.to_dict("records")]
     header = _header()
