@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pipeline.editing.cache import Cache
 from pipeline.editing.calibration import StrengthSearch
+from pipeline.editing.colour_maps import colour_maps
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.guidance import Canvas, GradientGuidance, GuideView, guide_log_odds
 from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, SceneArrays, chunks
@@ -60,8 +61,8 @@ class Edited(NamedTuple):
     """What became of one edit.
 
     Attributes:
-        difference: H×W×3 float32 grey levels, everywhere: the edited picture minus the unedited
-            reconstruction, which is redrawn from the same noise.
+        difference: H×W×3 float32 grey levels, everywhere: of the edited picture minus the unedited
+            reconstruction, which is redrawn from the same noise, what `ColourMaps` keep.
         strength: it was made with.
         unedited_odds: log odds that the guide sees in the original.
         achieved_odds: … and in the edited scene.
@@ -228,12 +229,12 @@ class SceneEditor:
             *(self._preparation.levels, self._view, self._gradient),
         )
         decoded = self.denoiser.backbone.decode(latents)
-        odds = guide_log_odds(self.guide, canvas.composite(decoded), canvas)
+        change = canvas.kept(decoded - canvas.unedited)
+        odds = guide_log_odds(self.guide, canvas.composite(change), canvas)
         round_trip = prepared.round_trip[scenes]
         error = decoded - round_trip
         outside = images_psnr_db(error, (canvas.weight == 0).float())
         whole = images_psnr_db(error)
-        change = decoded - canvas.unedited
         differences = (change * GREY_LEVELS).permute(0, 2, 3, 1).float().cpu().numpy()
         before, after = pixels_of(round_trip), pixels_of(decoded)
         for row, difference in enumerate(differences):
@@ -253,17 +254,22 @@ class SceneEditor:
     def _canvas(self, prepared: Prepared, asks: Sequence[Ask]) -> Canvas:
         scenes = torch.tensor([ask.scene for ask in asks], device=prepared.image.device)
         sham = torch.tensor([ask.sham for ask in asks], device=scenes.device)[:, None, None, None]
+        image = prepared.image[scenes]
+        latents = prepared.inversion.redrawn[scenes]
+        weight = self._maps([ask.weight for ask in asks])
+        window, cells = self.params.colour_window, (latents.shape[-2], latents.shape[-1])
         return Canvas(
-            image=prepared.image[scenes],
+            image=image,
             unedited=torch.where(
                 sham, prepared.round_trip[scenes], prepared.reconstruction[scenes]
             ),
-            latents=prepared.inversion.redrawn[scenes],
+            latents=latents,
             decoded=prepared.reconstruction[scenes],
             decoder=prepared.decoder.take(scenes),
-            weight=self._maps([ask.weight for ask in asks]),
+            weight=weight,
             raised=self._preparation.tensor(np.stack([ask.raised for ask in asks])),
             lowered=self._preparation.tensor(np.stack([ask.lowered for ask in asks])),
+            colours=colour_maps(image, weight, window, cells) if window else None,
         )
 
     def _maps(self, maps: Sequence[Map]) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch.nn import functional
 from pipeline.attention.odds import attention_log_odds
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import autocast
+from pipeline.editing.colour_maps import ColourMaps
 from pipeline.editing.linear_decoder import LinearDecoder
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Canvas:
         weight: N×1×H×W in [0, 1], how much of a change each pixel takes.
         raised: N×H×W in {0, 1}, where attention is to rise (or to fall).
         lowered: N×H×W in {0, 1}, at whose cost; with `raised` the whole of the comparison.
+        colours: maps of their colours that a change is kept to; None keeps all of it.
     """
 
     image: Tensor
@@ -41,6 +43,7 @@ class Canvas:
     weight: Tensor
     raised: Tensor
     lowered: Tensor
+    colours: ColourMaps | None = None
 
     def latent_weight(self) -> Tensor:
         """Return the region at the size of the latents, N×1×h×w: every latent that it touches."""
@@ -48,12 +51,20 @@ class Canvas:
 
     def take(self, scenes: Tensor) -> Canvas:
         """Return the scenes at these positions."""
-        parts = {name: part[scenes] for name, part in vars(self).items() if name != "decoder"}
-        return Canvas(decoder=self.decoder.take(scenes), **parts)
+        parts: dict[str, Any] = {
+            name: part[scenes] if isinstance(part, Tensor) else part.take(scenes)
+            for name, part in vars(self).items()
+            if part is not None
+        }
+        return Canvas(**parts)
 
-    def composite(self, decoded: Tensor) -> Tensor:
-        """Return the originals with the decoded pictures' difference added inside the region."""
-        return (self.image + self.weight * (decoded - self.unedited)).clamp(-1, 1)
+    def kept(self, change: Tensor) -> Tensor:
+        """Return what an edit keeps of a change of the pictures, N×3×H×W."""
+        return change if self.colours is None else self.colours.kept(change)
+
+    def composite(self, change: Tensor) -> Tensor:
+        """Return the originals with a change of the pictures added inside the region."""
+        return (self.image + self.weight * change).clamp(-1, 1)
 
 
 def guide_log_odds(guide: AttentionModel, pictures: Tensor, canvas: Canvas) -> Tensor:
@@ -109,9 +120,7 @@ class GuideView:
         else:
             with autocast(change.device, self.half):
                 seen = self.backbone.decode(canvas.latents + change).float() - canvas.decoded
-        return guide_log_odds(
-            self.guide, (canvas.image + canvas.weight * seen).clamp(-1, 1), canvas
-        )
+        return guide_log_odds(self.guide, canvas.composite(canvas.kept(seen)), canvas)
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,16 @@ class EditParams(Section):
     """Search, per scene, the strength at which the guide sees the dose; else use `strength`."""
     strength: Strength = 1.0
     """Factor on the requested change (and on control guidance) where nothing is calibrated."""
-    strength_limit: Positive = 2.0
-    """Calibration goes no further than this: beyond, the picture breaks (decision 0004)."""
+    strength_limit: Positive = 3.0
+    """Calibration goes no further than this: more hardly reaches more doses (decision 0010)."""
     tolerance: Positive = 0.04
     """Calibration stops within this relative error of the share; 5 % is still `reached`."""
     feather_px: Annotated[float, Field(ge=0, le=100)] = 2.0
     """Width, in pixels at `image_size`, over which an edit fades out at its region's border."""
+    colour_window: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Of what the models redraw, an edit keeps what a map of the scene's colours can make that is
+    affine around each place: its texture and letters stay. Standard deviation of the windows, as a
+    part of the picture's shorter side; 0 keeps all that was redrawn (decision 0010)."""
     half_precision: bool = True
     """Run the models in 16 bits where the device has fast arithmetic for them (decision 0004)."""
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 16

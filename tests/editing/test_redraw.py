@@ -80,7 +80,7 @@ def drawn(canvas: Canvas, part: float, shift: float) -> tuple[float, list[float]
     )
     view = GuideView(BrightnessGuide(), backbone, least_fit=0.8, half=False)
     latents = redraw(denoiser, inversion, canvas, request, LEVELS, view)
-    odds = guide_log_odds(BrightnessGuide(), canvas.composite(latents), canvas)
+    odds = guide_log_odds(BrightnessGuide(), canvas.composite(latents - canvas.unedited), canvas)
     return (odds - start).item(), denoiser.asked
 
 
