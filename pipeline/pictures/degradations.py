@@ -62,6 +62,7 @@ def shift(levels: Levels) -> Levels:
     height, width = levels.shape[:2]
     down, right = (round(px * _scale(levels)) for px in (_DOWN_PX, _RIGHT_PX))
     before = [(down, 0), (right, 0), (0, 0)][: levels.ndim]
+    # numpy's types know no padding that differs by axis.
     return np.pad(levels, before, mode="edge")[:height, :width]  # type: ignore[return-value]
 
 

@@ -105,7 +105,8 @@ class EvaluateParams(Section):
     integrity_alphas: tuple[float, float] = (0.5, 1.5)
     """Least and largest dose at which the product must still be itself."""
     equivalence_bound: Share = 0.03
-    """Placebo and sham edit may move the share by no more than this."""
+    """Placebo and sham edit may move the share by no more than this: the smallest effect that would
+    matter, as a part of what full_boost does (`equivalence_bound_of_boost`)."""
     strict_equivalence_bound: Share = 0.015
     """… and are reported against this as well."""
     least_videos: Annotated[int, Field(ge=2)] = 10

@@ -227,6 +227,11 @@ def _placebo(
         tests[name] = test
     boosts = (table["arm"] == VARIANTS_ARM) & (table["variant"] == "full_boost")
     boost = table[boosts & table["modified"]]
+    effect = video_changes(boost).mean()
+    figures.values["full_boost_mean_change"] = float(effect) if len(boost) else None
+    figures.values["equivalence_bound_of_boost"] = (
+        params.equivalence_bound / float(effect) if len(boost) and effect > 0 else None
+    )
     both = rows["placebo"].merge(boost, on=SCENE, suffixes=("", "_boost"))
     figures.add(
         "placebo_change_ratio",

@@ -200,8 +200,8 @@ DEGRADED = {
 }
 """What the page calls each degradation."""
 
-_CELLS = ("null_edit", "background")
 # Arms that tell look from attention: of the one attention is not to move, of the other the look.
+_CELLS = ("null_edit", "background")
 _ENDS = {"value": "", "interval": "_ci95"}
 
 _UNCHECKED = {

@@ -30,6 +30,10 @@ def test_a_perfect_edit_has_perfect_figures() -> None:
     assert found["sham_tost_pass"]
     assert found["placebo_change_ratio"] == pytest.approx(0.9)
     assert found["placebo_own_effect"] == pytest.approx(0.4)
+    assert found["equivalence_bound_of_boost"] == pytest.approx(
+        PARAMS.equivalence_bound / found["full_boost_mean_change"]
+    )
+    assert found["full_boost_mean_change"] > 0.02
     assert found["ring_spill"] == pytest.approx(0.2)
     assert found["identity_psnr_db"] == 48
     assert found["raw_background_psnr_db"] == 36
