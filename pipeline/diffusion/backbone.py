@@ -180,8 +180,8 @@ def _misfits(backbone: Backbone) -> Iterator[str]:
     if backbone.prediction_type not in _PREDICTIONS:
         known = " and ".join(_PREDICTIONS)
         yield f"{_SCHEDULER} has prediction_type {backbone.prediction_type}; known are {known}"
-    if fault := _schedule_fault(backbone):
-        yield f"{_SCHEDULER} describes no noise schedule: {fault}"
+    if found := _schedule_fault(backbone):
+        yield f"{_SCHEDULER} describes no noise schedule: {found}"
 
 
 def _schedule_fault(backbone: Backbone) -> str | None:

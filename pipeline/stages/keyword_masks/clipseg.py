@@ -38,10 +38,10 @@ class ClipSeg:
 
     def __init__(self, folder: Path) -> None:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._processor = load_processor(CLIPSegProcessor, folder, _ORIGIN)
         model = load_pretrained(
             CLIPSegForImageSegmentation, folder, _ORIGIN, ignore_mismatched_sizes=True
         )
+        self._processor = load_processor(CLIPSegProcessor, folder, _ORIGIN)
         for fault in tokenizer_faults(self._processor.tokenizer, model.config.text_config):
             raise _ORIGIN.fault(folder, f"has a tokenizer that {fault}")
         self._model = model.to(self._device).eval()
