@@ -76,15 +76,16 @@ def load_attention_model(
 
     Raises:
         ParamsError: there is no such model, or its package is not installed.
-        InputError: its weights cannot be had or read.
+        InputError: its weights cannot be had, are damaged or do not fit; or what a Python file
+            does is no attention.
     """
     path = root / location
     if location in MODELS:
         model: AttentionModel = _class(MODELS[location])(location)
     elif location in OBSERVERS:
-        model = _class(OBSERVERS[location])(root / _READOUTS / location, device)
+        model = _class(OBSERVERS[location])(root / _READOUTS / location, device, parameter)
     elif location and path.is_dir():
-        model = _class(_FOLDER)(path, device)
+        model = _class(_FOLDER)(path, device, parameter)
     elif path.suffix == ".py" and path.is_file():
         if not is_watched(location):
             raise ParamsError(

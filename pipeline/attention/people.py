@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.attention.readout import (
@@ -21,12 +20,11 @@ from pipeline.attention.readout import (
     backbone_file,
     log_densities,
 )
-from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, make_folder, write_text
+from pipeline.ground.weights import CONFIG, Origin, read_own_config, read_weights
 
 FOLDER = Path("models/people")
 WEIGHTS = "model.safetensors"
-CONFIG = "config.json"
 
 
 class People:
@@ -35,28 +33,30 @@ class People:
     Args:
         folder: as `save_people` writes it; its name is the model's.
         device: of torch.
+        parameter: that names it.
 
     Raises:
         ParamsError: the packages that carry its features are not installed.
-        InputError: its readout is missing or damaged.
+        InputError: its readout is missing or damaged, or does not fit its features.
     """
 
     differentiable = True
     makers = (__name__,)
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
-        try:
-            config = ReadoutConfig.model_validate_json((folder / CONFIG).read_bytes())
-            readout = Readout(config)
-            readout.load_state_dict(load_file(folder / WEIGHTS))
-        except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
-            raise InputError(
-                f"{folder} holds no observer of people that can be read "
-                f"({type(error).__name__}: {str(error).splitlines()[0]}). Run "
-                f"`dvc pull {FOLDER}.dvc`, or name another attention model."
-            ) from error
+    def __init__(
+        self, folder: Path, device: str = "cpu", parameter: str = "attention_model"
+    ) -> None:
+        origin = Origin(parameter, f"Run `dvc pull {FOLDER}.dvc`, or name another attention model.")
+        config = read_own_config(ReadoutConfig, folder / CONFIG, origin)
+        readout = Readout(config)
+        read_weights(readout, folder / WEIGHTS, origin)
         self.name = folder.name
         self._backbone = Backbone(config.backbone, config.blocks).to(device)
+        features = self._backbone(torch.zeros(1, 3, 32, 32, device=device))
+        if (found := tuple(block.shape[1] for block in features)) != config.channels:
+            raise origin.fault(
+                folder / CONFIG, f"reads channels {config.channels}, its blocks have {found}"
+            )
         self._readout = readout.to(device).eval().requires_grad_(False)
         self.digest = digest(
             file_digest(folder / CONFIG),

@@ -5,24 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.attention.network import AttentionNetwork
 from pipeline.attention.network_config import NetworkConfig
-from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, make_folder, write_text
+from pipeline.ground.weights import CONFIG, Origin, read_own_config, read_weights
 
 WEIGHTS = "model.safetensors"
-CONFIG = "config.json"
 
 
 class Predictor:
     """Attention as a network predicts it that was trained on recorded heatmaps.
 
-    Its folder is as `save_predictor` writes it.
+    Its folder is as `save_predictor` writes it. Messages name the parameter that names it.
 
     Raises:
         InputError: the folder holds no such model, or a damaged one.
@@ -32,17 +29,16 @@ class Predictor:
     differentiable = True
     makers = (__name__,)
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
-        try:
-            config = NetworkConfig.model_validate_json((folder / CONFIG).read_bytes())
-            network = AttentionNetwork(config)
-            network.load_state_dict(load_file(folder / WEIGHTS))
-        except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
-            raise InputError(
-                f"{folder} holds no attention model that can be read "
-                f"({type(error).__name__}: {str(error).splitlines()[0]}). Run "
-                "`dvc repro attention_model`, or name another model."
-            ) from error
+    def __init__(
+        self, folder: Path, device: str = "cpu", parameter: str = "attention_model"
+    ) -> None:
+        origin = Origin(
+            parameter,
+            "Restore the predictor with `dvc checkout`, or delete it and run `dvc repro "
+            "attention_model`; or name another model.",
+        )
+        network = AttentionNetwork(read_own_config(NetworkConfig, folder / CONFIG, origin))
+        read_weights(network, folder / WEIGHTS, origin)
         self._network = network.to(device).eval().requires_grad_(False)
         self.digest = digest(file_digest(folder / CONFIG), file_digest(folder / WEIGHTS))
 

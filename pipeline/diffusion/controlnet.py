@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import file_digest
+from pipeline.ground.weights import CONFIG, Origin, load_pretrained, read_config
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel
+
+    from pipeline.diffusion.backbone import Backbone
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 _FIRST_WEIGHT = "controlnet_cond_embedding.conv_in.weight"
 WITH_DOSE = 3
 """Channels of a control that says how far attention is to move: `[mask, heatmap, dose]`."""
+_ORIGIN = Origin(
+    "the trained ControlNet",
+    "Restore its folder with `dvc checkout`, or delete it and run `dvc repro` to train it anew.",
+)
+# Of its configuration: what it must have as the UNet that it was made for.
+_OF_UNET = (
+    "in_channels",
+    "cross_attention_dim",
+    "block_out_channels",
+    "down_block_types",
+    "layers_per_block",
+)
 
 
 def weights_digest(folder: Path) -> str:
@@ -34,21 +48,48 @@ def conditioning_channels(folder: Path) -> int:
     """Return how many channels a trained ControlNet's control has.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or another kind of ControlNet.
     """
     weights_digest(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return int(config["conditioning_channels"])
+    channels = read_config(folder / CONFIG, _ORIGIN).get("conditioning_channels")
+    if channels not in (WITH_DOSE - 1, WITH_DOSE):
+        raise _ORIGIN.fault(
+            folder / CONFIG,
+            f"has conditioning_channels {channels!r}: controls have 2, mask and heatmap, or 3",
+        )
+    return int(channels)
 
 
-def load_controlnet(folder: Path, device: str) -> ControlNetModel:
-    """Load a trained ControlNet, frozen, laid out to compute fast."""
+def load_controlnet(folder: Path, backbone: Backbone) -> ControlNetModel:
+    """Load a trained ControlNet, frozen, laid out to compute fast, to where the backbone is.
+
+    Raises:
+        InputError: there is none, it is damaged, or it was trained for another backbone.
+    """
     from diffusers import ControlNetModel
 
     from pipeline.diffusion.layout import laid_out
 
-    controlnet = ControlNetModel.from_pretrained(folder).to(device)
-    return laid_out(controlnet).eval().requires_grad_(False)
+    conditioning_channels(folder)
+    controlnet = load_pretrained(ControlNetModel, folder, _ORIGIN)
+    own, unet = controlnet.config, backbone.unet.config
+    if other := [name for name in _OF_UNET if _plain(own[name]) != _plain(unet[name])]:
+        raise _ORIGIN.fault(
+            folder,
+            f"was trained for another backbone: {other[0]} is {own[other[0]]}, the backbone's "
+            f"{unet[other[0]]}",
+        )
+    halvings = len(own.conditioning_embedding_out_channels) - 1
+    if 2**halvings != backbone.factor:
+        raise _ORIGIN.fault(
+            folder, f"shrinks controls by {2**halvings}, the backbone's latents {backbone.factor}"
+        )
+    return laid_out(controlnet.to(backbone.unet.device)).eval().requires_grad_(False)
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as JSON has it, which knows no tuples."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def with_dose_channel(controlnet: ControlNetModel) -> ControlNetModel:

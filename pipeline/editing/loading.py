@@ -35,7 +35,7 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
     """Load backbone, ControlNet and guide; on a GPU where there is one.
 
     Raises:
-        InputError: the ControlNet or the guide has not been trained.
+        InputError: the ControlNet or the guide has not been trained, or a model is damaged.
         ParamsError: the guide has no gradient, but gradient guidance is on.
     """
     import torch
@@ -49,7 +49,7 @@ def load_models(workspace: Workspace, params: EditParams) -> EditModels:
     location = ModelParams.load(workspace).backbone
     backbone = load_backbone(location, workspace.root, device=device)
     backbone.check_size(load_image_size(workspace))
-    controlnet = load_controlnet(workspace.path(params.controlnet), device)
+    controlnet = load_controlnet(workspace.path(params.controlnet), backbone)
     guide = load_attention_model(params.guide, workspace.root, device, "edit.guide")
     if params.gradient_strength and not guide.differentiable:
         raise ParamsError(
@@ -73,7 +73,7 @@ def current_editor_key(workspace: Workspace) -> str:
 
     params = EditParams.load(workspace)
     folder = backbone_folder(ModelParams.load(workspace).backbone, workspace.root)
-    guide = load_attention_model(params.guide, workspace.root)
+    guide = load_attention_model(params.guide, workspace.root, parameter="edit.guide")
     models = digest(
         backbone_digest(folder), weights_digest(workspace.path(params.controlnet)), guide.digest
     )

@@ -16,7 +16,9 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from pipeline.ground.errors import ParamsError
 from pipeline.ground.files import replacing
+from pipeline.ground.weights import not_finite
 
 LAST = "last.ckpt"
 """What a resumed run goes on from."""
@@ -67,6 +69,58 @@ class Curve(pl.Callback):
         self.rows = state_dict["rows"]
 
 
+class Diverging(pl.Callback):
+    """Ends a training whose numbers are no longer finite, before such weights are written.
+
+    Raises:
+        ParamsError: it diverges.
+    """
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Look at the loss."""
+        # In 16 bits of small range an overflow is no divergence: its step is left out.
+        if trainer.precision != "16-mixed":
+            self._refuse(trainer, pl_module, "train/loss", outputs["loss"])
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at the validation's loss."""
+        if _LOSS in trainer.callback_metrics:
+            self._refuse(trainer, pl_module, _LOSS, trainer.callback_metrics[_LOSS])
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Look at the weights: they can be past saving where no loss has shown it yet."""
+        self._look_at_weights(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at the last weights."""
+        self._look_at_weights(trainer, pl_module)
+
+    def _look_at_weights(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if name := not_finite(module):
+            self._refuse(trainer, module, name, torch.tensor(math.nan))
+
+    def _refuse(
+        self, trainer: pl.Trainer, module: pl.LightningModule, what: str, value: Tensor
+    ) -> None:
+        if torch.isfinite(value):
+            return
+        params: Any = module.params
+        raise ParamsError(
+            f"{params.name}: the training diverges: at step {trainer.global_step} {what} is "
+            f"{value.item()}. Its weights are not used. Lower {params.name}.learning_rate, which "
+            f"is {params.learning_rate:g}, and run it again."
+        )
+
+
 def fit(
     module: pl.LightningModule,
     train: Any,
@@ -86,6 +140,9 @@ def fit(
     callbacks note; `saved` tells `ModelCheckpoint` when. Patience counts validations without a
     lower `val/loss` until training stops; it is None where nothing is validated, and whatever was
     saved last is the best.
+
+    Raises:
+        ParamsError: the training diverges.
     """
     # Notes on hardware, and an advertisement.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
@@ -103,7 +160,7 @@ def fit(
         deterministic="warn",
         num_sanity_val_steps=0,
         # In this order: a checkpoint is to hold what the others have noted.
-        callbacks=[*callbacks, *stopping, keeping],
+        callbacks=[Diverging(), *callbacks, *stopping, keeping],
         plugins=[StreamedCheckpoints()],
         default_root_dir=folder,
         enable_model_summary=False,

@@ -9,13 +9,14 @@ import yaml
 
 import pipeline
 import schemas
-from pipeline.attention.predictor import CONFIG, WEIGHTS
+from pipeline.attention.predictor import WEIGHTS
 from pipeline.diffusion.backbone import INDEX, backbone_files, backbone_folder
 from pipeline.editing.params import EditParams
 from pipeline.ground.code import installed_version, versions
 from pipeline.ground.files import digest, link_or_copy, tree_digest, write_text
 from pipeline.ground.params import ModelParams, load_image_size
 from pipeline.ground.places import MARKER
+from pipeline.ground.weights import CONFIG
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import VariantParams
 

@@ -57,7 +57,9 @@ def test_pictures_are_read_at_multiples_of_32_near_the_area() -> None:
 
 
 def test_a_folder_without_a_readout_is_named_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"people_a holds no observer .* `dvc pull models/people"):
+    with pytest.raises(
+        InputError, match=r"people_a/config\.json cannot be read .* `dvc pull models/people"
+    ):
         load_attention_model("people_a", tmp_path)
 
 

@@ -89,7 +89,7 @@ def main(workspace: Workspace) -> None:
         begun = _described(workspace, params, edit.guide)
         live = LiveRun(workspace, begun, state / "mlflow_run_id")
         live.add_dataset(table, "valid_scenes", SCENES)
-        frozen = load_controlnet(workspace.path(CONTROLNET), device)
+        frozen = load_controlnet(workspace.path(CONTROLNET), backbone)
         maker = ladders.LadderMaker(backbone, guide, params.factors, edit.feather_px, size)
         cache = shared_cache(workspace, edit)
         made = [

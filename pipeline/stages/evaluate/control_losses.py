@@ -74,8 +74,8 @@ def check_dose(check: DoseCheck, root: Path) -> list[dict[str, Any]]:
     maker = LadderMaker(backbone, guide, check.distil.factors, check.feather_px, check.image_size)
     losses = dose_losses(
         backbone,
-        load_controlnet(check.controlnet, device),
-        load_controlnet(check.frozen, device),
+        load_controlnet(check.controlnet, backbone),
+        load_controlnet(check.frozen, backbone),
         read_ladders(check.rows, maker, root, check.seed, check.cache),
         depth=check.distil.depth,
         largest=check.distil.largest_shift,
@@ -97,7 +97,7 @@ def check_control(check: ControlCheck | DoseCheck, root: Path) -> list[dict[str,
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone = load_backbone(check.backbone, root, device=device)
-    controlnet = load_controlnet(check.controlnet, device)
+    controlnet = load_controlnet(check.controlnet, backbone)
     losses = control_losses(
         backbone,
         controlnet,

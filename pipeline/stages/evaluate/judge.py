@@ -45,16 +45,23 @@ def share_on(attention: NDArray[np.float64], mask: NDArray[np.bool_]) -> float |
 def refuse_guide(
     judge: AttentionModel, guide: AttentionModel, images: list[Pixels], image_size: tuple[int, int]
 ) -> None:
-    """Refuse a judge who sees what the guide sees: an edit would be its own witness.
+    """Refuse a judge who sees nothing, or what the guide sees: an edit would be its own witness.
 
     Whatever they are called: on the given scenes (two at least, H×W×3), at `image_size`, their maps
     are compared.
 
     Raises:
-        ParamsError: the maps are the same up to a factor.
+        ParamsError: the maps are the same up to a factor, or one's are the same everywhere.
     """
     small = np.stack([resize(image, image_size) for image in images])
-    found = np.corrcoef(_maps(guide, small).ravel(), _maps(judge, small).ravel())[0, 1]
+    guided, judged = _maps(guide, small), _maps(judge, small)
+    for parameter, seen in (("edit.guide", guided), ("evaluate.judge", judged)):
+        if not np.ptp(seen, axis=(1, 2)).any():
+            raise ParamsError(
+                f"{parameter} sees nothing: its maps of {len(images)} scenes are the same "
+                "everywhere. Name an attention model that tells places apart."
+            )
+    found = np.corrcoef(guided.ravel(), judged.ravel())[0, 1]
     if found >= _SAME:
         raise ParamsError(
             f"evaluate.judge sees exactly what edit.guide ({guide.name}) sees: their maps of "

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
 
-from pipeline.ground.errors import InputError
+from pipeline.ground.weights import Origin, load_pretrained, load_processor, tokenizer_faults
 from pipeline.ingest.made import Item, Made
 from pipeline.pictures.reading import ImageRefused, Pixels, read_rgb
 from pipeline.pictures.resizing import resize
 from pipeline.stages.keyword_masks.files import write_masks
 from schemas.rejected_scenes import Reason
+
+_ORIGIN = Origin(
+    "keyword_masks.model",
+    "Copy the model's folder again, whole and with safetensors weights, or name another CLIPSeg.",
+)
 
 
 class ClipSeg:
@@ -29,21 +33,17 @@ class ClipSeg:
         folder: a transformers model folder of CLIPSeg with safetensors weights.
 
     Raises:
-        InputError: the folder holds no such model.
+        InputError: the folder holds no such model, or a damaged one.
     """
 
     def __init__(self, folder: Path) -> None:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            self._processor = CLIPSegProcessor.from_pretrained(folder, local_files_only=True)
-            model: Any = CLIPSegForImageSegmentation.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True
-            )
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"keyword_masks.model: {folder} is no CLIPSeg model with safetensors weights: "
-                f"{error}"
-            ) from error
+        model = load_pretrained(
+            CLIPSegForImageSegmentation, folder, _ORIGIN, ignore_mismatched_sizes=True
+        )
+        self._processor = load_processor(CLIPSegProcessor, folder, _ORIGIN)
+        for fault in tokenizer_faults(self._processor.tokenizer, model.config.text_config):
+            raise _ORIGIN.fault(folder, f"has a tokenizer that {fault}")
         self._model = model.to(self._device).eval()
 
     def __call__(self, images: Sequence[Pixels], texts: Sequence[str]) -> NDArray[np.float32]:

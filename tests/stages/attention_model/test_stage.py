@@ -202,7 +202,9 @@ def test_a_damaged_predictor_is_named(scenes: Workspace) -> None:
     folder = scenes.path("models/broken")
     write_text(folder / "config.json", "{}")
     write_text(folder / "model.safetensors", "no weights")
-    with pytest.raises(InputError, match="models/broken holds no attention model"):
+    with pytest.raises(
+        InputError, match=r"models/broken/model\.safetensors is no safetensors file"
+    ):
         load_attention_model("models/broken", scenes.root)
 
 

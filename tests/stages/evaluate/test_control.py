@@ -3,6 +3,7 @@ import pytest
 from scene_trees import write_scene_tree
 from tiny_editor import write_tiny_editor
 
+from pipeline.diffusion.backbone import load_backbone
 from pipeline.diffusion.controlnet import (
     WEIGHTS,
     load_controlnet,
@@ -83,7 +84,7 @@ def test_scenes_with_a_guessed_heatmap_are_left_out(encoded) -> None:
 
 
 def test_one_that_carries_the_dose_is_checked_by_the_loss_it_was_trained_for(encoded) -> None:
-    frozen = load_controlnet(encoded.path(CONTROLNET), "cpu")
+    frozen = load_controlnet(encoded.path(CONTROLNET), load_backbone("models/tiny", encoded.root))
     with_dose_channel(frozen).save_pretrained(encoded.path(DOSE_CONTROLNET))
     params = encoded.path("params.yaml")
     params.write_text(params.read_text().replace(f"  controlnet: {CONTROLNET}\n", ""))

@@ -1,6 +1,7 @@
 """Stage keyword_masks: from outlines, from a tiny real CLIPSeg, from masks that exist."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -252,6 +253,35 @@ def test_a_damaged_scene_image_is_refused_and_the_batch_goes_on(clipseg: Workspa
     assert "a-Scene-002-01.png" in masks(clipseg)
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("model.safetensors", None, r"1 missing \(.*1 not known to it \(extra\)"),
+        ("model.safetensors", b"garbage", "model.safetensors is no safetensors file"),
+        ("config.json", b"[]", "config.json must hold a JSON object"),
+        ("processor_config.json", b"{", "no CLIPSegProcessor that can be read"),
+        ("tokenizer.json", b"", "no CLIPSegProcessor that can be read"),
+    ],
+    ids=["tensors", "garbage", "config", "processor", "tokenizer"],
+)
+def test_a_damaged_model_is_named(
+    tiny_clipseg: Path, tmp_path: Path, file: str, content: bytes | None, words: str
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from pipeline.stages.keyword_masks.clipseg import ClipSeg
+
+    folder = shutil.copytree(tiny_clipseg, tmp_path / "damaged")
+    if content is None:
+        weights = load_file(folder / file)
+        weights["extra"] = weights.pop(min(weights))
+        save_file(weights, folder / file, {"format": "pt"})
+    else:
+        (folder / file).write_bytes(content)
+    with pytest.raises(InputError, match=rf"^keyword_masks\.model: .*{words}.*Copy the model"):
+        ClipSeg(folder)
+
+
 def test_a_model_that_is_not_there_is_named_with_the_remedy(
     clipseg: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,13 +292,11 @@ def test_a_model_that_is_not_there_is_named_with_the_remedy(
 
 
 def test_pickled_weights_are_never_loaded(clipseg: Workspace, tiny_clipseg: Path) -> None:
-    import shutil
-
     import torch
 
     shutil.copytree(tiny_clipseg, clipseg.path("models/pickled"))
     clipseg.path("models/pickled/model.safetensors").unlink()
     torch.save({}, clipseg.path("models/pickled/pytorch_model.bin"))
     set_params(clipseg, "{source: clipseg, input: data/keywords.csv, model: models/pickled}")
-    with pytest.raises(InputError, match="no CLIPSeg model with safetensors weights"):
+    with pytest.raises(InputError, match=r"no file named model\.safetensors"):
         keyword_masks.main(clipseg)

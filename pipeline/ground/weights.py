@@ -1,0 +1,225 @@
+"""Models from files: one that is damaged, or that its configuration does not fit, is never used.
+
+Weights are safetensors alone: loading a pickle runs whatever its maker put into it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from pipeline.ground.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from torch import nn
+
+    Config = TypeVar("Config", bound=BaseModel)
+
+CONFIG = "config.json"
+# A buffer that older releases of transformers wrote, and newer ones make themselves.
+_NO_WEIGHT = "position_ids"
+_WORD_END = "</w>"
+
+
+class Origin(NamedTuple):
+    """Where a model is from, for messages about its files."""
+
+    name: str
+    """What it is called: the parameter that names it, or what it is."""
+    remedy: str
+    """What to do where it is damaged: sentences."""
+
+    def fault(self, path: Path, found: str) -> InputError:
+        """Return the error to raise: what is wrong with a file or folder."""
+        return InputError(f"{self.name}: {path} {found}. {self.remedy}")
+
+
+def read_config(path: Path, origin: Origin) -> dict[str, Any]:
+    """Return a configuration, a JSON object.
+
+    Raises:
+        InputError: it is missing or no such thing.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise origin.fault(path, f"cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise origin.fault(path, f"is no JSON ({_first_line(error)})") from error
+    if not isinstance(values, dict):
+        raise origin.fault(path, f"must hold a JSON object, found {type(values).__name__}")
+    return values
+
+
+def read_own_config(kind: type[Config], path: Path, origin: Origin) -> Config:
+    """Return a configuration of ours.
+
+    Raises:
+        InputError: it is missing, or breaks a rule.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate_json(json.dumps(read_config(path, origin)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise origin.fault(path, f"does not describe it: {where}: {first['msg']}") from error
+
+
+def read_weights(network: nn.Module, path: Path, origin: Origin) -> None:
+    """Give a network of ours the weights of a file.
+
+    Raises:
+        InputError: the file is missing or damaged, its tensors are not the network's, by name and
+            shape, or a number is not finite.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise origin.fault(path, f"is no safetensors file ({_first_line(error)})") from error
+    wanted = network.state_dict()
+    shapes = (name for name in wanted.keys() & weights if wanted[name].shape != weights[name].shape)
+    refuse_misfits(path, origin, wanted.keys() - weights, weights.keys() - wanted, shapes)
+    network.load_state_dict(weights)
+    refuse_not_finite(network, path, origin)
+
+
+def load_pretrained(kind: Any, folder: Path, origin: Origin, **options: Any) -> Any:
+    """Return a model of diffusers or transformers as its folder has it, whole.
+
+    Left to themselves, both fill in what is missing: transformers at random, at each load anew.
+
+    Args:
+        kind: the class.
+        folder: with `config.json`, and weights as safetensors.
+        origin: for messages.
+        options: further ones of `from_pretrained`.
+
+    Raises:
+        InputError: the configuration or the weights are missing, damaged, do not fit each other,
+            or a number is not finite.
+    """
+    read_config(folder / CONFIG, origin)
+    options |= {"use_safetensors": True, "local_files_only": True, "output_loading_info": True}
+    model, found = _loaded(kind, folder, origin, **options)
+    mismatched = [entry[0] for entry in found["mismatched_keys"]]
+    unknown = (name for name in found["unexpected_keys"] if not name.endswith(_NO_WEIGHT))
+    refuse_misfits(folder, origin, found["missing_keys"], unknown, mismatched)
+    refuse_not_finite(model, folder, origin)
+    return model
+
+
+def load_processor(kind: Any, folder: Path, origin: Origin) -> Any:
+    """Return a tokenizer or a processor of transformers as its folder has it.
+
+    Raises:
+        InputError: its files are missing or damaged.
+    """
+    return _loaded(kind, folder, origin, local_files_only=True)
+
+
+def tokenizer_faults(tokenizer: Any, reader: Any) -> Iterator[str]:
+    """Yield what is wrong with a tokenizer of byte pairs: transformers make one of no files, too.
+
+    Args:
+        tokenizer: whatever its files gave.
+        reader: configuration of the text encoder that reads its tokens.
+    """
+    cut, longest = tokenizer.model_max_length, reader.max_position_embeddings
+    vocabulary, most = tokenizer.get_vocab(), reader.vocab_size
+    if cut > longest:
+        limit = f"{cut} tokens (model_max_length in tokenizer_config.json)"
+        yield f"cuts texts at {limit}, the text encoder reads {longest}"
+    if vocabulary.keys() <= set(tokenizer.all_special_tokens):
+        yield "has no vocabulary (tokenizer.json, or vocab.json and merges.txt)"
+    elif max(vocabulary.values()) >= most:
+        yield f"has tokens up to {max(vocabulary.values())}, the text encoder {most} of them"
+    merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    made = {left + right for left, right in merges} | tokenizer.get_added_vocab().keys()
+    words = [token for token in vocabulary if len(token.removesuffix(_WORD_END)) > 1]
+    if lost := [token for token in words if token not in made]:
+        count = f"{len(lost)} of {len(vocabulary)} tokens"
+        yield f"has no merges for {count}, as if its file were cut short"
+
+
+def refuse_misfits(
+    path: Path,
+    origin: Origin,
+    missing: Iterable[str],
+    unknown: Iterable[str],
+    misshapen: Iterable[str],
+) -> None:
+    """Refuse weights whose tensors are not those that the configuration asks for.
+
+    Raises:
+        InputError: there are such; the first of each kind is named.
+    """
+    kinds = (
+        ("missing", sorted(missing)),
+        ("not known to it", sorted(unknown)),
+        ("of another shape", sorted(misshapen)),
+    )
+    found = [f"{len(names)} {what} ({names[0]})" for what, names in kinds if names]
+    if found:
+        raise origin.fault(
+            path, f"has weights that its configuration does not fit: tensors {', '.join(found)}"
+        )
+
+
+def refuse_not_finite(model: nn.Module, path: Path, origin: Origin) -> None:
+    """Refuse weights that are no numbers.
+
+    Raises:
+        InputError: there are such; the first is named.
+    """
+    if name := not_finite(model):
+        raise origin.fault(
+            path, f"has weights that are not finite ({name}), as a training that diverges leaves"
+        )
+
+
+def not_finite(model: nn.Module) -> str | None:
+    """Return the name of the first tensor of a model with a NaN or an infinity."""
+    import torch
+
+    for name, tensor in model.state_dict().items():
+        if not (tensor.is_floating_point() and tensor.numel()):
+            continue
+        # One pass, without a copy: models have billions of numbers.
+        if not all(map(torch.isfinite, torch.aminmax(tensor))):
+            return name
+    return None
+
+
+def _loaded(kind: Any, folder: Path, origin: Origin, **options: Any) -> Any:
+    try:
+        return kind.from_pretrained(folder, **options)
+    # A configuration can ask for anything, and what the libraries raise then is anything, too.
+    except Exception as error:
+        damaged = [path.name for path in sorted(folder.glob("*.safetensors")) if not _opens(path)]
+        why = f"{', '.join(damaged)} is no safetensors file" if damaged else _first_line(error)
+        raise origin.fault(
+            folder, f"holds no {kind.__name__} that can be read ({type(error).__name__}: {why})"
+        ) from error
+
+
+def _opens(path: Path) -> bool:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt"):
+            return True
+    except (OSError, SafetensorError):
+        return False
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what an error says, without the advice that libraries append."""
+    return next(iter(str(error).splitlines()), "").partition(". ")[0].strip().rstrip(".")

@@ -1,0 +1,92 @@
+"""A judge or a guide from outside, a Python file: tried before it is asked, its faults named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.attention.models import load_attention_model
+from pipeline.ground.errors import InputError, ParamsError
+from pipeline.ground.files import write_text
+from pipeline.pictures.tensors import tensor_of
+from pipeline.stages.evaluate.judge import refuse_guide
+
+RED = "def attention_map(image): return image[..., 0] / 3.0\n"
+FAULTS = {
+    "exits at its end": (
+        RED + "import sys\nsys.exit(0)",
+        r"it cannot be loaded in line 3 \(SystemExit: 0",
+    ),
+    "exits": ("def attention_map(image): raise SystemExit(0)", r"fails in line 1 \(SystemExit: 0"),
+    "raises": (
+        "def attention_map(image):\n    raise ValueError('x')",
+        r"fails in line 2 \(ValueError: x",
+    ),
+    "raises when loaded": ("1 / 0", "it cannot be loaded in line 1"),
+    "no Python": ("def attention_map(image) return 3", r"it cannot be loaded \(SyntaxError"),
+    "imports what is not there": ("import no_such_thing", "No module named 'no_such_thing'"),
+    "takes two": ("def attention_map(image, size): return 0", "missing 1 required positional"),
+    "text": ("def attention_map(image): return 'hot'", "returned a str, no array of numbers"),
+    "nothing": ("def attention_map(image): pass", "returned a NoneType, no array of numbers"),
+    "complex": ("def attention_map(image): return image[..., 0] * 1j", "its values are complex"),
+    "gradients": (
+        "import torch\n"
+        "def attention_map(image): return torch.ones(image.shape[:2], requires_grad=True)",
+        "returned a Tensor, no array of numbers .*requires grad",
+    ),
+    "random": (
+        "import numpy as np\ndef attention_map(image): return np.random.rand(*image.shape[:2])",
+        "saw the same picture differently",
+    ),
+    "random in each process": (
+        "import numpy as np\n"
+        "WEIGHTS = np.random.rand(3)\n"
+        "def attention_map(image): return image @ WEIGHTS",
+        "saw the same picture differently",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "words"), FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize("parameter", ["evaluate.judge", "edit.guide"])
+def test_its_faults_are_told_before_it_is_asked(
+    tmp_path: Path, parameter: str, source: str, words: str
+) -> None:
+    write_text(tmp_path / "models/own.py", source)
+    with pytest.raises(InputError, match=rf"^{parameter}: .*models/own\.py.*{words}"):
+        load_attention_model("models/own.py", tmp_path, parameter=parameter)
+
+
+def test_one_that_fails_later_is_named_too(tmp_path: Path) -> None:
+    write_text(
+        tmp_path / "models/own.py",
+        "def attention_map(image):\n    if image.max() < 9: raise SystemExit(0)\n"
+        "    return image[..., 0] / 3.0",
+    )
+    judge = load_attention_model("models/own.py", tmp_path, parameter="evaluate.judge")
+    with pytest.raises(InputError, match=r"^evaluate\.judge: .*fails in line 2 \(SystemExit"):
+        judge.maps(tensor_of(np.zeros((1, 8, 8, 3), np.uint8)))
+
+
+def test_what_it_writes_into_a_picture_nobody_sees(tmp_path: Path) -> None:
+    write_text(
+        tmp_path / "models/own.py",
+        "def attention_map(image):\n    image //= 2\n    return image[..., 0] / 3.0",
+    )
+    judge = load_attention_model("models/own.py", tmp_path)
+    pixels = np.full((1, 8, 8, 3), 200, np.uint8)
+    images = tensor_of(pixels)
+    first = judge.maps(images)
+    assert (first == judge.maps(images)).all()
+    assert (images == tensor_of(pixels)).all()
+
+
+@pytest.mark.parametrize("role", ["evaluate.judge", "edit.guide"])
+def test_one_that_sees_nothing_in_any_scene_is_refused(tmp_path: Path, role: str) -> None:
+    write_text(tmp_path / "models/zeros.py", "def attention_map(image): return image[..., 0] * 0")
+    write_text(tmp_path / "models/red.py", RED)
+    zeros, red = (load_attention_model(f"models/{n}.py", tmp_path) for n in ("zeros", "red"))
+    judge, guide = (zeros, red) if role == "evaluate.judge" else (red, zeros)
+    scenes = list(np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8))
+    with pytest.raises(ParamsError, match=rf"^{role} sees nothing: its maps of 2 scenes"):
+        refuse_guide(judge, guide, scenes, (16, 16))
