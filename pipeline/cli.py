@@ -10,6 +10,7 @@ import sys
 
 from pipeline.ground.errors import GazeshiftError, StorageError
 from pipeline.ground.memory import keep_freed_memory
+from pipeline.ground.terminal import Lines, paragraph
 from pipeline.registry import COMMANDS, DEMO_STAGES, STAGES, module_of
 
 _FULL_OR_LOCKED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -18,11 +19,13 @@ _FULL_OR_LOCKED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.
 def main(argv: list[str] | None = None) -> int:
     """Run one stage or command; return the exit status: 0, 1 for a failure, 130 for Ctrl-C."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    on_terminal = logging.StreamHandler(sys.stderr)
+    on_terminal.setFormatter(Lines("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[on_terminal])
     try:
         return _run(arguments)
     except GazeshiftError as error:
-        sys.stderr.write(f"gazeshift {arguments.command}: {error}\n")
+        sys.stderr.write(paragraph(f"gazeshift {arguments.command}: {error}") + "\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write(

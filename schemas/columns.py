@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
+from schemas.spreadsheets import change_texts, unmarked
+
 if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
@@ -143,4 +145,4 @@ class Table:
             raise pd.errors.ParserError(
                 "the rows have more cells than the header: is a column not named?"
             )
-        return self.validate(table.rename(columns=str.strip))
+        return self.validate(change_texts(table.rename(columns=str.strip), unmarked))

@@ -7,6 +7,7 @@ that imports it, and only when it is called: the import takes seconds.
 
 from __future__ import annotations
 
+import html
 import logging
 import os
 import re
@@ -117,7 +118,9 @@ def _run(
     context.add_data_docs_site(site_name="validation", site_config=_site(docs))
     # Data Docs name files after the run's time; a fixed one keeps them the same for the same data.
     run = gx.RunIdentifier(run_name="validate", run_time=datetime(2000, 1, 1, tzinfo=UTC))
-    outcome = context.checkpoints.add(checkpoint).run({"dataframe": scenes}, run_id=run)
+    # It puts values into its pages as they are, and a file that was refused has any name.
+    shown = scenes.assign(scene=scenes["scene"].map(html.escape))
+    outcome = context.checkpoints.add(checkpoint).run({"dataframe": shown}, run_id=run)
     context.build_data_docs(site_names=["validation"])
     (result,) = outcome.run_results.values()
     return result.results

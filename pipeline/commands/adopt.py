@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 from pipeline.ground.artefacts import IMPORT, OUTS
 from pipeline.ground.errors import UserFilesError
 from pipeline.ground.outs import foreign_files
+from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
 
 _READ_FOLDERS = {"scene_cuts", "keyword_masks", "attention_heatmap"}
@@ -36,14 +36,12 @@ def main(workspace: Workspace, stage: str) -> int:
         # Also to another disk, which a rename does not reach.
         shutil.move(workspace.path(source), workspace.path(target))
     if not moves:
-        sys.stdout.write(f"{stage}: its outs hold no files of yours; nothing to move.\n")
+        say(f"{stage}: its outs hold no files of yours; nothing to move.")
         return 0
-    sys.stdout.write(f"{stage}: moved {len(moves)} files to {IMPORT}/ (first: {moves[0][1]}).\n")
+    say(f"{stage}: moved {len(moves)} files to {IMPORT}/ (first: {moves[0][1]}).")
     if stage in _READ_FOLDERS:
         folder = moves[0][1].parents[-4] if len(moves[0][1].parents) > 3 else IMPORT
-        sys.stdout.write(
-            f"To use them, set in params.yaml {stage}.source: folder and {stage}.input: {folder}\n"
-        )
+        say(f"To use them, set in params.yaml {stage}.source: folder and {stage}.input: {folder}")
     return 0
 
 

@@ -15,6 +15,7 @@ from pipeline.ground.code import installed_version
 from pipeline.ground.errors import GazeshiftError
 from pipeline.ground.params import load_image_size
 from pipeline.ground.record import computed_with
+from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
 from pipeline.registry import DEMO_STAGES, STAGES
 from pipeline.scenes.keywords import read_keywords
@@ -39,12 +40,13 @@ def main(workspace: Workspace) -> int:
     """Print the checklist; return 1 if anything is ✗."""
     findings = list(check(workspace))
     for finding in findings:
-        sys.stdout.write("\n".join(finding.lines()) + "\n")
+        say(*finding.lines())
     broken = sum(finding.fatal and bool(finding.offenders) for finding in findings)
-    sys.stdout.write(
-        f"\n{broken} of {len(findings)} checks failed.\n"
+    say(
+        "",
+        f"{broken} of {len(findings)} checks failed."
         if broken
-        else "\nReady: `dvc repro`. Scenes under ⚠ are refused with a reason, the others go on.\n"
+        else "Ready: `dvc repro`. Scenes under ⚠ are refused with a reason, the others go on.",
     )
     return 1 if broken else 0
 
@@ -157,7 +159,9 @@ def _current(workspace: Workspace) -> Finding:
     command = [sys.executable, "-m", "dvc", "status", "--json", "--with-deps", "validate"]
     answer = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True)
     if answer.returncode:
-        return Finding(title, [answer.stderr.strip()], "Run `dvc status validate` and see.")
+        return Finding(
+            title, [" ".join(answer.stderr.split())], "Run `dvc status validate` and see."
+        )
     changed = json.loads(answer.stdout or "{}")
     offenders = [f"{stage}: {in_words(entries)}" for stage, entries in changed.items()]
     return Finding(title, offenders, "Run `dvc repro validate`.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 from pipeline.diffusion.controlnet import weights_digest
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import GATE
 from pipeline.ground.errors import InputError
+from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.gate import edited_with, outdated
 
@@ -23,7 +23,7 @@ def main(workspace: Workspace) -> int:
     gate = read_gate(workspace)
     marks = {True: "pass", False: "FAIL"}
     lines = [f"{marks[c['pass']]}  {c['proof']:<12} {c['words']}" for c in gate["checks"]]
-    sys.stdout.write("\n".join([*lines, gate["verdict"].partition(":")[0]]) + "\n")
+    say(*lines, gate["verdict"].partition(":")[0])
     return 0 if gate["pass"] else 1
 
 

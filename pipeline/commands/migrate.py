@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pipeline.commands.migration.scores import Comparison, compare_scores, find_
 from pipeline.ground.artefacts import IMPORT, SCENES
 from pipeline.ground.files import replacing
 from pipeline.ground.tables import write_table
+from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
 
 COMPARISON = "reports/migration/scores.csv"
@@ -33,13 +33,13 @@ def main(workspace: Workspace, old: str, apply: bool) -> int:
         InputError: `old` holds no V2 project, or its scores cannot be read.
     """
     moves = plan_migration(workspace, Path(old))
-    sys.stdout.writelines(f"{line}\n" for line in _listed(moves))
+    say(*_listed(moves))
     if apply:
         for move in moves:
             if move.action is Action.COPY:
                 _copy(move.source, workspace.path(move.target))
-    sys.stdout.writelines(f"{line}\n" for line in _summed_up(moves, apply))
-    sys.stdout.writelines(f"{line}\n" for line in _scores(workspace, Path(old)))
+    say(*_summed_up(moves, apply))
+    say(*_scores(workspace, Path(old)))
     return int(any(move.action is Action.TAKEN for move in moves))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 
 from pipeline.ground.artefacts import SCENES
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_text
+from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
 from pipeline.stages.validate.params import ValidateParams
 
@@ -27,5 +27,5 @@ def main(workspace: Workspace) -> int:
         raise InputError(f"{SCENES} is missing or empty. Run `dvc repro validate` first.")
     target = ValidateParams.load(workspace).reference_profile
     write_text(workspace.path(target), json.dumps(make_profile(table), indent=1) + "\n")
-    sys.stdout.write(f"wrote {target}, from {len(table)} scenes\n")
+    say(f"wrote {target}, from {len(table)} scenes")
     return 0

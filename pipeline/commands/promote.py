@@ -5,7 +5,6 @@ So does the editor around it, which `mlflow models serve` answers with (docs/ser
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +13,7 @@ from pipeline.commands.gate import read_gate
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import make_folder
 from pipeline.ground.params import load_image_size
+from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
 from pipeline.serving.edit_requests import FIELDS, example_row
 from pipeline.serving.pack import CODE, SCRIPT, pack_editor, requirements
@@ -44,7 +44,7 @@ def main(workspace: Workspace) -> int:
     gate = read_gate(workspace)
     if not gate["pass"]:
         failed = ", ".join(gate["failed"])
-        sys.stdout.write(f"Not promoted: these proofs failed: {failed}. The champion stays.\n")
+        say(f"Not promoted: these proofs failed: {failed}. The champion stays.")
         return 0
     version = promote(workspace, REGISTERED, gate["model"], ALIAS)
     if version is None:
@@ -53,8 +53,8 @@ def main(workspace: Workspace) -> int:
             f"{gate['model']}: they were trained with another store, or it cannot be reached. Run "
             "`dvc repro -f train`, or set MLFLOW_TRACKING_URI to that store."
         )
-    sys.stdout.write(f"{REGISTERED} version {version} is the {ALIAS}.\n")
-    sys.stdout.write(f"{EDITOR} version {_promote_editor(workspace, gate)} is the {ALIAS}.\n")
+    say(f"{REGISTERED} version {version} is the {ALIAS}.")
+    say(f"{EDITOR} version {_promote_editor(workspace, gate)} is the {ALIAS}.")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +20,7 @@ from pipeline.ground.artefacts import (
     VARIANT_METRICS,
 )
 from pipeline.ground.errors import GazeshiftError, InputError
+from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.gate import outdated
 from schemas.rejected_scenes import REMEDIES, Reason
@@ -57,9 +57,10 @@ def main(workspace: Workspace) -> int:
     for part in parts:
         # What is wrong with one part of the workspace does not hide the others.
         try:
-            sys.stdout.writelines(f"{line}\n" for line in part)
+            for line in part:
+                say(line)
         except GazeshiftError as error:
-            sys.stdout.write(f"  ({error})\n")
+            say(f"  ({error})")
     return 0
 
 
@@ -70,7 +71,8 @@ def _read(workspace: Workspace, path: str) -> dict[str, Any] | None:
 
 def _scenes(summary: dict[str, Any]) -> Iterator[str]:
     counts = f"{summary['scenes_in']} came in, {summary['valid']} valid, {summary['refused']}"
-    yield f"\nScenes: {counts} refused"
+    yield ""
+    yield f"Scenes: {counts} refused"
     for reason, count in summary["refused_by_reason"].items():
         yield f"  {count:>6}  {reason}: {REMEDIES[Reason(reason)]}"
     if sum(summary["refused_by_reason"].values()) > summary["refused"]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from pipeline.ground.errors import InputError
 from pipeline.ground.record import Record
+from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
 
 
@@ -23,8 +22,8 @@ def main(workspace: Workspace, stage: str) -> int:
         items = record.vouch()
     if not items:
         raise InputError(f"{stage} has made nothing here yet, so there is nothing to vouch for.")
-    sys.stdout.write(
+    say(
         f"{stage}: vouched for {items} items as they lie. Run `dvc repro {stage}`: it keeps them, "
-        f"and says in reports/records/{stage}.jsonl that the code was vouched for.\n"
+        f"and says in reports/records/{stage}.jsonl that the code was vouched for."
     )
     return 0

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
 """What file managers leave in folders."""
+
+# Why a path is refused.
+NO_FILE = "no file: a pipe, a socket or a device"
+NO_UTF_8 = "the path is not UTF-8, so that no table can hold it"
 
 
 @contextmanager
@@ -81,6 +86,23 @@ def make_folder(folder: Path) -> None:
     """Make a folder and those above it; one question to the file system where it is there."""
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def printable(path: str) -> str:
+    """Return a path with its bytes that are no UTF-8 as escapes: one that is all UTF-8 as it is."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def is_special(path: Path | str) -> bool:
+    """Tell whether it is there and no file or folder: a pipe, a socket or a device; links count.
+
+    To open a pipe is to wait for whoever writes to it.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def leaves(path: Path, folder: Path) -> bool:

@@ -6,6 +6,8 @@ a changed field reruns that stage alone.
 
 from __future__ import annotations
 
+import reprlib
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -13,9 +15,13 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.ground.errors import ParamsError
+from pipeline.ground.files import NO_FILE, is_special
 
 if TYPE_CHECKING:
     from pipeline.ground.workspace import Workspace
+
+# Ours have some hundred.
+_MOST_NODES = 10_000
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -90,6 +96,8 @@ class ModelParams(Section):
 def read_params(workspace: Workspace) -> dict[str, Any]:
     """Return the whole of `params.yaml` as it stands, {} where there is none."""
     path: Path = workspace.path("params.yaml")
+    if is_special(path):
+        raise ParamsError(f"{path} is {NO_FILE}. Put a text file there.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -97,14 +105,40 @@ def read_params(workspace: Workspace) -> dict[str, Any]:
     except (IsADirectoryError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path} must be a text file in UTF-8: {error}. Save it so.") from error
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+        values = _load(text)
+    # A date or a number that there is none of is a ValueError.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        found = " ".join(str(error).split())
+        raise ParamsError(f"{path} is not valid YAML: {found}. Correct it.") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise ParamsError(f"{path} must be a mapping of sections, found {type(values).__name__}.")
     return values
+
+
+def _load(text: str) -> Any:
+    """Read YAML whose aliases stand for no more than `_MOST_NODES` values."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if _written_out(node, {}) > _MOST_NODES:
+            raise ValueError(f"with its aliases written out it has over {_MOST_NODES:,} values")
+        return loader.construct_document(node) if node else None
+    finally:
+        loader.dispose()
+
+
+def _written_out(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """Return how many nodes a document has where every alias is what it stands for."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in known:
+        # Of one that holds itself there is no end.
+        known[id(node)] = _MOST_NODES
+        children = node.value if isinstance(node, yaml.SequenceNode) else chain(*node.value)
+        known[id(node)] = 1 + sum(_written_out(child, known) for child in children)
+    return known[id(node)]
 
 
 def _validated(model: type[M], values: Any, prefix: str) -> M:
@@ -118,6 +152,6 @@ def _validated(model: type[M], values: Any, prefix: str) -> M:
                 known = ", ".join(sorted(model.model_fields))
                 lines.append(f"{where.rstrip('.')}: no such parameter; known are: {known}")
             else:
-                found = f", found {problem['input']!r}" if problem["loc"] else ""
+                found = f", found {reprlib.repr(problem['input'])}" if problem["loc"] else ""
                 lines.append(f"{where.rstrip('.')}: {problem['msg']}{found}")
         raise ParamsError("params.yaml: " + "; ".join(lines)) from error

@@ -1,4 +1,7 @@
-"""Our own CSV tables: UTF-8, Unix line ends, ids as text, written whole or not at all."""
+"""Our own CSV tables: UTF-8, Unix line ends, ids as text, written whole or not at all.
+
+No spreadsheet runs what they hold: see `schemas.spreadsheets`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pipeline.ground.files import replacing
+from schemas.spreadsheets import change_texts, marked, unmarked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +21,9 @@ if TYPE_CHECKING:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV; floats keep 9 digits, which is exact for float32."""
     with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.9g")
+        change_texts(table, marked).to_csv(
+            temporary, index=False, lineterminator="\n", float_format="%.9g"
+        )
 
 
 def write_rows(
@@ -29,12 +35,29 @@ def write_rows(
         # The name of a file may be anything, even no text.
         temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_UnixLines(file))
         writer.writerow(header)
         for row in rows:
-            # NaN alone is unlike itself.
-            shown = ("" if value is None or value != value else value for value in row)
-            writer.writerow([floats % one if isinstance(one, float) else one for one in shown])
+            writer.writerow([_cell(value, floats) for value in row])
+
+
+class _UnixLines:
+    """Ends rows as Unix does; told so itself, the writer would not quote a carriage return."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+def _cell(value: Any, floats: str) -> Any:
+    # NaN alone is unlike itself.
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float):
+        return floats % value
+    return marked(value) if isinstance(value, str) else value
 
 
 def read_table(
@@ -65,7 +88,8 @@ def read_table(
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         # Only quotes can hold a line end; without them Arrow reads in parallel.
         parse = arrow_csv.ParseOptions(newlines_in_values=content.find(b'"') >= 0)
-    return arrow_csv.read_csv(path, parse_options=parse, convert_options=convert).to_pandas()
+    table = arrow_csv.read_csv(path, parse_options=parse, convert_options=convert).to_pandas()
+    return change_texts(table, unmarked)
 
 
 def _header(path: Path) -> list[str]:

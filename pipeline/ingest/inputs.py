@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import Field, field_validator
 
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import file_digest, leaves
+from pipeline.ground.files import NO_FILE, NO_UTF_8, file_digest, is_special, leaves, printable
 from pipeline.ground.params import Section
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.names import check_video_id, parse_scene_name
@@ -51,7 +51,9 @@ def input_path(workspace: Workspace, params: IngestParams) -> Path:
 
 
 def list_files(workspace: Workspace, folder: Path) -> tuple[list[Path], list[Rejection]]:
-    """Return all files at any depth, sorted by path, without hidden ones; and links that leave it.
+    """Return all files at any depth, sorted by path, without hidden ones; and what is refused.
+
+    Refused are links that leave the folder, pipes and devices, and names that are no UTF-8.
 
     Raises:
         InputError: `folder` is no folder.
@@ -65,15 +67,24 @@ def list_files(workspace: Workspace, folder: Path) -> tuple[list[Path], list[Rej
         linked = [name for name in subfolders if os.path.islink(os.path.join(parent, name))]
         for name in [*names, *linked]:
             path = Path(parent, name)
-            if path.is_symlink() and (leaves(path, folder) or not path.exists()):
-                outside.append(_link(workspace, path))
+            if printable(str(path)) != str(path):
+                outside.append(_unprintable(workspace, path))
+            elif path.is_symlink() and (leaves(path, folder) or not path.exists()):
+                outside.append(_outside(workspace, path, f"a link to {os.readlink(path)}"))
+            elif is_special(path):
+                outside.append(_outside(workspace, path, NO_FILE))
             elif name not in linked and not name.startswith("."):
                 files.append(path)
     return sorted(files), outside
 
 
-def _link(workspace: Workspace, path: Path) -> Rejection:
-    found, file = f"a link to {os.readlink(path)}", workspace.relative(path)
+def _unprintable(workspace: Workspace, path: Path) -> Rejection:
+    file = printable(workspace.relative(path))
+    return Rejection.of(("", None), file, Reason.NAME_DOES_NOT_PARSE, NO_UTF_8)
+
+
+def _outside(workspace: Workspace, path: Path, found: str) -> Rejection:
+    file = workspace.relative(path)
     try:
         name = parse_scene_name(path.name)
     except InputError:

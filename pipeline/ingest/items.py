@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import filecmp
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pipeline.ground.code import Key, summary_key
 from pipeline.ground.outs import StageOuts
@@ -75,20 +76,25 @@ def make_items(outs: StageOuts, plan: Plan, tables: Sequence[Table]) -> list[Mad
     for made in plan.make([item for item in plan.items if item.name in todo], outs.staging):
         rejections = [one._asdict() for one in made.rejections]
         outs.accept(made.item, made.files, (made.files, rejections, made.rows))
-    names = {item.name for item in plan.items}
+    named = {item.name: item.file for item in plan.items}
     results = [
-        Made(item, files, [Rejection.from_record(one) for one in rejections], rows)
+        Made(item, files, [_refusal(one, named[item]) for one in rejections], rows)
         for item, result in outs.results()
-        if item in names
+        if item in named
         for files, rejections, rows in [result]
     ]
     for table in tables:
-        if table.path in todo:
-            staged = outs.staging / table.path
-            staged.parent.mkdir(parents=True, exist_ok=True)
-            table.write(staged, results)
+        staged, there = outs.staging / table.path, outs.workspace.path(table.path)
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        table.write(staged, results)
+        # A file that was refused may have another name since: no key knows that.
+        if table.path in todo or not filecmp.cmp(staged, there, shallow=False):
             outs.accept(table.path, [table.path])
     return results
+
+
+def _refusal(record: Mapping[str, Any], file: str) -> Rejection:
+    return Rejection.from_record({**record, "file": file})
 
 
 def refusals_table(path: str, plan: Plan) -> Table:

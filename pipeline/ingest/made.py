@@ -12,12 +12,14 @@ class Item(NamedTuple):
     """What one input file feeds, so that an edited file remakes that and nothing else.
 
     `inputs` is a digest of all that the result depends on but code; `task` is what the work needs
-    to know.
+    to know; `file` is the input file as tables name it. It may be renamed without another result,
+    so what is told of a refusal that was recorded takes the name from here.
     """
 
     name: str
     inputs: str
     task: Any
+    file: str
 
 
 class Made(NamedTuple):

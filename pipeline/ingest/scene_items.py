@@ -68,7 +68,7 @@ def video_items(
             refused += file.refuse_all(missing, "no such file")
     digests = content_digests([file.path for file in present])
     items = [
-        Item(file.scenes[0].video_id, digest(settings, content, repr(file.scenes)), file)
+        Item(file.scenes[0].video_id, digest(settings, content, repr(file.scenes)), file, file.file)
         for file, content in zip(present, digests, strict=True)
     ]
     return items, refused
@@ -81,7 +81,9 @@ def scene_items(workspace: Workspace, scenes: Sequence[CutScene], settings: str)
         Item(
             scene.name.relative(path.suffix.removeprefix(".")),
             digest(settings, content),
-            SceneImage(path, workspace.relative(path), scene),
+            SceneImage(path, file, scene),
+            file,
         )
         for scene, path, content in zip(scenes, paths, content_digests(paths), strict=True)
+        for file in [workspace.relative(path)]
     ]

@@ -23,7 +23,7 @@ def plan_copies(
     """Plan to copy every file with a scene's name from `params.input` to `out`, one item each."""
     files, refused = find_scene_files(workspace, params, out, further_keywords=further_keywords)
     make = in_parallel(copy_scene_file, workspace, params.name, "file")
-    return Plan(copy_items(files), make, (copying.__name__,), refused)
+    return Plan(copy_items(workspace, files), make, (copying.__name__,), refused)
 
 
 def find_scene_files(
@@ -70,11 +70,11 @@ def find_scene_files(
     return list(taken.values()), refused
 
 
-def copy_items(files: Sequence[FileToCopy]) -> list[Item]:
+def copy_items(workspace: Workspace, files: Sequence[FileToCopy]) -> list[Item]:
     """Return an item per file, keyed by its content."""
     digests = content_digests([file.path for file in files])
     return [
-        Item(file.target, digest(content), file)
+        Item(file.target, digest(content), file, workspace.relative(file.path))
         for file, content in zip(files, digests, strict=True)
     ]
 

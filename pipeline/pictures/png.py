@@ -20,6 +20,8 @@ from zlib_ng import zlib_ng
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Values per pixel of the colour types (PNG specification, section 11.2.1).
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PALETTE = 3
+_HEADER = 13
 # Deflate's longest stored block (RFC 1951, section 3.2.4).
 _BLOCK = 0xFFFF
 _LAST_FILTER = 4
@@ -50,6 +52,19 @@ def read_chunks(content: bytes) -> list[Chunk] | None:
         chunks.append(Chunk(name, content[position + 8 : end]))
         position = end + 4
     return chunks if name == b"IEND" else None
+
+
+def beyond_8_bits(chunks: list[Chunk]) -> str:
+    """Return what of a file Pillow would drop in silence, "" if nothing: low bytes, transparency.
+
+    Grey of 16 bits it keeps, and the transparency of a palette.
+    """
+    bits, colour = chunks[0].data[8:10] if len(chunks[0].data) == _HEADER else (0, 0)
+    if bits == 16 and colour:
+        return "16 bits per channel"
+    if colour != _PALETTE and any(chunk.name == b"tRNS" for chunk in chunks):
+        return "a transparent colour (tRNS)"
+    return ""
 
 
 def inflated(chunks: list[Chunk]) -> bytes | None:
@@ -118,7 +133,7 @@ _decoders = _Decoders()
 
 def _filtered_bytes(header: bytes) -> int:
     """Return how many bytes the rows have with their filters' marks; 0 where that is not known."""
-    if len(header) != 13:
+    if len(header) != _HEADER:
         return 0
     width, height, bits, colour, *_, interlaced = struct.unpack(">IIBBBBB", header)
     if interlaced or colour not in _CHANNELS:

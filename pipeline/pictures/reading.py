@@ -12,15 +12,22 @@ from __future__ import annotations
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pipeline.pictures.jpeg import Layout, damage, first_rows, read_layout
-from pipeline.pictures.png import Chunk, grey_levels, inflated, read_chunks
+from pipeline.pictures.jpeg import (
+    MADE_UP,
+    MAX_SCANS,
+    damage,
+    read_layout,
+    read_scans,
+    with_more_data,
+)
+from pipeline.pictures.png import Chunk, beyond_8_bits, grey_levels, inflated, read_chunks
 from pipeline.pictures.resizing import resize
 from schemas.rejected_scenes import Reason
 
@@ -80,15 +87,20 @@ class _Opened(NamedTuple):
     content: bytes
     jpeg: _Header | None
     """Of a sequential JPEG."""
-    layout: Layout | None
-    """Likewise."""
+    data_end: int | None
+    """Where the data of a JPEG end."""
     chunks: list[Chunk]
     """Of a PNG."""
 
     def decode(self) -> Image.Image:
         """Decode all pixels and apply the EXIF orientation."""
         stored = inflated(self.chunks) if self.chunks else None
-        return _decode(Image.open(BytesIO(stored)) if stored else _by_pillow(self.content))
+        image = _decode(Image.open(BytesIO(stored)) if stored else _by_pillow(self.content))
+        # The last pixel that is stored lies in a corner. Later scans may lack what first ones have.
+        corners = [(x, y) for x in (0, image.width - 1) for y in (0, image.height - 1)]
+        if not self.jpeg or any(_is_made_up(image.getpixel(corner)) for corner in corners):
+            self._refuse_early_end(image)
+        return image
 
     def rgb(self, reduction: int = 1) -> Pixels:
         """Return the colours, where OpenCV decodes them at one `reduction`-th of the size."""
@@ -105,13 +117,36 @@ class _Opened(NamedTuple):
             levels = self._by_opencv("L", cv2.IMREAD_GRAYSCALE)
         return _to_grey(self.decode()) if levels is None else levels
 
+    def is_whole(self) -> bool:
+        """Return whether OpenCV decodes it; refuse a JPEG whose data end early."""
+        return self._decoded(cv2.IMREAD_REDUCED_GRAYSCALE_8) is not None
+
     def _by_opencv(self, mode: str, flag: int) -> Pixels | None:
         """Decode a sequential JPEG of that mode which lies as it is shown; None of all others."""
         if self.jpeg is None or (self.jpeg.mode, self.jpeg.orientation) != (mode, None):
             return None
+        return self._decoded(flag)
+
+    def _decoded(self, flag: int) -> Pixels | None:
         flag |= cv2.IMREAD_IGNORE_ORIENTATION
         pixels = cv2.imdecode(np.frombuffer(self.content, np.uint8), flag)
-        return None if pixels is None else np.asarray(pixels, np.uint8)
+        if pixels is None:
+            return None
+        if _is_made_up(pixels[-1, -1]):
+            self._refuse_early_end(_decode(_by_pillow(self.content)))
+        return np.asarray(pixels, np.uint8)
+
+    def _refuse_early_end(self, image: Image.Image) -> None:
+        """Refuse a JPEG, decoded to `image`, whose data end before its pixels do."""
+        if self.data_end is None:
+            return
+        more = _decode(_by_pillow(with_more_data(self.content, self.data_end)))
+        if not np.array_equal(np.asarray(image), np.asarray(more)):
+            raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: the data end early")
+
+
+def _is_made_up(pixel: Any) -> bool:
+    return bool(np.all(np.asarray(pixel) == MADE_UP))
 
 
 def _open(content: bytes) -> _Opened:
@@ -122,12 +157,27 @@ def _open(content: bytes) -> _Opened:
         header = (_known_header if len(start) <= _KNOWN_BYTES else _jpeg_header)(start)
         if found := damage(content, layout):
             raise ImageRefused(Reason.UNREADABLE_IMAGE, f"damaged or truncated: {found}")
-        return _Opened(content, header, layout, [])
+        return _Opened(content, header, layout.next_marker, [])
     image = _by_pillow(content)
-    chunks = read_chunks(content) if image.format == "PNG" else []
+    if image.format != "PNG":
+        return _Opened(content, None, _end_of_scans(content), [])
+    chunks = read_chunks(content)
     if chunks is None:
         raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: a checksum is wrong")
+    if found := beyond_8_bits(chunks):
+        raise ImageRefused(Reason.WRONG_IMAGE_MODE, f"{found}, expected 8 bits, opaque")
     return _Opened(content, None, None, chunks)
+
+
+def _end_of_scans(content: bytes) -> int | None:
+    """Return where the data of a JPEG of several scans end."""
+    scans = read_scans(content)
+    if scans.number > MAX_SCANS:
+        found = f"{scans.number:,} scans, at most {MAX_SCANS} allowed"
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, found)
+    if not scans.complete:
+        raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: scans are missing")
+    return scans.end
 
 
 def _jpeg_header(start: bytes) -> _Header:
@@ -201,27 +251,14 @@ def reread(content: bytes) -> Pixels:
 def probe_rgb(content: bytes) -> tuple[int, int]:
     """Return (height, width) of what `read_rgb` would give, and refuse whatever it would refuse.
 
-    Of a sequential JPEG only the first rows are decoded, and those only of the first file with the
-    same header: the rest is sound if its data end with the image (see `pipeline.pictures.jpeg`).
-    All other images are decoded.
+    A sequential JPEG is decoded at an eighth of its size: that goes through all of its data, in
+    half of the time.
     """
     opened = _open(content)
-    if opened.jpeg is None or opened.layout is None:
-        height, width = opened.rgb().shape[:2]
-        return height, width
-    start = content[: opened.layout.data]
-    if start not in _sound:
-        # By Pillow: the other decoder takes what follows the rows for damage.
-        _to_rgb(_decode(_by_pillow(first_rows(content, opened.layout))))
-        if len(_sound) >= _KNOWN:
-            _sound.clear()
-        if len(start) <= _KNOWN_BYTES:
-            _sound.add(start)
-    return opened.jpeg.size
-
-
-# Headers whose tables are proved sound.
-_sound: set[bytes] = set()
+    if opened.jpeg and opened.jpeg.mode in ("L", "RGB") and opened.is_whole():
+        return opened.jpeg.size
+    height, width = opened.rgb().shape[:2]
+    return height, width
 
 
 def read_size(path: Path) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.ground.errors import InputError
+from pipeline.ground.files import NO_FILE, is_special
 from pipeline.scenes.names import check_video_id
 from schemas.keywords import ID_COLUMNS, KEYWORD_COLUMNS, further_column, refusal
 from schemas.rejected_scenes import Reason, Rejection
@@ -156,6 +157,8 @@ def _first(headers: list[str], names: tuple[str, ...]) -> int:
 
 
 def _text(path: Path) -> str:
+    if is_special(path):
+        raise InputError(f"{path} is {NO_FILE}. Put a CSV file there.")
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:

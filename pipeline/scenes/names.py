@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from pipeline.ground.errors import InputError
 
+# A float holds whole numbers of 15 digits exactly, whoever turns a table's into one.
 _NAME = re.compile(
-    r"(?P<video_id>.+)-Scene-(?P<scene>\d{3,})-(?P<image>\d{2,})(?:\.k(?P<keyword>\d+))?"
+    r"(?P<video_id>.+)-Scene-(?P<scene>\d{3,15})-(?P<image>\d{2,15})(?:\.k(?P<keyword>\d{1,15}))?"
     r"\.(?P<suffix>jpg|jpeg|png)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _VIDEO_ID = re.compile(r"\w[\w.-]{0,127}")
 
@@ -55,7 +56,7 @@ def parse_scene_name(file_name: str) -> SceneName:
     if match is None:
         raise InputError(
             f"file name {file_name!r} does not parse; expected "
-            "{video_id}-Scene-{number, 3 digits or more}-{image, 2 digits}.jpg or .png"
+            "{video_id}-Scene-{number, 3 to 15 digits}-{image, 2 digits}.jpg or .png"
         )
     return SceneName(
         check_video_id(match["video_id"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.ground.tables import write_rows
 from schemas.rejected_scenes import COLUMNS, Rejection
+from schemas.spreadsheets import unmarked
 
 
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
@@ -19,7 +20,10 @@ def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
 def read_rejections(path: Path) -> list[Rejection]:
     """Read what `write_rejections` wrote."""
     with path.open(encoding="utf-8", newline="") as file:
-        return [Rejection.from_record(row) for row in csv.DictReader(file)]
+        rows = csv.DictReader(file)
+        return [
+            Rejection.from_record({k: unmarked(v or "") for k, v in row.items()}) for row in rows
+        ]
 
 
 def by_scene(rejection: Rejection) -> tuple[str, int, str, str]:

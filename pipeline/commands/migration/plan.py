@@ -24,9 +24,12 @@ TREES = {
 }
 """V2's folders, below OLD or OLD/data, by the folder of `data/import/` that they become."""
 
-_V2_NAME = re.compile(r"scene_(?P<scene>\d+)\.(?P<suffix>png|jpg|jpeg)", re.IGNORECASE)
+_V2_NAME = re.compile(
+    r"scene_(?P<scene>\d{1,15})\.(?P<suffix>png|jpg|jpeg)", re.IGNORECASE | re.ASCII
+)
 _NO_IMAGE_NUMBER = re.compile(
-    r"(?P<video_id>.+)-Scene-(?P<scene>\d+)\.(?P<suffix>png|jpg|jpeg)", re.IGNORECASE
+    r"(?P<video_id>.+)-Scene-(?P<scene>\d{1,15})\.(?P<suffix>png|jpg|jpeg)",
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -118,7 +121,7 @@ def _of_folder(
     """Yield the moves of one folder; `taken` has the scenes' files in `data/import/` so far."""
     files, links = list_files(Workspace(folder), folder)
     for link in links:
-        yield Move(Action.LEFT, tree, folder / link.file, "", "a link that leaves the folder")
+        yield Move(Action.LEFT, tree, folder / link.file, "", link.found)
     named: dict[SceneName, Path] = {}
     for path in sorted(files, key=lambda path: ("-Scene-" not in path.name, path)):
         try:

@@ -75,7 +75,8 @@ def plan_clipseg(workspace: Workspace, params: KeywordMasksParams) -> Plan:
     for item in scene_items(workspace, scenes, settings):
         words = table.keywords[item.task.scene.video_id]
         keywords = {index: word for index, word in enumerate(words) if word}
-        items.append(Item(item.name, digest(item.inputs, repr(keywords)), (item.task, keywords)))
+        inputs = digest(item.inputs, repr(keywords))
+        items.append(item._replace(inputs=inputs, task=(item.task, keywords)))
     refused = _without_keyword({scene.video_id for scene in cuts}, table, params.input)
     make = partial(search_keywords, folder=folder, params=params)
     return Plan(items, make, (_CLIPSEG,), refused)

@@ -24,13 +24,10 @@ VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 
 def cut_video(item: Item, staging: Path, out: str, params: SceneCutsParams) -> Made:
     """Write the image of every shot of one video below `out`; the rows are scenes."""
-    path, file = item.task
     files: list[str] = []
     scenes: list[CutScene] = []
     try:
-        if path.suffix.lower() not in VIDEO_SUFFIXES:
-            raise VideoUnreadable(f"{path.suffix or 'no suffix'}, expected .mp4, .m4v or .mov")
-        with open_video(path) as video:
+        with open_video(item.task) as video:
             detector = make_detector(
                 params.detector, params.threshold, params.min_content, params.min_scene_s
             )
@@ -44,5 +41,6 @@ def cut_video(item: Item, staging: Path, out: str, params: SceneCutsParams) -> M
                 scenes.append(CutScene(item.name, number, *times, width, height))
     except VideoUnreadable as error:
         reason = Reason.VIDEO_UNREADABLE
-        return Made(item.name, rejections=[Rejection(item.name, None, file, reason, str(error))])
+        refusal = Rejection(item.name, None, item.file, reason, str(error))
+        return Made(item.name, rejections=[refusal])
     return Made(item.name, files, rows=scenes)

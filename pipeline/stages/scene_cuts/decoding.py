@@ -19,6 +19,8 @@ from av.video.reformatter import VideoReformatter
 from pipeline.pictures.reading import MAX_PIXELS, Pixels
 from pipeline.pictures.resizing import resize
 
+# FFmpeg's reader of MP4, M4V and QuickTime.
+_CONTAINER = "mov"
 _USUAL_RATE = Fraction(30)
 
 
@@ -140,7 +142,9 @@ def open_video(path: Path) -> Iterator[Video]:
         VideoUnreadable: here or while it is read, whatever is wrong with the file.
     """
     try:
-        with av.open(path) as container:
+        # Named, so that nothing but this one container is read: of other formats some are texts
+        # that have further files opened.
+        with av.open(path, format=_CONTAINER) as container:
             yield Video(container, path.stat().st_size)
     except av.error.FFmpegError as error:
         raise VideoUnreadable(f"cannot be decoded: {error.strerror or error}") from error

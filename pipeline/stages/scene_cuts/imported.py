@@ -13,12 +13,12 @@ from schemas.rejected_scenes import Rejection
 
 def take_over_cut(item: Item, staging: Path) -> Made:
     """Copy one image; the row is its scene."""
-    cut, span, file = item.task
+    cut, span = item.task
     try:
         height, width = read_size(cut.path)
     except ImageRefused as error:
         scene = (cut.name.video_id, cut.name.scene_number)
-        return Made(item.name, rejections=[Rejection(*scene, file, error.reason, error.found)])
+        return Made(item.name, rejections=[Rejection(*scene, item.file, error.reason, error.found)])
     copied = copy_scene_file(item._replace(task=cut), staging)
     start_s, end_s, image_time_s = span
     row = CutScene(

@@ -56,19 +56,24 @@ def plan_videos(workspace: Workspace, params: SceneCutsParams) -> Plan:
     Raises:
         InputError: there is no such folder, or nothing in it.
     """
+    from pipeline.stages.scene_cuts.cutting import VIDEO_SUFFIXES, cut_video
+
     paths, refused = list_files(workspace, input_path(workspace, params))
-    videos, unusable = by_video(workspace, paths)
+    named = [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES]
+    for path in sorted(set(paths) - set(named)):
+        found = f"{path.suffix or 'no suffix'}, expected {', '.join(VIDEO_SUFFIXES)}"
+        other = (path.stem, None, workspace.relative(path))
+        refused.append(Rejection(*other, Reason.VIDEO_UNREADABLE, found))
+    videos, unusable = by_video(workspace, named)
     refused += unusable
     if not videos and not refused:
         raise InputError(f"{params.name}.input: {params.input} holds no videos. Put yours there.")
     settings = params.model_dump_json(exclude={"source", "input"})
     digests = content_digests(list(videos.values()))
     items = [
-        Item(video_id, digest(settings, content), (path, workspace.relative(path)))
+        Item(video_id, digest(settings, content), path, workspace.relative(path))
         for (video_id, path), content in zip(videos.items(), digests, strict=True)
     ]
-    from pipeline.stages.scene_cuts.cutting import cut_video
-
     work = partial(cut_video, out=CUTS, params=params)
     make = in_parallel(work, workspace, params.name, "video")
     return Plan(items, make, (cut_video.__module__,), refused)
@@ -84,12 +89,11 @@ def plan_folder(workspace: Workspace, params: SceneCutsParams) -> Plan:
     files, refused = find_scene_files(workspace, params, CUTS, aside=table.name)
     times = {scene.name: scene for scene in read_cuts(table)} if table.is_file() else {}
     items = []
-    for item in copy_items(files):
+    for item in copy_items(workspace, files):
         known = times.pop(item.task.name, None)
         span = (known.start_s, known.end_s, known.image_time_s) if known else (None, None, None)
         inputs = digest(item.inputs, repr(span))
-        task = (item.task, span, workspace.relative(item.task.path))
-        items.append(Item(item.name, inputs, task))
+        items.append(item._replace(inputs=inputs, task=(item.task, span)))
     for name in times:
         found = f"a row of {table.name} without an image"
         missing = (name.video_id, name.scene_number, workspace.relative(table))

@@ -60,7 +60,9 @@ def measure_scenes(
             if known and known[0] == _stamps(files):
                 yield key, known[1]
             else:
-                tasks.append(Task(*key, files.paths, known[1].digest if known else ""))
+                # What is told of a refusal names its file, which may be another one since.
+                sound = known and isinstance(known[1].outcome, SceneFigures)
+                tasks.append(Task(*key, files.paths, known[1].digest if known and sound else ""))
         starts = range(0, len(tasks), _SCENES_PER_CHUNK)
         chunks = [(settings, tasks[start : start + _SCENES_PER_CHUNK]) for start in starts]
         compute = ComputeParams.load(workspace)

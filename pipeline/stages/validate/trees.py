@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.ground.artefacts import CUTS, HEATMAPS, MASKS
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import JUNK, leaves
+from pipeline.ground.files import JUNK, NO_FILE, NO_UTF_8, leaves, printable
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.names import BadVideoId, SceneName, parse_scene_name
 from schemas.rejected_scenes import Reason, Rejection
@@ -115,10 +116,8 @@ def _walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
 def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry[str]) -> None:
     file = workspace.relative(Path(entry.path))
     linked = entry.is_symlink()
-    printable = os.fsencode(file).decode("utf-8", "backslashreplace")
-    if printable != file:
-        found = "the path is not UTF-8, so that no table can hold it"
-        trees.strays.append(Rejection.of(("", None), printable, Reason.NAME_DOES_NOT_PARSE, found))
+    if (shown := printable(file)) != file:
+        trees.strays.append(Rejection.of(("", None), shown, Reason.NAME_DOES_NOT_PARSE, NO_UTF_8))
         return
     try:
         name = parse_scene_name(entry.name)
@@ -144,6 +143,10 @@ def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry
         where = f", a link to {os.readlink(entry.path)}" if linked else ""
         found = f"{error.strerror}{where}"
         scene.leave_out(role, name, Rejection.of(key, file, Reason.UNREADABLE_IMAGE, found))
+        return
+    if not stat.S_ISREG(status.st_mode):
+        refusal = Rejection.of(key, file, Reason.OUTSIDE_DATA_FOLDER, NO_FILE)
+        scene.leave_out(role, name, refusal)
         return
     stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}"
     first = scene.add(role, name.keyword_index, SceneFile(file, stamp))

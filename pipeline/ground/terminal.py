@@ -1,0 +1,34 @@
+"""What is said on the terminal: names and texts from outside are shown and cannot steer it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def say(*lines: str) -> None:
+    """Print lines, each of them one whatever it holds."""
+    sys.stdout.writelines(f"{escaped(line)}\n" for line in lines)
+
+
+def escaped(text: str) -> str:
+    r"""Return a text with what is no letter, sign or space as `repr` shows it: `\x1b`, `\udcff`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
+def paragraph(text: str) -> str:
+    """Return a text whose lines after the first are indented, so that none passes for another's."""
+    return "\n  ".join(escaped(line) for line in text.split("\n"))
+
+
+class Lines(logging.Formatter):
+    """Shows a message so; a traceback under it stays as it is."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the message as a paragraph."""
+        return paragraph(super().formatMessage(record))
