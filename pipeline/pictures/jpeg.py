@@ -26,6 +26,9 @@ _SEQUENTIAL = (0xC0, 0xC1)
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # A 0xFF is no marker's if stuffing, a restart or one more fill byte follows.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# So many pixel rows are decoded to prove that the tables are sound: one row of blocks at most.
+_PROOF_ROWS = 16
+_BYTES_PER_PROOF_PIXEL = 4
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _RESTARTS = range(0xD0, 0xD8)
 _NOISE = bytes(byte * 89 % 251 for byte in range(1, 64))
@@ -34,6 +37,8 @@ _NOISE = bytes(byte * 89 % 251 for byte in range(1, 64))
 class Layout(NamedTuple):
     """Where things are in a sequential JPEG of one scan: offsets into the file."""
 
+    frame: int
+    """The frame header's segment, after its marker."""
     data: int
     """The entropy-coded data."""
     next_marker: int | None
@@ -42,7 +47,7 @@ class Layout(NamedTuple):
 
 def read_layout(content: bytes) -> Layout | None:
     """Return the layout, None for a progressive or other JPEG that must be decoded to be judged."""
-    position, components = 2, b""
+    position, frame, components = 2, 0, b""
     while position + 4 <= len(content) and content[position] == 0xFF:
         marker = content[position + 1]
         if marker == 0xFF:
@@ -52,13 +57,13 @@ def read_layout(content: bytes) -> Layout | None:
         if marker in _FRAMES:
             if marker not in _SEQUENTIAL:
                 return None
-            components = content[position + 9 : position + 10]
+            frame, components = position + 2, content[position + 9 : position + 10]
         if marker == _SCAN:
-            if not components or content[position + 4 : position + 5] != components:
+            if not frame or content[position + 4 : position + 5] != components:
                 return None
             data = position + 2 + length
             found = _MARKER.search(content, data)
-            return Layout(data, found.start() if found else None)
+            return Layout(frame, data, found.start() if found else None)
         position += 2 + length
     return None
 
@@ -71,6 +76,16 @@ def damage(content: bytes, layout: Layout) -> str:
     if marker != _END:
         return f"marker {marker:#04x} inside the image data, at byte {layout.next_marker:,}"
     return ""
+
+
+def first_rows(content: bytes, layout: Layout) -> bytes:
+    """Return a JPEG of the image's first rows: decoding it proves headers and tables sound."""
+    height, width = struct.unpack_from(">HH", content, layout.frame + 3)
+    rows = min(height, _PROOF_ROWS)
+    end = layout.data + width * rows * _BYTES_PER_PROOF_PIXEL
+    header = bytearray(content[: layout.data])
+    struct.pack_into(">H", header, layout.frame + 3, rows)
+    return bytes(header) + content[layout.data : min(end, layout.next_marker or end)] + b"\xff\xd9"
 
 
 def with_more_data(content: bytes, end: int) -> bytes:

@@ -27,6 +27,7 @@ from pipeline.pictures.reading import (
     read_rgb_at,
     read_size,
     rgb_pixels,
+    whole_size,
 )
 from pipeline.scenes.cuts import read_cuts
 from pipeline.scenes.keywords import read_keywords
@@ -99,12 +100,15 @@ def test_a_cut_jpeg_with_an_end_behind_is_refused(kind: str, part: float, tmp_pa
     content = JPEGS[kind]
     data = content.index(b"\xff\xda") + 14
     cut = content[: data + int(part * (len(content) - data))].rstrip(b"\xff") + b"\xff\xd9"
-    path = tmp_path / "cut.jpg"
+    sound, path = tmp_path / "sound.jpg", tmp_path / "cut.jpg"
+    sound.write_bytes(content)
     path.write_bytes(cut)
-    readers = [probe_rgb, rgb_pixels, *([grey_pixels] if kind == "grey" else [])]
-    if kind == "flat grey":
-        readers = [probe_rgb]  # What decoders make up is all that it shows.
-    for read in readers:
+    assert whole_size(sound)
+    with pytest.raises(ImageRefused, match="truncated"):
+        whole_size(path)
+    readers = [rgb_pixels, *([grey_pixels] if kind == "grey" else [])]
+    # Of a flat grey one, what decoders make up is all that it shows.
+    for read in readers if kind != "flat grey" else []:
         assert read(content) is not None
         with pytest.raises(ImageRefused, match="truncated"):
             read(cut)

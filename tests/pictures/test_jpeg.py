@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.pictures.jpeg import damage, read_layout
+from pipeline.pictures.jpeg import damage, first_rows, read_layout
 from pipeline.pictures.reading import ImageRefused, probe_rgb
 from schemas.rejected_scenes import Reason
 
@@ -126,13 +126,30 @@ def test_damage_is_named(mutate: Callable[[bytes, int], bytes], found: str) -> N
     assert bool(damage(broken, layout)) == bool(found)
 
 
+@pytest.mark.parametrize("kind", ["4:2:0", "grey", "noise", "restart markers"])
+def test_the_first_rows_are_those_of_the_image(kind: str) -> None:
+    content = KINDS[kind]
+    layout = read_layout(content)
+    assert layout
+    with (
+        Image.open(BytesIO(first_rows(content, layout))) as few,
+        Image.open(BytesIO(content)) as whole,
+    ):
+        assert few.size == (WIDTH, 16)
+        # 4:2:0 mixes the colours of neighbouring rows, so the last row may differ.
+        rows = 4 if kind == "noise" else 15
+        np.testing.assert_array_equal(np.asarray(few)[:rows], np.asarray(whole)[:rows])
+
+
 def test_a_progressive_file_is_left_to_the_decoder() -> None:
     assert read_layout(KINDS["progressive"]) is None
 
 
 def test_an_image_that_says_it_has_no_rows_is_refused() -> None:
     content = bytearray(KINDS["4:2:0"])
-    struct.pack_into(">H", content, content.index(b"\xff\xc0") + 5, 0)
+    layout = read_layout(bytes(content))
+    assert layout
+    struct.pack_into(">H", content, layout.frame + 3, 0)
     assert not accepted(bytes(content))
 
 

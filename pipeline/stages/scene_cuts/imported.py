@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.ingest.copying import copy_scene_file
 from pipeline.ingest.made import Item, Made
-from pipeline.pictures.reading import ImageRefused, read_size
+from pipeline.pictures.reading import ImageRefused, whole_size
 from pipeline.scenes.cuts import CutScene
 from schemas.rejected_scenes import Rejection
 
@@ -15,7 +15,7 @@ def take_over_cut(item: Item, staging: Path) -> Made:
     """Copy one image; the row is its scene."""
     cut, span = item.task
     try:
-        height, width = read_size(cut.path)
+        height, width = whole_size(cut.path)
     except ImageRefused as error:
         scene = (cut.name.video_id, cut.name.scene_number)
         return Made(item.name, rejections=[Rejection(*scene, item.file, error.reason, error.found)])
