@@ -21,6 +21,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +32,7 @@ from pipeline.ground.artefacts import OUTS
 from pipeline.ground.code import Key
 from pipeline.ground.errors import UserFilesError
 from pipeline.ground.files import JUNK, file_digest
+from pipeline.ground.lock import stage_lock
 from pipeline.ground.record import File, Record, copied, current
 from pipeline.ground.workspace import Workspace
 
@@ -48,7 +50,11 @@ SELECT path FROM present JOIN files USING (path) WHERE item NOT IN (SELECT item 
 class StageOuts:
     """The outs of one stage and the record of what it wrote there; a context manager.
 
-    Its outs are those of `OUTS`, with a suffix a file, else a folder.
+    Its outs are those of `OUTS`, with a suffix a file, else a folder. While it is open, no other
+    process can open it.
+
+    Raises:
+        BusyError: another process has it open.
     """
 
     def __init__(self, workspace: Workspace, stage: str) -> None:
@@ -59,19 +65,22 @@ class StageOuts:
         self._plan: dict[str, Key] = {}
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self.staging, ignore_errors=True)
-        self.staging.mkdir(parents=True)
-        for out in self.outs:
-            folder = self.workspace.path(out)
-            (folder.parent if Path(out).suffix else folder).mkdir(parents=True, exist_ok=True)
-        self._record = Record(self.workspace, self.stage)
+        with ExitStack() as opened:
+            opened.enter_context(stage_lock(self.workspace, self.stage))
+            shutil.rmtree(self.staging, ignore_errors=True)
+            opened.callback(shutil.rmtree, self.staging, ignore_errors=True)
+            self.staging.mkdir(parents=True)
+            for out in self.outs:
+                folder = self.workspace.path(out)
+                (folder.parent if Path(out).suffix else folder).mkdir(parents=True, exist_ok=True)
+            self._record = opened.enter_context(Record(self.workspace, self.stage))
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with self._record:
+        with self._opened:
             if kind is None:
                 self._record.share(self._plan.values())
-        shutil.rmtree(self.staging, ignore_errors=True)
 
     def begin(self, keys: Mapping[str, Key]) -> set[str]:
         """Take up the plan {item: key}; return the items that must be made.
