@@ -45,8 +45,9 @@ class StreamedCheckpoints(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Save to a local file."""
-        with replacing(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+        # Given a path, PyTorch would hide what the disk says.
+        with replacing(Path(path)) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
 
 
 class Curve(pl.Callback):

@@ -1,0 +1,49 @@
+"""What a stage wrote, read back: a file that is damaged is named with what makes it again."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.ground.artefacts import OUTS
+from pipeline.ground.errors import InputError
+
+_SIGNS = (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """While an out of a stage is read and picked apart, take what fails for damage to the file.
+
+    Raises:
+        InputError: it is not what the stage writes.
+    """
+    try:
+        yield
+    except _SIGNS as error:
+        why = str(error).partition("\n")[0]
+        raise InputError(
+            f"{path} is damaged, or another version wrote it ({type(error).__name__}: {why}). "
+            f"Delete it and run `dvc repro{_stage(path)}`: it is made again."
+        ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object that a stage wrote.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    with reading(path):
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _stage(path: Path) -> str:
+    """Return the stage that writes the file, after a blank; "" where none does."""
+    where = f"{path.as_posix()}/"
+    makers = {out: stage for stage, outs in OUTS.items() for out in outs if f"/{out}/" in where}
+    return f" {makers[max(makers, key=len)]}" if makers else ""
