@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.ground.damage import reading
 from pipeline.ground.tables import write_rows
 from schemas.rejected_scenes import COLUMNS, Rejection
 
@@ -17,9 +18,16 @@ def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
 
 
 def read_rejections(path: Path) -> list[Rejection]:
-    """Read what `write_rejections` wrote."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [Rejection.from_record(row) for row in csv.DictReader(file)]
+    """Read what `write_rejections` wrote.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    with reading(path), path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        if missing := set(COLUMNS).difference(rows.fieldnames or ()):
+            raise KeyError(min(missing))
+        return [Rejection.from_record(row) for row in rows]
 
 
 def by_scene(rejection: Rejection) -> tuple[str, int, str, str]:
