@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from scene_trees import write_validate_inputs
 
 from pipeline.ground.artefacts import GATE, OUTS, SCENES, VALIDATION_SUMMARY, VARIANT_MANIFEST
@@ -17,6 +18,7 @@ from pipeline.ground.outs import StageOuts
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.manifest import read_variants
 from pipeline.heatmaps.variant_tables import read_variant_table
+from pipeline.learning.fitting import StreamedCheckpoints, resume_step
 from pipeline.scenes.refusals import read_rejections
 
 KEYS = {item: Key("1", ("pipeline.ground.files",)) for item in "ab"}
@@ -172,3 +174,13 @@ def test_commands_name_a_damaged_report(workspace: Workspace, content: str, gaze
 def test_only_an_object_counts_as_a_report(workspace: Workspace) -> None:
     write_text(workspace.path("sound.json"), json.dumps({"a": 1}))
     assert read_json(workspace.path("sound.json")) == {"a": 1}
+
+
+@pytest.mark.parametrize("damage", [garbage, truncated, lambda path: path.write_bytes(b"")])
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    path = tmp_path / "last.ckpt"
+    StreamedCheckpoints().save_checkpoint({"global_step": 7, "values": torch.zeros(99)}, path)
+    assert resume_step(path) == 7
+    damage(path)
+    with pytest.raises(InputError, match=rf"{path} is damaged .*Delete the folder {tmp_path}"):
+        resume_step(path)
