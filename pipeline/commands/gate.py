@@ -43,8 +43,8 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
     path = workspace.path(GATE)
     if not path.is_file():
         raise InputError(f"{path}: nothing has been evaluated. Run `dvc repro evaluate`.")
-    with reading(path):
-        gate = read_json(path)
+    with reading(path, "evaluate"):
+        gate = read_json(path, "evaluate")
         _lines(gate)
     if changed := outdated(workspace, gate):
         raise InputError(

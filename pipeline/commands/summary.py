@@ -18,6 +18,7 @@ from pipeline.ground.artefacts import (
     VARIANT_FIGURES,
     VARIANT_MANIFEST,
     VARIANT_METRICS,
+    stage_of,
 )
 from pipeline.ground.damage import read_json, reading
 from pipeline.ground.errors import GazeshiftError, InputError
@@ -56,7 +57,7 @@ def main(workspace: Workspace) -> int:
     for path, part in parts.items():
         # What is wrong with one part of the workspace does not hide the others.
         try:
-            with reading(workspace.path(path)):
+            with reading(workspace.path(path), stage_of(workspace.path(path))):
                 sys.stdout.writelines([f"{line}\n" for line in part])
         except GazeshiftError as error:
             sys.stdout.write(f"  ({error})\n")
@@ -65,11 +66,11 @@ def main(workspace: Workspace) -> int:
 
 def _read(workspace: Workspace, path: str) -> dict[str, Any] | None:
     file = workspace.path(path)
-    return read_json(file) if file.is_file() else None
+    return read_json(file, stage_of(file)) if file.is_file() else None
 
 
 def _scenes(workspace: Workspace) -> Iterator[str]:
-    summary = read_json(workspace.path(VALIDATION_SUMMARY))
+    summary = read_json(workspace.path(VALIDATION_SUMMARY), "validate")
     counts = f"{summary['scenes_in']} came in, {summary['valid']} valid, {summary['refused']}"
     yield f"\nScenes: {counts} refused"
     for reason, count in summary["refused_by_reason"].items():
@@ -88,7 +89,7 @@ def _variants(workspace: Workspace) -> Iterator[str]:
     metrics, manifest = _read(workspace, VARIANT_METRICS), _read(workspace, VARIANT_MANIFEST)
     if metrics is None or manifest is None:
         return
-    with reading(workspace.path(VARIANT_MANIFEST)):
+    with reading(workspace.path(VARIANT_MANIFEST), "variant"):
         params = manifest["params"]
         dose = f"alpha {params['alpha']:g}"
         if params["target_share"] is not None:

@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.ground.artefacts import OUTS
 from pipeline.ground.errors import InputError
 
 _SIGNS = (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error)
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path, stage: str) -> Iterator[None]:
     """While an out of a stage is read and picked apart, take what fails for damage to the file.
 
     Raises:
@@ -28,22 +27,15 @@ def reading(path: Path) -> Iterator[None]:
         why = str(error).partition("\n")[0]
         raise InputError(
             f"{path} is damaged, or another version wrote it ({type(error).__name__}: {why}). "
-            f"Delete it and run `dvc repro{_stage(path)}`: it is made again."
+            f"Delete it and run `dvc repro {stage}`: it is made again."
         ) from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object that a stage wrote.
+def read_json(path: Path, stage: str) -> dict[str, Any]:
+    """Return the JSON object that the stage wrote.
 
     Raises:
         InputError: it is damaged.
     """
-    with reading(path):
+    with reading(path, stage):
         return dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def _stage(path: Path) -> str:
-    """Return the stage that writes the file, after a blank; "" where none does."""
-    where = f"{path.as_posix()}/"
-    makers = {out: stage for stage, outs in OUTS.items() for out in outs if f"/{out}/" in where}
-    return f" {makers[max(makers, key=len)]}" if makers else ""

@@ -29,11 +29,12 @@ from typing import Any, Self
 
 import yaml
 
-from pipeline.ground.artefacts import OUTS, record_of
+from pipeline.ground.artefacts import IMPORT, OUTS, record_of
 from pipeline.ground.code import Key
-from pipeline.ground.errors import InputError, UserFilesError
+from pipeline.ground.errors import InputError, ParamsError, UserFilesError
 from pipeline.ground.files import file_digest, is_left_over, make_folder, move
 from pipeline.ground.lock import stage_lock
+from pipeline.ground.params import read_params
 from pipeline.ground.record import File, Record, copied, current
 from pipeline.ground.workspace import Workspace
 
@@ -56,6 +57,7 @@ class StageOuts:
 
     Raises:
         BusyError: another process has it open.
+        ParamsError: params.yaml tells the stage to read what it writes.
     """
 
     def __init__(self, workspace: Workspace, stage: str) -> None:
@@ -68,6 +70,7 @@ class StageOuts:
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             opened.enter_context(stage_lock(self.workspace, self.stage))
+            refuse_own_outs(self.workspace, self.stage)
             shutil.rmtree(self.staging, ignore_errors=True)
             opened.callback(shutil.rmtree, self.staging, ignore_errors=True)
             self.staging.mkdir(parents=True)
@@ -137,6 +140,29 @@ class StageOuts:
             for folder, _, _ in os.walk(self.workspace.path(out), topdown=False):
                 if Path(folder) != self.workspace.path(out) and not os.listdir(folder):
                     os.rmdir(folder)
+
+
+def refuse_own_outs(workspace: Workspace, stage: str) -> None:
+    """Refuse an input that lies in an out of its stage, or holds one, its links followed.
+
+    A run deletes what its plan no longer has, so it would delete what it is about to read.
+
+    Raises:
+        ParamsError: the stage's section of params.yaml names such an input.
+    """
+    outs = {out: Path(os.path.realpath(workspace.path(out))) for out in OUTS[stage]}
+    section = read_params(workspace).get(stage)
+    for name, value in section.items() if isinstance(section, dict) else ():
+        if not isinstance(value, str) or not value:
+            continue
+        path = Path(os.path.realpath(workspace.path(value)))
+        for out, place in outs.items():
+            if path.is_relative_to(place) or place.is_relative_to(path):
+                raise ParamsError(
+                    f"{stage}.{name}: {value} and {out}, which the stage writes, are one place or "
+                    "lie in one another, so that a run would delete what it reads. Put the files "
+                    f"elsewhere, as below {IMPORT}/, and name that. Nothing has been changed."
+                )
 
 
 def _make_room(out: Path) -> None:
@@ -240,10 +266,10 @@ def _in_dvc_cache(workspace: Workspace, stage: str, paths: set[str]) -> set[str]
         ) from error
     objects = _dvc_cache(workspace)
     locked: dict[str, str] = {}
-    for path, md5 in outs.items():
-        locked[path] = md5
-        if md5.endswith(".dir"):
-            locked |= _listed(objects / md5[:2] / md5[2:], path)
+    for out, content in outs.items():
+        locked[out] = content
+        if content.endswith(".dir"):
+            locked |= _listed(objects / content[:2] / content[2:], out)
     return {
         path
         for path in paths

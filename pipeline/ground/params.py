@@ -6,14 +6,12 @@ a changed field reruns that stage alone.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from pipeline.ground.artefacts import IMPORT, OUTS
 from pipeline.ground.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -34,32 +32,9 @@ class Section(BaseModel):
         """Read this section; a section or file that is missing means the defaults.
 
         Raises:
-            ParamsError: `params.yaml` is no YAML mapping, a value breaks a rule, or it names what
-                the stage of the section itself writes.
+            ParamsError: `params.yaml` is no YAML mapping, or a value breaks a rule.
         """
-        section = _validated(cls, read_params(workspace).get(cls.name) or {}, f"{cls.name}.")
-        _refuse_own_outs(workspace, section)
-        return section
-
-
-def _refuse_own_outs(workspace: Workspace, section: Section) -> None:
-    """Refuse an input that lies in an out of its stage, or holds one, its links followed.
-
-    A run deletes what its plan no longer has, so it would delete what it is about to read.
-    """
-    outs = {out: Path(os.path.realpath(workspace.path(out))) for out in OUTS.get(section.name, ())}
-    for name, value in section:
-        if not isinstance(value, str) or not value:
-            continue
-        path = Path(os.path.realpath(workspace.path(value)))
-        for out, place in outs.items():
-            if path.is_relative_to(place) or place.is_relative_to(path):
-                raise ParamsError(
-                    f"{section.name}.{name}: {value} and {out}, which the stage writes, are one "
-                    "place or lie in one another, so that a run would delete what it reads. Put "
-                    f"the files elsewhere, as below {IMPORT}/, and name that. Nothing has been "
-                    "changed."
-                )
+        return _validated(cls, read_params(workspace).get(cls.name) or {}, f"{cls.name}.")
 
 
 def _pair(value: Any) -> Any:

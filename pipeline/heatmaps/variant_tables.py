@@ -41,7 +41,7 @@ def read_variant_table(path: Path) -> pd.DataFrame:
     Raises:
         InputError: it is damaged.
     """
-    with reading(path):
+    with reading(path, "variant"):
         table = read_table(path, VARIANT_SCENES_TABLE.dtypes)
         if missing := set(VARIANT_SCENES_TABLE.columns) - set(table):
             raise KeyError(min(missing))

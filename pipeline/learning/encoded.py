@@ -49,7 +49,7 @@ class EncodedScenes(Dataset[dict[str, Any]]):
         self.folder = folder
         self.manifest = read_manifest(folder)
         self._checked: set[str] = set()
-        with reading(folder / MANIFEST):
+        with reading(folder / MANIFEST, "encode"):
             self._check(INDEX)
         index = read_table(folder / INDEX, {"scene_number": "int64", "row": "int64"})
         self.table = index[index["split"] == split].reset_index(drop=True) if split else index

@@ -81,7 +81,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise InputError(f"{path}: there are no encoded scenes. Run `dvc repro encode`.")
-    manifest = read_json(path)
+    manifest = read_json(path, "encode")
     if manifest.get("format") != FORMAT:
         raise InputError(f"{path}: format {manifest.get('format')}, expected {FORMAT}. {_AGAIN}")
     return manifest

@@ -65,7 +65,7 @@ def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:
     ]
     manifest = workspace.path(VARIANT_MANIFEST)
     if "the variants" not in changed and manifest.is_file():
-        made_with = read_json(manifest).get("params")
+        made_with = read_json(manifest, "variant").get("params")
         if made_with != recorded_params(VariantParams.load(workspace)):
             changed.append("section variant of params.yaml")
     return changed

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.ground.artefacts import stage_of
 from pipeline.ground.damage import reading
 from pipeline.ground.tables import write_rows
 from schemas.rejected_scenes import COLUMNS, Rejection
@@ -23,7 +24,7 @@ def read_rejections(path: Path) -> list[Rejection]:
     Raises:
         InputError: it is damaged.
     """
-    with reading(path), path.open(encoding="utf-8", newline="") as file:
+    with reading(path, stage_of(path)), path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
         if missing := set(COLUMNS).difference(rows.fieldnames or ()):
             raise KeyError(min(missing))

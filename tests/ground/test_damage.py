@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,7 @@ def test_a_folder_for_a_file_is_named_before_the_work(
 @pytest.mark.parametrize(
     ("path", "read", "stage"),
     [
-        ("reports/evaluation/gate.json", read_json, "evaluate"),
+        ("reports/evaluation/gate.json", partial(read_json, stage="evaluate"), "evaluate"),
         (VARIANT_MANIFEST, read_variants, "variant"),
         ("outputs/variants_v3/v/baseline_scenes.csv", read_variant_table, "variant"),
         ("reports/ingest/scene_cuts.csv", read_rejections, "scene_cuts"),
@@ -173,7 +174,7 @@ def test_commands_name_a_damaged_report(workspace: Workspace, content: str, gaze
 
 def test_only_an_object_counts_as_a_report(workspace: Workspace) -> None:
     write_text(workspace.path("sound.json"), json.dumps({"a": 1}))
-    assert read_json(workspace.path("sound.json")) == {"a": 1}
+    assert read_json(workspace.path("sound.json"), "variant") == {"a": 1}
 
 
 @pytest.mark.parametrize("damage", [garbage, truncated, lambda path: path.write_bytes(b"")])

@@ -130,7 +130,7 @@ def chosen_scenes(workspace: Workspace, params: EvaluateParams) -> pd.DataFrame:
 def _read(workspace: Workspace, stage: str, path: str) -> pd.DataFrame:
     if not workspace.path(path).is_file():
         raise InputError(f"{workspace.path(path)}: there are no edits. Run `dvc repro {stage}`.")
-    with reading(workspace.path(path)):
+    with reading(workspace.path(path), stage):
         table = read_table(workspace.path(path), DOSES_TABLE.dtypes)
         if missing := {*SCENE, "variant", "modified", "editor"} - set(table):
             raise KeyError(min(missing))

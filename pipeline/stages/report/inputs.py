@@ -17,6 +17,7 @@ from pipeline.ground.artefacts import (
     METRICS,
     REJECTED,
     VARIANT_MANIFEST,
+    stage_of,
 )
 from pipeline.ground.damage import read_json, reading
 from pipeline.ground.tables import read_table
@@ -49,7 +50,7 @@ _WRONG_CONTROLS = (
 
 def read_figures(path: Path) -> dict[str, Any] | None:
     """Return a file of JSON, None where there is none."""
-    return read_json(path) if path.is_file() else None
+    return read_json(path, stage_of(path)) if path.is_file() else None
 
 
 def read_rows(path: Path, *needed: str) -> pd.DataFrame:
@@ -58,7 +59,7 @@ def read_rows(path: Path, *needed: str) -> pd.DataFrame:
 
     if not path.is_file():
         return pd.DataFrame()
-    with reading(path):
+    with reading(path, stage_of(path)):
         table = read_table(path, _DTYPES)
         if missing := set(needed) - set(table):
             raise KeyError(min(missing))
@@ -68,7 +69,7 @@ def read_rows(path: Path, *needed: str) -> pd.DataFrame:
 def read_legend(root: Path) -> list[dict[str, Any]]:
     """Return each variant with its colour and meaning; none where none were made."""
     manifest = read_figures(root / VARIANT_MANIFEST) or {"variants": {}}
-    with reading(root / VARIANT_MANIFEST):
+    with reading(root / VARIANT_MANIFEST, "variant"):
         return [
             {
                 "name": name,
@@ -94,7 +95,7 @@ def read_proof(root: Path, bound: float) -> dict[str, Any] | None:
     metrics, gate = read_figures(root / METRICS), read_figures(root / GATE)
     if metrics is None or gate is None:
         return None
-    with reading(root / METRICS):
+    with reading(root / METRICS, "evaluate"):
         return _proof(root, bound, metrics, gate)
 
 
