@@ -51,6 +51,7 @@ from pipeline.ground.outs import StageOuts
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
 from pipeline.ground.tables import write_table
+from pipeline.ground.trouble import naming_trouble
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.dose import requested_share
 from pipeline.heatmaps.params import VariantParams
@@ -295,7 +296,9 @@ def command(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        main(Workspace.find(options.root))
+        workspace = Workspace.find(options.root)
+        with naming_trouble(workspace):
+            main(workspace)
     except GazeshiftError as error:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return 1

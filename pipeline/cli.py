@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
-import sqlite3
 import sys
 
-from pipeline.ground.errors import GazeshiftError, StorageError
+from pipeline.ground.errors import GazeshiftError
 from pipeline.ground.memory import keep_freed_memory
 from pipeline.ground.terminal import Lines, paragraph
 from pipeline.registry import COMMANDS, DEMO_STAGES, STAGES, module_of
-
-_FULL_OR_LOCKED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,29 +32,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from pipeline.ground.trouble import naming_trouble
     from pipeline.ground.workspace import Workspace
 
     module = module_of(arguments.command)
     workspace = Workspace.find(arguments.root)
     keep_freed_memory()
     options = {k: v for k, v in vars(arguments).items() if k not in ("command", "root")}
-    try:
+    with naming_trouble(workspace):
         return module.main(workspace, **options) or 0
-    except OSError as error:
-        if error.errno in _FULL_OR_LOCKED:
-            # Of a rename or a link the second name is what could not be written.
-            where = error.filename2 or error.filename
-            raise _storage_error(error.strerror or "", where) from error
-        raise
-    except sqlite3.OperationalError as error:
-        raise _storage_error(str(error), workspace.state) from error
-
-
-def _storage_error(what: str, where: object) -> StorageError:
-    return StorageError(
-        f"cannot write {where or 'an output'}: {what}. Free some space or make the folder "
-        "writable, then run the same command again: what was finished is kept."
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

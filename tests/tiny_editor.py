@@ -77,6 +77,7 @@ def write_gate(workspace: Workspace, failed: tuple[str, ...] = ()) -> None:
         **edited_with(workspace, current_editor_key(workspace)),
         "proved_on": proved_on(workspace),
         "failed": list(failed),
+        "checks": [],
         "verdict": "FAIL." if failed else "PASS.",
     }
     write_text(workspace.path(GATE), json.dumps(gate))

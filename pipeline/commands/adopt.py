@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.ground.artefacts import IMPORT, OUTS
 from pipeline.ground.errors import UserFilesError
+from pipeline.ground.lock import stage_lock
 from pipeline.ground.outs import foreign_files
 from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
@@ -22,7 +23,22 @@ def main(workspace: Workspace, stage: str) -> int:
 
     Raises:
         UserFilesError: a target exists already.
+        BusyError: the stage is running.
     """
+    with stage_lock(workspace, stage):
+        moves = _move(workspace, stage)
+    if not moves:
+        say(f"{stage}: its outs hold no files of yours; nothing to move.")
+        return 0
+    say(f"{stage}: moved {len(moves)} files to {IMPORT}/ (first: {moves[0]}).")
+    if stage in _READ_FOLDERS:
+        folder = moves[0].parents[-4] if len(moves[0].parents) > 3 else IMPORT
+        say(f"To use them, set in params.yaml {stage}.source: folder and {stage}.input: {folder}")
+    return 0
+
+
+def _move(workspace: Workspace, stage: str) -> list[Path]:
+    """Move the files; return where they are now, relative to the root."""
     outs = OUTS[stage]
     moves = [(Path(path), _target(path, outs)) for path in foreign_files(workspace, stage)]
     taken = [target for _, target in moves if os.path.lexists(workspace.path(target))]
@@ -35,14 +51,7 @@ def main(workspace: Workspace, stage: str) -> int:
         workspace.path(target).parent.mkdir(parents=True, exist_ok=True)
         # Also to another disk, which a rename does not reach.
         shutil.move(workspace.path(source), workspace.path(target))
-    if not moves:
-        say(f"{stage}: its outs hold no files of yours; nothing to move.")
-        return 0
-    say(f"{stage}: moved {len(moves)} files to {IMPORT}/ (first: {moves[0][1]}).")
-    if stage in _READ_FOLDERS:
-        folder = moves[0][1].parents[-4] if len(moves[0][1].parents) > 3 else IMPORT
-        say(f"To use them, set in params.yaml {stage}.source: folder and {stage}.input: {folder}")
-    return 0
+    return [target for _, target in moves]
 
 
 def _target(path: str, outs: tuple[str, ...]) -> Path:

@@ -10,6 +10,7 @@ from pipeline.attention.models import MODELS, OBSERVERS
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import KEYWORDS, OUTS, PREDICTOR
 from pipeline.ground.errors import GazeshiftError, InputError, ParamsError
+from pipeline.ground.outs import refuse_own_outs
 from pipeline.ground.params import ComputeParams, ModelParams, Section, load_image_size, read_params
 from pipeline.ground.workspace import TRACKED, Workspace
 from pipeline.ingest.inputs import IngestParams, input_path, list_files
@@ -66,12 +67,13 @@ def load_params(workspace: Workspace) -> None:
     """Read every section.
 
     Raises:
-        ParamsError: a value breaks a rule, or no stage reads a section.
+        ParamsError: a value breaks a rule, names the stage's own out, or no stage reads a section.
     """
     load_image_size(workspace)
     ComputeParams.load(workspace)
     known = {"image_size", ComputeParams.name}
     for stage in STAGES:
+        refuse_own_outs(workspace, stage)
         for value in vars(module_of(stage)).values():
             if isinstance(value, type) and issubclass(value, Section) and hasattr(value, "name"):
                 value.load(workspace)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pipeline.diffusion.controlnet import weights_digest
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import GATE
+from pipeline.ground.damage import read_json, reading
 from pipeline.ground.errors import InputError
 from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
@@ -21,10 +21,14 @@ def main(workspace: Workspace) -> int:
         InputError: there is no evaluation of what is there now.
     """
     gate = read_gate(workspace)
+    say(*_lines(gate))
+    return 0 if gate["pass"] else 1
+
+
+def _lines(gate: dict[str, Any]) -> list[str]:
     marks = {True: "pass", False: "FAIL"}
     lines = [f"{marks[c['pass']]}  {c['proof']:<12} {c['words']}" for c in gate["checks"]]
-    say(*lines, gate["verdict"].partition(":")[0])
-    return 0 if gate["pass"] else 1
+    return [*lines, gate["verdict"].partition(":")[0]]
 
 
 def read_gate(workspace: Workspace) -> dict[str, Any]:
@@ -39,10 +43,9 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
     path = workspace.path(GATE)
     if not path.is_file():
         raise InputError(f"{path}: nothing has been evaluated. Run `dvc repro evaluate`.")
-    try:
-        gate: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}. Run `dvc repro -f evaluate`.") from error
+    with reading(path, "evaluate"):
+        gate = read_json(path, "evaluate")
+        _lines(gate)
     if changed := outdated(workspace, gate):
         raise InputError(
             f"{path} is older than {' and '.join(changed)}: it proves nothing of what is there "

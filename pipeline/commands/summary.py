@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +17,9 @@ from pipeline.ground.artefacts import (
     VARIANT_FIGURES,
     VARIANT_MANIFEST,
     VARIANT_METRICS,
+    stage_of,
 )
+from pipeline.ground.damage import read_json, reading
 from pipeline.ground.errors import GazeshiftError, InputError
 from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
@@ -45,20 +46,20 @@ def main(workspace: Workspace) -> int:
     Raises:
         InputError: validate has not run.
     """
-    summary = _read(workspace, VALIDATION_SUMMARY)
-    if summary is None:
+    if not workspace.path(VALIDATION_SUMMARY).is_file():
         raise InputError(f"there is no {VALIDATION_SUMMARY} yet. Run `dvc repro` first.")
-    parts = (
-        _scenes(summary),
-        _variants(_read(workspace, VARIANT_METRICS), _read(workspace, VARIANT_MANIFEST)),
-        _proof(workspace, _read(workspace, GATE)),
-        _next(workspace),
-    )
-    for part in parts:
+    parts = {
+        VALIDATION_SUMMARY: _scenes(workspace),
+        VARIANT_METRICS: _variants(workspace),
+        GATE: _proof(workspace),
+        PAGE: _next(workspace),
+    }
+    for path, part in parts.items():
         # What is wrong with one part of the workspace does not hide the others.
         try:
-            for line in part:
-                say(line)
+            with reading(workspace.path(path), stage_of(workspace.path(path))):
+                for line in part:
+                    say(line)
         except GazeshiftError as error:
             say(f"  ({error})")
     return 0
@@ -66,10 +67,11 @@ def main(workspace: Workspace) -> int:
 
 def _read(workspace: Workspace, path: str) -> dict[str, Any] | None:
     file = workspace.path(path)
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return read_json(file, stage_of(file)) if file.is_file() else None
 
 
-def _scenes(summary: dict[str, Any]) -> Iterator[str]:
+def _scenes(workspace: Workspace) -> Iterator[str]:
+    summary = read_json(workspace.path(VALIDATION_SUMMARY), "validate")
     counts = f"{summary['scenes_in']} came in, {summary['valid']} valid, {summary['refused']}"
     yield ""
     yield f"Scenes: {counts} refused"
@@ -85,20 +87,23 @@ def _scenes(summary: dict[str, Any]) -> Iterator[str]:
     yield from (f"Warning: {warning}" for warning in summary["warnings"])
 
 
-def _variants(metrics: dict[str, Any] | None, manifest: dict[str, Any] | None) -> Iterator[str]:
+def _variants(workspace: Workspace) -> Iterator[str]:
+    metrics, manifest = _read(workspace, VARIANT_METRICS), _read(workspace, VARIANT_MANIFEST)
     if metrics is None or manifest is None:
         return
-    params = manifest["params"]
-    dose = f"alpha {params['alpha']:g}"
-    if params["target_share"] is not None:
-        dose = f"a share of {params['target_share']:g}"
+    with reading(workspace.path(VARIANT_MANIFEST), "variant"):
+        params = manifest["params"]
+        dose = f"alpha {params['alpha']:g}"
+        if params["target_share"] is not None:
+            dose = f"a share of {params['target_share']:g}"
     yield f"Variants of {metrics['scenes']} scenes at {dose}; mean attention share of the product:"
     for name, share in metrics["share"].items():
         yield f"  {name:<14}{share:.3f}"
     yield f"  in {metrics['feasible']:.1%} of the changes the heatmap could be brought to the dose"
 
 
-def _proof(workspace: Workspace, gate: dict[str, Any] | None) -> Iterator[str]:
+def _proof(workspace: Workspace) -> Iterator[str]:
+    gate = _read(workspace, GATE)
     if gate is None:
         return
     yield "Proof of the edits:"

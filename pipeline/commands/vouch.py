@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.ground.errors import InputError
+from pipeline.ground.lock import stage_lock
 from pipeline.ground.record import Record
 from pipeline.ground.terminal import say
 from pipeline.ground.workspace import Workspace
@@ -17,8 +18,9 @@ def main(workspace: Workspace, stage: str) -> int:
 
     Raises:
         InputError: the stage has made nothing yet.
+        BusyError: the stage is running.
     """
-    with Record(workspace, stage) as record:
+    with stage_lock(workspace, stage), Record(workspace, stage) as record:
         items = record.vouch()
     if not items:
         raise InputError(f"{stage} has made nothing here yet, so there is nothing to vouch for.")

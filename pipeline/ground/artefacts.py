@@ -6,6 +6,8 @@ path here changes no item's code.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline.ground.places import SCENES as SCENES
 
 # What people give.
@@ -131,6 +133,13 @@ OUTS: dict[str, tuple[str, ...]] = {
     "report": (PAGE,),
 }
 """The outs of each stage as in dvc.yaml, but for the record that each has."""
+
+
+def stage_of(path: Path) -> str:
+    """Return the stage in whose outs a file lies; "" where it lies in none."""
+    where = f"{path.as_posix()}/"
+    makers = {out: stage for stage, outs in OUTS.items() for out in outs if f"/{out}/" in where}
+    return makers[max(makers, key=len)] if makers else ""
 
 
 def variant_table(video_id: str, variant: str) -> str:

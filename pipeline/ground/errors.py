@@ -23,3 +23,7 @@ class UserFilesError(GazeshiftError):
 
 class StorageError(GazeshiftError):
     """The disk is full, or an output folder cannot be written."""
+
+
+class BusyError(GazeshiftError):
+    """Another process is at work with the same stage of the same workspace."""

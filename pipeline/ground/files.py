@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -16,19 +18,45 @@ JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
 # Why a path is refused.
 NO_FILE = "no file: a pipe, a socket or a device"
 NO_UTF_8 = "the path is not UTF-8, so that no table can hold it"
+_PART = ".part"
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it takes the name `path` if the block succeeds."""
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
         yield temporary
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
-        raise
+        told = as_os_error(error, path)
+        if told is None or told is error:
+            raise
+        raise told from error
+
+
+def as_os_error(error: BaseException, path: Path | None = None) -> OSError | None:
+    """Return what the operating system said, with the file's name; None where it did not.
+
+    safetensors tells it in the text of its errors, PyTorch fails once more as it closes the file.
+
+    Args:
+        error: any.
+        path: what was written, where the error does not name it.
+    """
+    if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
+        error = error.__context__
+    if isinstance(error, OSError):
+        number = error.errno
+        if error.filename is not None or number is None:
+            return error
+    elif told := re.search(r"\(os error (\d+)\)", str(error)):
+        number = int(told[1])
+    else:
+        return None
+    return OSError(number, os.strerror(number), path and str(path))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -80,6 +108,24 @@ def link_or_copy(source: Path, target: Path) -> None:
     except OSError:
         with replacing(target) as temporary:
             shutil.copyfile(source, temporary)
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file to its place, whole or not at all, also to another disk."""
+    make_folder(target.parent)
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with replacing(target) as temporary:
+            shutil.copy2(source, temporary)
+        source.unlink()
+
+
+def is_left_over(name: str) -> bool:
+    """Tell by a file's name whether a file manager, or a process that was killed, left it."""
+    return name in JUNK or (name.startswith(".") and name.endswith(_PART))
 
 
 def make_folder(folder: Path) -> None:

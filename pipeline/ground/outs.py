@@ -13,6 +13,7 @@ was killed, and whatever a user had put there. So our outs are `persist: true` a
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -21,16 +22,19 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
-from pipeline.ground.artefacts import OUTS
+from pipeline.ground.artefacts import IMPORT, OUTS, record_of
 from pipeline.ground.code import Key
-from pipeline.ground.errors import UserFilesError
-from pipeline.ground.files import JUNK, file_digest
+from pipeline.ground.errors import InputError, ParamsError, UserFilesError
+from pipeline.ground.files import file_digest, is_left_over, make_folder, move
+from pipeline.ground.lock import stage_lock
+from pipeline.ground.params import read_params
 from pipeline.ground.record import File, Record, copied, current
 from pipeline.ground.workspace import Workspace
 
@@ -48,7 +52,12 @@ SELECT path FROM present JOIN files USING (path) WHERE item NOT IN (SELECT item 
 class StageOuts:
     """The outs of one stage and the record of what it wrote there; a context manager.
 
-    Its outs are those of `OUTS`, with a suffix a file, else a folder.
+    Its outs are those of `OUTS`, with a suffix a file, else a folder. While it is open, no other
+    process can open it.
+
+    Raises:
+        BusyError: another process has it open.
+        ParamsError: params.yaml tells the stage to read what it writes.
     """
 
     def __init__(self, workspace: Workspace, stage: str) -> None:
@@ -59,19 +68,22 @@ class StageOuts:
         self._plan: dict[str, Key] = {}
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self.staging, ignore_errors=True)
-        self.staging.mkdir(parents=True)
-        for out in self.outs:
-            folder = self.workspace.path(out)
-            (folder.parent if Path(out).suffix else folder).mkdir(parents=True, exist_ok=True)
-        self._record = Record(self.workspace, self.stage)
+        with ExitStack() as opened:
+            opened.enter_context(stage_lock(self.workspace, self.stage))
+            refuse_own_outs(self.workspace, self.stage)
+            shutil.rmtree(self.staging, ignore_errors=True)
+            opened.callback(shutil.rmtree, self.staging, ignore_errors=True)
+            self.staging.mkdir(parents=True)
+            for out in (*self.outs, record_of(self.stage)):
+                _make_room(self.workspace.path(out))
+            self._record = opened.enter_context(Record(self.workspace, self.stage))
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with self._record:
+        with self._opened:
             if kind is None:
                 self._record.share(self._plan.values())
-        shutil.rmtree(self.staging, ignore_errors=True)
 
     def begin(self, keys: Mapping[str, Key]) -> set[str]:
         """Take up the plan {item: key}; return the items that must be made.
@@ -109,9 +121,7 @@ class StageOuts:
             files[path] = File(status.st_size, status.st_mtime_ns, file_digest(staged))
         self._record.add(item, self._plan[item], files, result)
         for path in files:
-            target = self.workspace.path(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(self.staging / path, target)
+            move(self.staging / path, self.workspace.path(path))
 
     def staged(self) -> list[str]:
         """Return the paths of all files in the staging folder, relative to it and to the root."""
@@ -130,6 +140,36 @@ class StageOuts:
             for folder, _, _ in os.walk(self.workspace.path(out), topdown=False):
                 if Path(folder) != self.workspace.path(out) and not os.listdir(folder):
                     os.rmdir(folder)
+
+
+def refuse_own_outs(workspace: Workspace, stage: str) -> None:
+    """Refuse an input that lies in an out of its stage, or holds one, its links followed.
+
+    A run deletes what its plan no longer has, so it would delete what it is about to read.
+
+    Raises:
+        ParamsError: the stage's section of params.yaml names such an input.
+    """
+    outs = {out: Path(os.path.realpath(workspace.path(out))) for out in OUTS[stage]}
+    section = read_params(workspace).get(stage)
+    for name, value in section.items() if isinstance(section, dict) else ():
+        if not isinstance(value, str) or not value:
+            continue
+        path = Path(os.path.realpath(workspace.path(value)))
+        for out, place in outs.items():
+            if path.is_relative_to(place) or place.is_relative_to(path):
+                raise ParamsError(
+                    f"{stage}.{name}: {value} and {out}, which the stage writes, are one place or "
+                    "lie in one another, so that a run would delete what it reads. Put the files "
+                    f"elsewhere, as below {IMPORT}/, and name that. Nothing has been changed."
+                )
+
+
+def _make_room(out: Path) -> None:
+    """Make an out's folder; find out before the work whether a file or folder is in the way."""
+    make_folder(out.parent if out.suffix else out)
+    if out.suffix and out.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(out))
 
 
 def foreign_files(workspace: Workspace, stage: str) -> list[str]:
@@ -186,13 +226,14 @@ def _unchanged(path: Path, file: File | None) -> bool:
 def _walk(workspace: Workspace, outs: tuple[str, ...]) -> Iterator[str]:
     for out in outs:
         start = workspace.path(out)
-        if start.is_file() or start.is_symlink():
+        # A link to a folder, as on another disk, is that folder.
+        if start.is_file() or (start.is_symlink() and not start.is_dir()):
             yield out
         for folder, subfolders, names in os.walk(start):
             links = [name for name in subfolders if os.path.islink(os.path.join(folder, name))]
             for name in names + links:
                 path = Path(folder, name)
-                if name in JUNK:
+                if is_left_over(name):
                     path.unlink()
                 else:
                     yield workspace.relative(path)
@@ -205,7 +246,7 @@ def _refuse(workspace: Workspace, stage: str, foreign: set[str]) -> None:
         raise UserFilesError(
             f"{stage}: {lost[0]}{more} was not made by this stage, and a run would delete it. "
             f"Run `gazeshift adopt {stage}`: it moves such files to data/import/, and says how to "
-            "use them. Nothing has been changed."
+            "use them. If it is damaged or not wanted, delete it. Nothing has been changed."
         )
 
 
@@ -214,15 +255,21 @@ def _in_dvc_cache(workspace: Workspace, stage: str, paths: set[str]) -> set[str]
     lock = workspace.path("dvc.lock")
     if not paths or not lock.is_file():
         return set()
-    entry = (yaml.safe_load(lock.read_text()).get("stages") or {}).get(stage) or {}
+    try:
+        entry = (yaml.safe_load(lock.read_text()).get("stages") or {}).get(stage) or {}
+        outs = {out["path"]: str(out["md5"]) for out in entry.get("outs", ())}
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
+        why = str(error).partition("\n")[0]
+        raise InputError(
+            f"{lock} is no file as DVC writes it, or has the marks of a merge: {why}. Take one "
+            "side's back from git (`git checkout HEAD dvc.lock`), then `dvc repro`."
+        ) from error
     objects = _dvc_cache(workspace)
     locked: dict[str, str] = {}
-    for out in entry.get("outs", ()):
-        if not out["md5"].endswith(".dir"):
-            locked[out["path"]] = out["md5"]
-        elif (listing := objects / out["md5"][:2] / out["md5"][2:]).is_file():
-            for file in json.loads(listing.read_text()):
-                locked[f"{out['path']}/{file['relpath']}"] = file["md5"]
+    for out, content in outs.items():
+        locked[out] = content
+        if content.endswith(".dir"):
+            locked |= _listed(objects / content[:2] / content[2:], out)
     return {
         path
         for path in paths
@@ -230,6 +277,15 @@ def _in_dvc_cache(workspace: Workspace, stage: str, paths: set[str]) -> set[str]
         and (objects / md5[:2] / md5[2:]).is_file()
         and hashlib.md5(workspace.path(path).read_bytes(), usedforsecurity=False).hexdigest() == md5
     }
+
+
+def _listed(listing: Path, out: str) -> dict[str, str]:
+    """Return {path: md5} of a folder in DVC's cache; none where its listing is lost or damaged."""
+    try:
+        files = json.loads(listing.read_text())
+        return {f"{out}/{file['relpath']}": str(file["md5"]) for file in files}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
 
 
 def _dvc_cache(workspace: Workspace) -> Path:

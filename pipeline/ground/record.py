@@ -8,6 +8,7 @@ commit, gets what is known of them too, and this record takes it over.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -17,8 +18,11 @@ from typing import Any, NamedTuple, Self
 
 from pipeline.ground.artefacts import record_of
 from pipeline.ground.code import Key, code_digest, maker_file, versions
+from pipeline.ground.database import open_database
 from pipeline.ground.files import digest, file_digest, replacing
 from pipeline.ground.workspace import Workspace
+
+LOG = logging.getLogger(__name__)
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS items (
@@ -29,6 +33,7 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE INDEX IF NOT EXISTS files_of_item ON files (item);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, content TEXT NOT NULL);
 """
+_DAMAGED = (ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration)
 _CODE = "code"
 # Notes: the digest of the out that this record wrote or took over; {environment: versions}; what
 # was vouched for, and what is to be from the next run on.
@@ -51,13 +56,7 @@ class Record:
     ) -> None:
         self.workspace = workspace
         self.stage = stage
-        path = database(workspace, stage)
-        if db is None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self.db = db or sqlite3.connect(path)
-        # A kill loses nothing that was committed; only a power cut can, and then items are made
-        # again.
-        self.db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; {_TABLES}")
+        self.db = db or open_database(database(workspace, stage), _TABLES)
         self._take_over()
 
     def __enter__(self) -> Self:
@@ -126,18 +125,18 @@ class Record:
             return
         try:
             with path.open(encoding="utf-8") as lines, self.db:
-                head = json.loads(next(lines))
-                self._set_note(_ENVIRONMENTS, self._note(_ENVIRONMENTS, {}) | head[_ENVIRONMENTS])
-                self._set_note(_VOUCHED, head[_VOUCHED])
+                head = _checked(json.loads(next(lines)))
+                environments = self._note(_ENVIRONMENTS, {}) | head[_ENVIRONMENTS]
+                self._set_note(_ENVIRONMENTS, environments)
+                self._set_note(_VOUCHED, list(head[_VOUCHED]))
                 for line in map(json.loads, lines):
                     files = self._as_written(line["files"])
-                    if files is not None:
+                    if files is not None and environments[line["environment"]]:
                         made = (line["inputs"], line["code"], line["environment"])
                         self._put(line["item"], (*made, json.dumps(line["result"])), files)
                 self._set_note(_SHARED, found)
-        except (ValueError, KeyError, TypeError, StopIteration):
-            # Damaged: what it says is not known then, and is made again.
-            return
+        except (*_DAMAGED, sqlite3.ProgrammingError, sqlite3.IntegrityError) as error:
+            LOG.warning("%s is damaged (%r): what it says is not known.", path, error)
 
     def _as_written(self, digests: Mapping[str, str]) -> dict[str, File] | None:
         """Return files that have these contents; None where one is another or is missing."""
@@ -215,6 +214,7 @@ def copied(workspace: Workspace, stage: str) -> Record:
     if path.is_file():
         with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as source:
             source.backup(memory)
+    memory.executescript(_TABLES)
     return Record(workspace, stage, memory)
 
 
@@ -249,6 +249,20 @@ def _made_by(workspace: Workspace, stage: str) -> list[list[str]]:
 def _head(workspace: Workspace, stage: str) -> dict[str, Any]:
     try:
         with workspace.path(record_of(stage)).open(encoding="utf-8") as lines:
-            return dict(json.loads(next(lines)))
-    except (OSError, ValueError, StopIteration):
+            return _checked(json.loads(next(lines)))
+    except (OSError, *_DAMAGED):
         return {}
+
+
+def _checked(head: Any) -> dict[str, Any]:
+    """Return the first line of a record's out, which says by what code and libraries it was made.
+
+    Raises:
+        Exception: one of `_DAMAGED`, where it is something else.
+    """
+    for *makers, code in head.get(_CODE, []):
+        if not all(isinstance(part, str) for part in (*makers, code)):
+            raise TypeError(f"{_CODE} must be names")
+    for libraries in head.get(_ENVIRONMENTS, {}).values():
+        dict(libraries)
+    return dict(head)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.ground.damage import read_json, reading
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_text
 from pipeline.heatmaps.params import Variant, VariantParams
@@ -43,12 +44,10 @@ def read_variants(path: Path) -> dict[str, Variant]:
     """Return the variants that were made, in order.
 
     Raises:
-        InputError: there is no such manifest, or an older version wrote it.
+        InputError: there is no such manifest, it is damaged, or another version wrote it.
     """
     if not path.is_file():
         raise InputError(f"{path}: there are no variants. Run `dvc repro variant`.")
-    variants = json.loads(path.read_text(encoding="utf-8"))["variants"]
-    try:
+    with reading(path, "variant"):
+        variants = read_json(path, "variant")["variants"]
         return {name: Variant(**definition) for name, definition in variants.items()}
-    except TypeError as error:
-        raise InputError(f"{path}: another version wrote it. Run `dvc repro variant`.") from error

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.ground.damage import reading
 from pipeline.ground.tables import read_table, write_rows
 from schemas.variant_scenes import VARIANT_COLUMNS, VARIANT_SCENES_TABLE, Planned
 
@@ -35,5 +36,13 @@ class SourceRows:
 
 
 def read_variant_table(path: Path) -> pd.DataFrame:
-    """Read what `SourceRows.write_variant` wrote."""
-    return read_table(path, VARIANT_SCENES_TABLE.dtypes)
+    """Read what `SourceRows.write_variant` wrote.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    with reading(path, "variant"):
+        table = read_table(path, VARIANT_SCENES_TABLE.dtypes)
+        if missing := set(VARIANT_SCENES_TABLE.columns) - set(table):
+            raise KeyError(min(missing))
+        return table

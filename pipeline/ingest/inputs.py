@@ -62,7 +62,7 @@ def list_files(workspace: Workspace, folder: Path) -> tuple[list[Path], list[Rej
         raise InputError(f"{folder} must be a folder, found a file. Name the folder that holds it.")
     files: list[Path] = []
     outside: list[Rejection] = []
-    for parent, subfolders, names in os.walk(folder):
+    for parent, subfolders, names in os.walk(folder, onerror=_raised):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         linked = [name for name in subfolders if os.path.islink(os.path.join(parent, name))]
         for name in [*names, *linked]:
@@ -76,6 +76,11 @@ def list_files(workspace: Workspace, folder: Path) -> tuple[list[Path], list[Rej
             elif name not in linked and not name.startswith("."):
                 files.append(path)
     return sorted(files), outside
+
+
+def _raised(error: OSError) -> None:
+    """Say what os.walk would pass over: a folder that may not be read is not an empty one."""
+    raise error
 
 
 def _unprintable(workspace: Workspace, path: Path) -> Rejection:

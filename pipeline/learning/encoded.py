@@ -10,9 +10,11 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pipeline.ground.damage import reading
 from pipeline.ground.tables import read_table
 from pipeline.learning.shards import (
     INDEX,
+    MANIFEST,
     NO_KEYWORD,
     check_file,
     read_manifest,
@@ -47,7 +49,8 @@ class EncodedScenes(Dataset[dict[str, Any]]):
         self.folder = folder
         self.manifest = read_manifest(folder)
         self._checked: set[str] = set()
-        self._check(INDEX)
+        with reading(folder / MANIFEST, "encode"):
+            self._check(INDEX)
         index = read_table(folder / INDEX, {"scene_number": "int64", "row": "int64"})
         self.table = index[index["split"] == split].reset_index(drop=True) if split else index
         self._rows = self.table.to_dict("records")

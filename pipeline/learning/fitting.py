@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning.pytorch as pl
@@ -16,7 +17,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pipeline.ground.errors import ParamsError
+from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import replacing
 from pipeline.ground.weights import not_finite
 
@@ -47,8 +48,9 @@ class StreamedCheckpoints(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Save to a local file."""
-        with replacing(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+        # Given a path, PyTorch would hide what the disk says.
+        with replacing(Path(path)) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
 
 
 class Curve(pl.Callback):
@@ -211,9 +213,19 @@ def adamw(
 
 
 def open_checkpoint(path: Path) -> dict[str, Any]:
-    """Return a checkpoint, mapped: only what is used of it is read."""
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    return content
+    """Return a checkpoint, mapped: only what is used of it is read.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return dict(content)
+    except (RuntimeError, UnpicklingError, EOFError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path} is damaged ({type(error).__name__}), so the training cannot go on from it. "
+            f"Delete the folder {path.parent}, then run the same command again: it begins anew."
+        ) from error
 
 
 def resume_step(path: Path) -> int:

@@ -10,7 +10,6 @@ with `xx`: a new keyword leaves almost all of them as they are. `index.csv` has 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from pipeline.ground.damage import read_json
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import digest, file_digest
+from pipeline.ground.files import digest, file_digest, replacing
 
 FORMAT = 2
 INDEX = "index.csv"
@@ -39,11 +39,11 @@ def write_shard(
     path: Path, latents: Tensor, controls: Tensor, flipped: Tensor | None = None
 ) -> None:
     """Write the rows of one video."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {"latents": latents, "controls": controls}
     if flipped is not None:
         tensors["flipped"] = flipped
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    with replacing(path) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
 
 
 def text_buckets(texts: Iterable[str]) -> dict[str, list[str]]:
@@ -67,8 +67,9 @@ def text_place(text: str) -> tuple[str, str]:
 
 def write_texts(path: Path, embeddings: Mapping[str, Tensor]) -> None:
     """Write each text's embedding, T×D, under the text's hash: a text may hold anything."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({digest(text): row.contiguous() for text, row in embeddings.items()}, path)
+    rows = {digest(text): row.contiguous() for text, row in embeddings.items()}
+    with replacing(path) as temporary:
+        save_file(rows, temporary)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -80,10 +81,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise InputError(f"{path}: there are no encoded scenes. Run `dvc repro encode`.")
-    manifest = json.loads(path.read_text())
+    manifest = read_json(path, "encode")
     if manifest.get("format") != FORMAT:
         raise InputError(f"{path}: format {manifest.get('format')}, expected {FORMAT}. {_AGAIN}")
-    return dict(manifest)
+    return manifest
 
 
 def check_file(path: Path, expected: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ground.artefacts import SCENES, VARIANT_MANIFEST
+from pipeline.ground.damage import read_json
 from pipeline.ground.files import digest, file_digest, tree_digest
 from pipeline.ground.params import load_image_size, read_params
 from pipeline.ground.record import is_of_present_code
@@ -64,7 +65,7 @@ def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:
     ]
     manifest = workspace.path(VARIANT_MANIFEST)
     if "the variants" not in changed and manifest.is_file():
-        made_with = json.loads(manifest.read_text(encoding="utf-8")).get("params")
+        made_with = read_json(manifest, "variant").get("params")
         if made_with != recorded_params(VariantParams.load(workspace)):
             changed.append("section variant of params.yaml")
     return changed

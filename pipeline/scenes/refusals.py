@@ -6,6 +6,8 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.ground.artefacts import stage_of
+from pipeline.ground.damage import reading
 from pipeline.ground.tables import write_rows
 from schemas.rejected_scenes import COLUMNS, Rejection
 from schemas.spreadsheets import unmarked
@@ -18,9 +20,15 @@ def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
 
 
 def read_rejections(path: Path) -> list[Rejection]:
-    """Read what `write_rejections` wrote."""
-    with path.open(encoding="utf-8", newline="") as file:
+    """Read what `write_rejections` wrote.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    with reading(path, stage_of(path)), path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
+        if missing := set(COLUMNS).difference(rows.fieldnames or ()):
+            raise KeyError(min(missing))
         return [
             Rejection.from_record({k: unmarked(v or "") for k, v in row.items()}) for row in rows
         ]

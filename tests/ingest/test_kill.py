@@ -54,7 +54,9 @@ def test_a_validation_that_is_killed_as_it_writes_goes_on_to_the_same_result(
 ) -> None:
     """Its files come into place as one."""
     whole = prepared("validate", workspace, tmp_path / "whole")
-    run_and_kill("validate", workspace.root, (workspace.state / "staging/validate").exists)
+    run_and_kill(
+        "validate", workspace.root, (workspace.state / "staging/validate" / artefacts.SCENES).exists
+    )
     assert not workspace.path(artefacts.SCENES).exists()
     module_of("validate").main(workspace)
     assert outs_of(workspace, "validate") == outs_of(whole, "validate")
@@ -86,7 +88,7 @@ def test_dvc_repro_after_kills_makes_what_it_makes_without(
 
     repository = write_repository(workspace)
     reached: list[Callable[[], bool]] = [
-        (workspace.state / "staging/validate").exists,
+        (workspace.state / "staging/validate" / artefacts.SCENES).exists,
         workspace.path("data/valid_scenes.csv").exists,
         lambda: len(made(workspace, "outputs/variants_v3")) >= maps // 4,
     ]

@@ -19,6 +19,7 @@ from pipeline.ground.artefacts import (
     variant_table,
 )
 from pipeline.ground.contract import ContractBroken, read_checked
+from pipeline.ground.damage import reading
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
 from pipeline.ground.tables import read_table
@@ -129,7 +130,10 @@ def chosen_scenes(workspace: Workspace, params: EvaluateParams) -> pd.DataFrame:
 def _read(workspace: Workspace, stage: str, path: str) -> pd.DataFrame:
     if not workspace.path(path).is_file():
         raise InputError(f"{workspace.path(path)}: there are no edits. Run `dvc repro {stage}`.")
-    table = read_table(workspace.path(path), DOSES_TABLE.dtypes)
+    with reading(workspace.path(path), stage):
+        table = read_table(workspace.path(path), DOSES_TABLE.dtypes)
+        if missing := {*SCENE, "variant", "modified", "editor"} - set(table):
+            raise KeyError(min(missing))
     for name in _OF_ONE:
         if name not in table:
             table[name] = pd.Series(None, table.index, dtype=DOSES_TABLE.dtypes[name])

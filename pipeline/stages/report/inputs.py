@@ -17,7 +17,9 @@ from pipeline.ground.artefacts import (
     METRICS,
     REJECTED,
     VARIANT_MANIFEST,
+    stage_of,
 )
+from pipeline.ground.damage import read_json, reading
 from pipeline.ground.tables import read_table
 from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.report.proof import proof_section
@@ -46,35 +48,42 @@ _WRONG_CONTROLS = (
 """Label, column of control.csv and figure of each."""
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_figures(path: Path) -> dict[str, Any] | None:
     """Return a file of JSON, None where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return read_json(path, stage_of(path)) if path.is_file() else None
 
 
-def read_rows(path: Path) -> pd.DataFrame:
-    """Return a table, an empty one where there is none."""
+def read_rows(path: Path, *needed: str) -> pd.DataFrame:
+    """Return a table with at least the needed columns, an empty one where there is none."""
     import pandas as pd
 
-    return read_table(path, _DTYPES) if path.is_file() else pd.DataFrame()
+    if not path.is_file():
+        return pd.DataFrame()
+    with reading(path, stage_of(path)):
+        table = read_table(path, _DTYPES)
+        if missing := set(needed) - set(table):
+            raise KeyError(min(missing))
+        return table
 
 
 def read_legend(root: Path) -> list[dict[str, Any]]:
     """Return each variant with its colour and meaning; none where none were made."""
-    manifest = read_json(root / VARIANT_MANIFEST) or {"variants": {}}
-    return [
-        {
-            "name": name,
-            **style_of(name)._asdict(),
-            "meaning": variant["meaning"],
-            "alpha": variant["alpha"],
-        }
-        for name, variant in manifest["variants"].items()
-    ]
+    manifest = read_figures(root / VARIANT_MANIFEST) or {"variants": {}}
+    with reading(root / VARIANT_MANIFEST, "variant"):
+        return [
+            {
+                "name": name,
+                **style_of(name)._asdict(),
+                "meaning": variant["meaning"],
+                "alpha": variant["alpha"],
+            }
+            for name, variant in manifest["variants"].items()
+        ]
 
 
 def read_judged(root: Path) -> pd.DataFrame:
     """Return what the judge saw of each scene and variant."""
-    table = read_rows(root / JUDGED)
+    table = read_rows(root / JUDGED, "arm")
     return table if table.empty else table[table["arm"] == VARIANTS_ARM]
 
 
@@ -83,11 +92,18 @@ def read_proof(root: Path, bound: float) -> dict[str, Any] | None:
 
     `bound` is `evaluate.equivalence_bound`.
     """
-    metrics, gate = read_json(root / METRICS), read_json(root / GATE)
+    metrics, gate = read_figures(root / METRICS), read_figures(root / GATE)
     if metrics is None or gate is None:
         return None
-    control = read_rows(root / CONTROL_LOSSES)
-    changes = read_rows(root / CHANGES)
+    with reading(root / METRICS, "evaluate"):
+        return _proof(root, bound, metrics, gate)
+
+
+def _proof(
+    root: Path, bound: float, metrics: dict[str, Any], gate: dict[str, Any]
+) -> dict[str, Any]:
+    control = read_rows(root / CONTROL_LOSSES, "true", "shuffled", "zero")
+    changes = read_rows(root / CHANGES, "test", "change")
     tests = {
         name: {
             "label": label,

@@ -141,8 +141,8 @@ def _changed(found: str) -> InputError:
 def _provenance(workspace: Workspace, started_s: float) -> dict[str, Any]:
     root = workspace.root
     params = read_params(workspace)
-    gate = inputs.read_json(root / GATE) or {}
-    training = inputs.read_json(root / TRAIN_METRICS) or {}
+    gate = inputs.read_figures(root / GATE) or {}
+    training = inputs.read_figures(root / TRAIN_METRICS) or {}
     return {
         "made": datetime.fromtimestamp(started_s, UTC).isoformat(timespec="seconds"),
         "commit": commit(workspace),

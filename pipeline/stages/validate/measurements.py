@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import NamedTuple
 
 from pipeline.ground.code import code_digest, versions
+from pipeline.ground.database import open_database
 from pipeline.ground.files import digest
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
@@ -88,10 +88,7 @@ class _Memory:
     def __init__(
         self, workspace: Workspace, settings: Settings, scenes: Iterable[SceneKey]
     ) -> None:
-        workspace.state.mkdir(parents=True, exist_ok=True)
-        self._store = sqlite3.connect(workspace.state / "measurements.sqlite")
-        # A power cut may lose the store; then everything is measured again.
-        self._store.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_TABLES}")
+        self._store = open_database(workspace.state / "measurements.sqlite", _TABLES)
         maker = measure_scene.__module__
         made_with = (code_digest(maker), str(versions(maker)), repr(settings[1:]))
         version = digest(*made_with)

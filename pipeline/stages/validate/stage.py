@@ -36,8 +36,8 @@ def main(workspace: Workspace) -> None:
         ContractError: too few scenes are valid; all outs are written before.
     """
     params = ValidateParams.load(workspace)
-    verdicts = judge(workspace, params)
     with StageOuts(workspace, params.name) as outs:
+        verdicts = judge(workspace, params)
         write_rows(outs.staging / SCENES, COLUMNS, verdicts.rows)
         write_rejections(outs.staging / REJECTED, verdicts.rejections)
         inputs = _inputs(workspace, params, verdicts, outs.staging)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline.ground.artefacts import KEYWORDS, refused_by
-from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.keywords import KeywordTable
 from pipeline.scenes.names import SceneName, parse_scene_name
@@ -61,13 +60,7 @@ class IngestRefusals:
         reports: dict[Role, list[Rejection]] = {}
         for role, file in INGEST_REPORTS.items():
             path = workspace.path(file)
-            try:
-                reports[role] = read_rejections(path) if path.is_file() else []
-            except (KeyError, ValueError) as error:
-                raise InputError(
-                    f"{file} is not a report of refusals ({error}). Delete it and run its stage "
-                    f"again: dvc repro {path.stem}"
-                ) from error
+            reports[role] = read_rejections(path) if path.is_file() else []
         return cls(reports)
 
     def why_missing(self, role: Role, key: SceneKey) -> Rejection | None:

@@ -1,0 +1,187 @@
+"""Damaged state and reports: made again where that can be, else named with what to do."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from scene_trees import write_validate_inputs
+
+from pipeline.ground.artefacts import GATE, OUTS, SCENES, VALIDATION_SUMMARY, VARIANT_MANIFEST
+from pipeline.ground.code import Key
+from pipeline.ground.damage import read_json
+from pipeline.ground.database import open_database
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import write_text
+from pipeline.ground.outs import StageOuts
+from pipeline.ground.workspace import Workspace
+from pipeline.heatmaps.manifest import read_variants
+from pipeline.heatmaps.variant_tables import read_variant_table
+from pipeline.learning.fitting import StreamedCheckpoints, resume_step
+from pipeline.scenes.refusals import read_rejections
+
+KEYS = {item: Key("1", ("pipeline.ground.files",)) for item in "ab"}
+RECORD = "reports/records/variant.jsonl"
+DATABASE = ".gazeshift/records/variant.sqlite"
+CONFLICT = "<<<<<<< HEAD\nstages: {}\n=======\nstages: []\n>>>>>>> theirs\n"
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 64)
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def of_another_version(path: Path) -> None:
+    path.unlink()
+    open_database(path, "CREATE TABLE items (item TEXT); CREATE TABLE scenes (id TEXT);").close()
+
+
+def run(workspace: Workspace) -> set[str]:
+    """Run a stage; return what it had to make."""
+    with StageOuts(workspace, "variant") as outs:
+        todo = outs.begin(KEYS)
+        for item in todo:
+            write_text(outs.staging / f"out/{item}.txt", item)
+            outs.accept(item, [f"out/{item}.txt"])
+    return todo
+
+
+@pytest.fixture(autouse=True)
+def _stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OUTS, "variant", ("out", "reports/table.csv"))
+
+
+@pytest.mark.parametrize("damage", [garbage, truncated, of_another_version])
+def test_a_damaged_database_is_made_again_from_the_record(
+    workspace: Workspace, damage: Callable[[Path], None]
+) -> None:
+    run(workspace)
+    damage(workspace.path(DATABASE))
+    assert run(workspace) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\x00\xff",
+        "[1]\n",
+        '{"code": 1, "vouched": [], "environments": 7}\n',
+        '{"code": [], "vouched": [], "environments": {}}\n{"item": "a"}\n',
+        '{"code": [], "vouched": [], "environments": {}}\n{"item": "a", "inputs": [], "code": {}, '
+        '"environment": "gone", "result": 1, "files": {"out/a.txt": "0"}}\n',
+        CONFLICT,
+    ],
+)
+def test_a_damaged_record_is_written_anew_from_the_database(workspace: Workspace, text) -> None:
+    run(workspace)
+    sound = workspace.path(RECORD).read_bytes()
+    workspace.path(RECORD).write_text(text, encoding="latin-1")
+    assert run(workspace) == set()
+    assert workspace.path(RECORD).read_bytes() == sound
+
+
+@pytest.mark.parametrize("damage", [garbage, truncated, of_another_version])
+def test_damaged_measurements_are_made_again(
+    workspace: Workspace, damage: Callable[[Path], None], gazeshift
+) -> None:
+    write_validate_inputs(workspace.root, {"v00": 1})
+    assert gazeshift("validate").status == 0
+    sound = workspace.path(SCENES).read_bytes()
+    damage(workspace.path(".gazeshift/measurements.sqlite"))
+    assert gazeshift("validate").status == 0
+    assert workspace.path(SCENES).read_bytes() == sound
+
+
+@pytest.mark.parametrize("content", [CONFLICT, "stages: [1]\n", "\x00", "7\n"])
+def test_a_damaged_lock_file_is_named_and_nothing_is_touched(
+    workspace: Workspace, content: str
+) -> None:
+    write_text(workspace.path("out/mine.txt"), "drawn by hand")
+    write_text(workspace.path("dvc.lock"), content)
+    with pytest.raises(InputError, match=r"dvc\.lock is no file as DVC writes it.*from git"):
+        run(workspace)
+    assert workspace.path("out/mine.txt").read_text() == "drawn by hand"
+
+
+@pytest.mark.parametrize(
+    ("place", "is_folder"),
+    [
+        ("reports/table.csv", True),
+        (RECORD, True),
+        (DATABASE, True),
+        (".gazeshift/locks/variant.lock", True),
+        ("out", False),
+        (".gazeshift", False),
+        ("reports", False),
+    ],
+)
+def test_a_folder_for_a_file_is_named_before_the_work(
+    workspace: Workspace, place: str, is_folder: bool, gazeshift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = workspace.path(place)
+    if is_folder:
+        path.mkdir(parents=True)
+    else:
+        write_text(path, "")
+    monkeypatch.setattr("pipeline.commands.vouch.main", lambda workspace, stage: run(workspace))
+    status, _, said = gazeshift("vouch", "variant")
+    assert status == 1
+    kind, other = ("folder", "file") if is_folder else ("file", "folder")
+    assert f"{path} is a {kind}, but a {other} belongs there. Move it away" in said
+    assert "Free some space" not in said
+
+
+@pytest.mark.parametrize(
+    ("path", "read", "stage"),
+    [
+        ("reports/evaluation/gate.json", partial(read_json, stage="evaluate"), "evaluate"),
+        (VARIANT_MANIFEST, read_variants, "variant"),
+        ("outputs/variants_v3/v/baseline_scenes.csv", read_variant_table, "variant"),
+        ("reports/ingest/scene_cuts.csv", read_rejections, "scene_cuts"),
+        ("reports/validation/rejected_scenes.csv", read_rejections, "validate"),
+    ],
+)
+@pytest.mark.parametrize("content", ["\x00\xff", CONFLICT, "7\n8\n", '{"variants": 7'])
+def test_a_damaged_out_is_named_with_the_stage_that_makes_it(
+    workspace: Workspace, path: str, read, stage: str, content: str, monkeypatch
+) -> None:
+    monkeypatch.setitem(OUTS, "variant", ("outputs/variants_v3",))
+    file = workspace.path(path)
+    file.parent.mkdir(parents=True)
+    file.write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match=rf"{file} is damaged.*Delete it.*dvc repro {stage}`"):
+        read(file)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"checks": [7]}', CONFLICT])
+def test_commands_name_a_damaged_report(workspace: Workspace, content: str, gazeshift) -> None:
+    for path in (VALIDATION_SUMMARY, GATE, VARIANT_MANIFEST):
+        write_text(workspace.path(path), content)
+    status, _, said = gazeshift("gate")
+    assert status == 1
+    assert "gate.json is damaged" in said
+    status, said, _ = gazeshift("summary")
+    assert status == 0
+    assert "summary.json is damaged" in said
+    assert "Open next:" in said
+
+
+def test_only_an_object_counts_as_a_report(workspace: Workspace) -> None:
+    write_text(workspace.path("sound.json"), json.dumps({"a": 1}))
+    assert read_json(workspace.path("sound.json"), "variant") == {"a": 1}
+
+
+@pytest.mark.parametrize("damage", [garbage, truncated, lambda path: path.write_bytes(b"")])
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    path = tmp_path / "last.ckpt"
+    StreamedCheckpoints().save_checkpoint({"global_step": 7, "values": torch.zeros(99)}, path)
+    assert resume_step(path) == 7
+    damage(path)
+    with pytest.raises(InputError, match=rf"{path} is damaged .*Delete the folder {tmp_path}"):
+        resume_step(path)

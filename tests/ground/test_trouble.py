@@ -1,0 +1,153 @@
+"""What the file system refuses is named, each with its own remedy; outs may lie on another disk."""
+
+import errno
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from ingest_inputs import write_video
+from scene_trees import write_scene_tree
+
+from pipeline.editing.cache import TensorCache
+from pipeline.ground.artefacts import OUTS
+from pipeline.ground.code import Key
+from pipeline.ground.errors import InputError, StorageError
+from pipeline.ground.files import write_text
+from pipeline.ground.outs import StageOuts
+from pipeline.ground.trouble import naming_trouble
+from pipeline.ground.workspace import Workspace
+from pipeline.learning.fitting import StreamedCheckpoints
+from pipeline.learning.shards import write_shard
+
+KEYS = {"a": Key("1", ("pipeline.ground.files",))}
+VALUES = {"values": torch.zeros(100_000)}
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow over 10 kB, as if the disk were full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: TensorCache(path, 1).put("key", VALUES),
+        lambda path: write_shard(path, VALUES["values"], torch.zeros(9)),
+        lambda path: StreamedCheckpoints().save_checkpoint(VALUES, path),
+        lambda path: write_text(path, "x" * 100_000),
+    ],
+    ids=["edits", "shards", "checkpoints", "texts"],
+)
+def test_a_full_disk_is_named_with_the_file_whatever_writes(
+    workspace: Workspace, write: Callable[[Path], None]
+) -> None:
+    path = workspace.path("place")
+    message = rf"cannot write {path}\S*: File too large.*Free some space"
+    with pytest.raises(StorageError, match=message), naming_trouble(workspace), full_disk():
+        write(path)
+    assert not list(workspace.root.rglob("*.part"))
+
+
+def make_unreadable(path: Path, patch: pytest.MonkeyPatch) -> None:
+    """Take away the right to read; root, who may read everything, is told what others are told."""
+    path.chmod(0)
+    if not os.access(path, os.R_OK):
+        return
+    told, opened, listed = os.access, Path.open, os.scandir
+
+    def refused(name: object) -> None:
+        if Path(str(name)) == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    def refuse_open(name: Path, *arguments, **options):
+        refused(name)
+        return opened(name, *arguments, **options)
+
+    def refuse_list(name):
+        refused(name)
+        return listed(name)
+
+    patch.setattr(Path, "open", refuse_open)
+    patch.setattr(os, "scandir", refuse_list)
+    patch.setattr(os, "access", lambda name, mode: Path(name) != path and told(name, mode))
+
+
+@pytest.mark.parametrize("name", ["data/videos", "data/videos/deep", "data/videos/deep/v.mp4"])
+def test_an_unreadable_video_is_to_be_made_readable(
+    workspace: Workspace, name: str, gazeshift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(workspace.path("data/videos/deep/v.mp4"), [5])
+    with monkeypatch.context() as patch:
+        make_unreadable(workspace.path(name), patch)
+        status, _, said = gazeshift("scene_cuts")
+    workspace.path(name).chmod(0o755)
+    assert status == 1
+    assert f"cannot read {workspace.path(name)}: Permission denied. Make it readable" in said
+    assert "folder writable" not in said
+
+
+def test_an_unreadable_table_is_to_be_made_readable(
+    workspace: Workspace, gazeshift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scene_tree(workspace.root, {"v": 1})
+    with monkeypatch.context() as patch:
+        make_unreadable(workspace.path("data/valid_scenes.csv"), patch)
+        status, _, said = gazeshift("variant")
+    assert status == 1
+    assert "data/valid_scenes.csv: Permission denied. Make it readable" in said
+
+
+def make(workspace: Workspace) -> set[str]:
+    with StageOuts(workspace, "variant") as outs:
+        todo = outs.begin(KEYS)
+        for item in todo:
+            write_text(outs.staging / "out/deep/a.txt", "made")
+            outs.accept(item, ["out/deep/a.txt"])
+    return todo
+
+
+def test_an_out_that_is_a_link_to_another_disk_works(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OUTS, "variant", ("out",))
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    workspace.path("out").symlink_to(disk)
+    rename = os.replace
+
+    def rename_on_one_disk(source: Path, target: Path) -> None:
+        if workspace.path("out") in Path(target).parents and "staging" in Path(source).parts:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(source), None, str(target))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", rename_on_one_disk)
+    # What a killed copy leaves is no user's.
+    write_text(disk / "deep/.a.txt.77.part", "ma")
+    assert make(workspace) == {"a"}
+    assert [path.name for path in disk.rglob("*") if path.is_file()] == ["a.txt"]
+    assert make(workspace) == set()
+    assert workspace.path("out").is_symlink()
+
+
+def test_a_folder_for_an_input_file_is_named(workspace: Workspace) -> None:
+    workspace.path("table.csv").mkdir()
+    with (
+        pytest.raises(InputError, match=r"table\.csv is a folder, but a file belongs there"),
+        naming_trouble(workspace),
+    ):
+        workspace.path("table.csv").read_bytes()
+
+
+def test_what_is_no_matter_of_the_disk_stays_an_error_of_ours(workspace: Workspace) -> None:
+    with pytest.raises(KeyError), naming_trouble(workspace):
+        raise KeyError("ours")
