@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -31,6 +33,40 @@ def laid_out(model: Model) -> Model:
         elif isinstance(part, Attention):
             part.set_processor(Attending())
     return model
+
+
+def summing_alike(model: Model) -> Model:
+    """Return the model, channels last, whose group normalisations sum alike on any threads.
+
+    In this layout torch's sum in as many parts as there are threads; here, in two.
+    """
+    model.to(memory_format=torch.channels_last)
+    for part in model.modules():
+        if type(part) is nn.GroupNorm:
+            part.__class__ = _SummingAlike
+    return model
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute on so many threads while the context lasts."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def two_threads_at_least() -> AbstractContextManager[None]:
+    """Return a context that does not compute on one thread: alone it has other convolutions."""
+    return threads(max(2, torch.get_num_threads()))
+
+
+class _SummingAlike(nn.GroupNorm):
+    def forward(self, input: Tensor) -> Tensor:
+        with threads(2):
+            return super().forward(input)
 
 
 class Attending:
