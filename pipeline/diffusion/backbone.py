@@ -128,14 +128,11 @@ def load_backbone(location: str, root: Path, *, device: str = "cpu") -> Backbone
         ) from error
     for model in (unet, vae, text_encoder):
         model.to(device).eval().requires_grad_(False)
+    vae.to(memory_format=torch.channels_last)
+    summing_alike(vae)
     scheduler.setdefault("prediction_type", "epsilon")
     return Backbone(
-        laid_out(unet),
-        summing_alike(vae),
-        text_encoder,
-        tokenizer,
-        scheduler,
-        backbone_digest(folder),
+        laid_out(unet), vae, text_encoder, tokenizer, scheduler, backbone_digest(folder)
     )
 
 
