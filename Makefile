@@ -9,7 +9,7 @@ export GX_ANALYTICS_ENABLED := false
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check contracts docs bench ui experiments lab lock
+.PHONY: help demo test check fuzz contracts docs bench ui experiments lab lock
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ check: $(VENV)/installed-dev  ## lint, formatting, types
 	ruff check .
 	ruff format --check .
 	mypy
+
+fuzz: $(VENV)/installed-dev  ## minutes of damaged files and bodies for all that reads them: FUZZ_EXAMPLES=2000
+	pytest fuzz -p no:cacheprovider
 
 contracts: $(VENV)/installed  ## the data contracts alone, as in a pull request's CI
 	dvc pull --quiet data.dvc

@@ -63,7 +63,12 @@ def _parser() -> argparse.ArgumentParser:
                 "--from", dest="old", metavar="OLD", required=True, help="root of the V2 project"
             )
             sub.add_argument("--apply", action="store_true", help="copy; without it, only list")
-        if name == "ui":
+        if name in ("ui", "serve"):
+            port = "5000" if name == "ui" else "5001"
             sub.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
-            sub.add_argument("--port", default="5000", help="port (default: %(default)s)")
+            sub.add_argument("--port", default=port, help="port (default: %(default)s)")
+        if name == "serve":
+            sub.add_argument(
+                "--timeout", default="60", help="seconds for a call (default: %(default)s)"
+            )
     return parser

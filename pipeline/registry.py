@@ -28,6 +28,7 @@ DEMO_STAGES = {"counterfactual": "draw the demo's scenes again, their product mo
 COMMANDS = {
     "gate": "exit 1 if the last evaluation failed, and say why",
     "promote": "make a proven model the champion in MLflow",
+    "serve": "answer with the promoted editor over HTTP",
     "check": "what is missing before a first run on own data",
     "adopt": "move own files out of a stage's out folder",
     "migrate": "take over the files of a V2 project",

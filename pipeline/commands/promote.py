@@ -1,6 +1,6 @@
 """`gazeshift promote`: the ControlNet whose edits passed the proof becomes MLflow's `champion`.
 
-So does the editor around it, which `mlflow models serve` answers with (docs/serving.md).
+So does the editor around it, which `gazeshift serve` answers with (docs/serving.md).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # By its name: here it is a protocol.
 _MODELS = ("pipeline.diffusion.backbone", "pipeline.diffusion.controlnet")
 
+T = TypeVar("T")
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -180,7 +181,7 @@ def preparation_key(models: str, params: EditParams, uses_control: bool) -> str:
     return digest(models, used, str(uses_control))
 
 
-def chunks(places: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Yield the places in batches."""
-    for start in range(0, len(places), size):
-        yield list(places[start : start + size])
+def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in batches."""
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])

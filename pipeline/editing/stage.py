@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from pipeline.editing.editor import SceneEditor
+from pipeline.editing.prepare import chunks
 from pipeline.editing.scene_edits import SceneTask, edit_scenes
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
@@ -30,29 +31,64 @@ def item_key(
 
 def edited(
     items: Sequence[str],
+    todo: Container[str],
     tasks: dict[str, SceneTask],
     editor: SceneEditor,
     image_size: tuple[int, int],
     folder: Path,
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Edit the items' scenes, a batch at a time; yield each with its records.
+    """Edit scenes, a batch at a time; yield each item that is to be made with its records.
+
+    Args:
+        items: of the plan.
+        todo: which of them to make.
+        tasks: of the items.
+        editor: its cache has what an earlier run made of a batch.
+        image_size: (height, width) at which edits are made.
+        folder: to write to.
 
     Raises:
         InputError: a scene's file is missing or unreadable.
     """
-    size = editor.params.batch_size
-    with tqdm(total=len(items), desc="edit", unit=" scene", disable=not items) as progress:
-        for start in range(0, len(items), size):
-            batch = items[start : start + size]
+
+    def edit(batch: Sequence[SceneTask]) -> list[list[dict[str, Any]]]:
+        return edit_scenes(batch, editor, image_size, folder)
+
+    for number, made in enumerate(in_batches(edit, items, todo, tasks, editor.params.batch_size)):
+        yield from made
+        if number % _BATCHES_PER_PRUNING == 0:
+            editor.cache.prune()
+    editor.cache.prune()
+
+
+def in_batches(
+    edit: Callable[[Sequence[SceneTask]], list[list[dict[str, Any]]]],
+    items: Sequence[str],
+    todo: Container[str],
+    tasks: dict[str, SceneTask],
+    size: int,
+    label: str = "edit",
+) -> Iterator[list[tuple[str, list[dict[str, Any]]]]]:
+    """Yield, batch by batch, the items that are to be made with their records.
+
+    What models make of a scene rounds by the scenes beside it. So batches are cut from all items
+    and made whole: a run that goes on after a kill has the batches of one that was not killed.
+
+    Raises:
+        InputError: a scene's file is missing or unreadable.
+    """
+    total = sum(item in todo for item in items)
+    with tqdm(total=total, desc=label, unit=" scene", disable=not total) as progress:
+        for batch in chunks(items, size):
+            if not any(item in todo for item in batch):
+                continue
             try:
-                made = edit_scenes([tasks[item] for item in batch], editor, image_size, folder)
+                records = edit([tasks[item] for item in batch])
             except (ImageRefused, FileNotFoundError) as error:
                 raise refused(error) from error
-            yield from zip(batch, made, strict=True)
-            progress.update(len(batch))
-            if start // size % _BATCHES_PER_PRUNING == 0:
-                editor.cache.prune()
-    editor.cache.prune()
+            made = [pair for pair in zip(batch, records, strict=True) if pair[0] in todo]
+            yield made
+            progress.update(len(made))
 
 
 def refused(error: Exception) -> InputError:

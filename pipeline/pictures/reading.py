@@ -298,6 +298,12 @@ def read_size(path: Path) -> tuple[int, int]:
     return (opened.jpeg or _Header.of(_by_pillow(opened.content))).size
 
 
+def stored_size(content: bytes) -> tuple[int, int]:
+    """Return an image's (height, width) as stored, from its header: nothing is decoded."""
+    image = _by_pillow(content)
+    return image.height, image.width
+
+
 def _decode(image: Image.Image) -> Image.Image:
     """Decode all pixels and apply the EXIF orientation."""
     try:

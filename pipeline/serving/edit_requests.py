@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.ground.errors import InputError
-from pipeline.pictures.reading import ImageRefused, Pixels, encode, grey_pixels, rgb_pixels
+from pipeline.pictures.reading import (
+    ImageRefused,
+    Pixels,
+    encode,
+    grey_pixels,
+    rgb_pixels,
+    stored_size,
+)
 from pipeline.pictures.resizing import resize
 from schemas.keywords import refusal
 from schemas.rejected_scenes import REMEDIES, Reason
@@ -28,6 +35,18 @@ FIELDS = {
 MAX_ALPHA = 100.0
 """As in `dose_curve.alphas`: beyond, the share asked for is 1 in all digits that matter."""
 
+MAX_ROWS = 64
+"""Scenes in one call."""
+
+MAX_KEYWORD = 200
+"""Characters of a keyword: far above what a text encoder reads, which is 77 tokens."""
+
+MAX_PICTURE = 16_000_000
+"""Pixels of one picture: 4000x4000, twice what a video in 4K has."""
+
+MAX_CALL = 64_000_000
+"""Pixels of all images of a call together, which are in memory at once."""
+
 
 class EditRequest(NamedTuple):
     """A request that holds the contract; the files are as they came."""
@@ -39,24 +58,29 @@ class EditRequest(NamedTuple):
     alpha: float
 
 
-def read_requests(
-    rows: Sequence[Mapping[Any, Any]], image_size: tuple[int, int]
-) -> list[EditRequest]:
+def read_requests(rows: Sequence[Any], image_size: tuple[int, int]) -> list[EditRequest]:
     """Return the requests of a call.
 
     Args:
-        rows: {field of `FIELDS`: value}; images are base64 of JPEG or PNG files.
+        rows: should be {field of `FIELDS`: value}; images are base64 of JPEG or PNG files.
         image_size: (height, width) at which edits are made.
 
     Raises:
         InputError: names every field, of every row, that breaks a rule.
     """
+    if len(rows) > MAX_ROWS:
+        raise InputError(
+            f"rows: a call holds at most {MAX_ROWS}, found {len(rows):,}. Make several calls."
+        )
     problems: list[str] = []
     requests = []
+    pixels = 0
     for number, row in enumerate(rows):
-        request, wrong = _read(row, image_size)
+        request, wrong = _read(row, image_size, MAX_CALL - pixels)
         problems += [f"row {number}, {field}: {text}" for field, text in wrong.items()]
-        requests += [request] if request else []
+        if request:
+            requests.append(request)
+            pixels += math.prod(stored_size(request.image))
     if problems:
         raise InputError("\n".join(problems))
     return requests
@@ -85,15 +109,20 @@ def as_text(file: bytes) -> str:
 
 
 def _read(
-    row: Mapping[Any, Any], image_size: tuple[int, int]
+    row: Any, image_size: tuple[int, int], room: int
 ) -> tuple[EditRequest | None, dict[str, str]]:
-    """Return the request, or None and {field: problem}."""
+    """Return the request, or None and {field: problem}; `room` is for so many pixels."""
+    if not isinstance(row, Mapping):
+        return None, {"all fields": f"must be an object with {_NAMES}, found {_kind(row)}."}
+    if missing := [field for field in FIELDS if field not in row]:
+        return None, dict.fromkeys(missing, f"is missing: a row has {_NAMES}.")
     problems: dict[str, str] = {}
     files: dict[str, bytes] = {}
     pixels: dict[str, Pixels] = {}
     for field, read in _READERS.items():
         try:
             files[field] = _file(row[field])
+            _check_pixels(files[field], room)
             pixels[field] = read(files[field])
             _check_size(pixels[field], pixels.get("image"))
             if field in _CHECKS:
@@ -102,21 +131,44 @@ def _read(
             problems[field] = f"{error}. {REMEDIES[error.reason]}"
         except ValueError as error:
             problems[field] = str(error)
-    keyword, alpha = row["keyword"], row["alpha"]
-    reason = refusal(keyword) if isinstance(keyword, str) else Reason.KEYWORD_BLANK
-    if reason is not None:
-        problems["keyword"] = (
+    for field, problem in (("keyword", _wrong_keyword), ("alpha", _wrong_alpha)):
+        if text := problem(row[field]):
+            problems[field] = text
+    if problems:
+        return None, problems
+    return EditRequest(**files, keyword=row["keyword"], alpha=float(row["alpha"])), {}
+
+
+def _wrong_keyword(keyword: Any) -> str:
+    if not isinstance(keyword, str):
+        return f"must be a text, found {_kind(keyword)}."
+    if len(keyword) > MAX_KEYWORD:
+        return (
+            f"must have at most {MAX_KEYWORD} characters, found {len(keyword):,}. Name the thing."
+        )
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in keyword):
+        return "must be a text, found half of a character that takes two (a lone surrogate)."
+    if reason := refusal(keyword):
+        return (
             f"{reason.value}: must name a thing that one can see, such as 'sneaker', "
             f"found {keyword!r}."
         )
-    if not (math.isfinite(alpha) and 0 <= alpha <= MAX_ALPHA):
-        problems["alpha"] = (
-            f"must be a number from 0 to {MAX_ALPHA:g}, found {alpha}: above 1 raises attention on "
-            "the product, below 1 lowers it, 1 changes nothing."
-        )
-    if problems:
-        return None, problems
-    return EditRequest(**files, keyword=keyword, alpha=float(alpha)), {}
+    return ""
+
+
+def _wrong_alpha(alpha: Any) -> str:
+    number = isinstance(alpha, int | float) and not isinstance(alpha, bool)
+    if number and 0 <= alpha <= MAX_ALPHA:
+        return ""
+    found = repr(alpha)[:20] if number else _kind(alpha)
+    return (
+        f"must be a number from 0 to {MAX_ALPHA:g}, found {found}: above 1 raises attention on "
+        "the product, below 1 lowers it, 1 changes nothing."
+    )
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else f"another kind of value ({type(value).__name__})"
 
 
 def _file(text: Any) -> bytes:
@@ -127,6 +179,17 @@ def _file(text: Any) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"{rule}, found other text: {error}.") from error
+
+
+def _check_pixels(file: bytes, room: int) -> None:
+    height, width = stored_size(file)
+    if height * width > MAX_PICTURE:
+        found = f"{width}x{height} pixels, at most {MAX_PICTURE:,} are edited here"
+        raise ImageRefused(Reason.IMAGE_TOO_LARGE, found)
+    if height * width > room:
+        raise ValueError(
+            f"the call's pictures have more than {MAX_CALL:,} pixels together. Make several calls."
+        )
 
 
 def _check_size(pixels: Pixels, image: Pixels | None) -> None:
@@ -152,6 +215,7 @@ def _check_heatmap(levels: Pixels) -> None:
         raise ImageRefused(Reason.HEATMAP_CONSTANT, f"every pixel is {levels.flat[0]}")
 
 
+_NAMES = ", ".join(FIELDS)
 _READERS: dict[str, Callable[[bytes], Pixels]] = {
     "image": rgb_pixels,
     "mask": grey_pixels,

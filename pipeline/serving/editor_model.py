@@ -5,6 +5,8 @@ MLflow executes this file when it logs the model and when it serves it; nothing 
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,11 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
-from pipeline.serving.edit_requests import as_text, read_requests
-from pipeline.serving.served_editor import ServedEditor
+from pipeline.serving.edit_requests import read_requests
+from pipeline.serving.served_editor import ServedEditor, as_rows
+
+# Seconds; set where MLflow serves.
+_TIMEOUT = "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"
 
 
 class EditorModel(PythonModel):
@@ -41,8 +46,9 @@ class EditorModel(PythonModel):
             requests = read_requests(model_input.to_dict("records"), self._editor.image_size)
         except InputError as error:
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
-        answers = [answer._asdict() for answer in self._editor.edit(requests)]
-        return [answer | {"edited_image": as_text(answer["edited_image"])} for answer in answers]
+        # After that, MLflow's server has answered without us.
+        deadline = time.monotonic() + float(os.environ.get(_TIMEOUT, "inf"))
+        return as_rows(self._editor.edit(requests, lambda: time.monotonic() > deadline))
 
 
 mlflow.models.set_model(EditorModel())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -26,7 +26,7 @@ from pipeline.pictures.reading import read_rgb
 from pipeline.pictures.resizing import resize
 from pipeline.pictures.tensors import tensor_of
 from pipeline.scenes.masks import keyword_mask
-from pipeline.serving.edit_requests import EditRequest
+from pipeline.serving.edit_requests import EditRequest, as_text
 from pipeline.serving.memory_cache import MemoryCache
 from schemas.variant_scenes import Planned
 
@@ -42,8 +42,10 @@ ANSWER_FIELDS = {
 """The fields of `EditAnswer` and MLflow's types for them."""
 
 _BOOST, _UNCHANGED = "full_boost", "baseline"
-# For the scene that is asked for again at another alpha: its inversion need not be made again.
-_CACHE_GB = 1.0
+
+
+class Stopped(Exception):
+    """Nobody waits for the answer any more."""
 
 
 class EditAnswer(NamedTuple):
@@ -68,35 +70,64 @@ class EditAnswer(NamedTuple):
     feasible: bool
 
 
+def as_rows(answers: Sequence[EditAnswer]) -> list[dict[str, Any]]:
+    """Return answers as JSON carries them."""
+    return [one._asdict() | {"edited_image": as_text(one.edited_image)} for one in answers]
+
+
 class ServedEditor:
     """Edits scenes, one call at a time, however many threads call.
 
     Args:
         workspace: a data root with models and params, as `pack_editor` writes it; only read.
+        cache_gb: for what was made of scenes: one that is asked for again at another alpha need not
+            be inverted again.
 
     Raises:
         InputError: a model is missing or unreadable.
         ParamsError: the params are no params of ours.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, cache_gb: float = 1.0) -> None:
         params = EditParams.load(workspace)
         self.image_size = load_image_size(workspace)
         self._variants = VariantParams.load(workspace)
         models = load_models(workspace, params)
-        self._editor = make_editor(models, params, MemoryCache(_CACHE_GB))
+        self._editor = make_editor(models, params, MemoryCache(cache_gb))
         self._one_at_a_time = Lock()
+        self._stopped: Callable[[], bool] = lambda: False
+        backbone = models.backbone
+        for part in (backbone.unet, backbone.vae.encoder, backbone.vae.decoder):
+            part.register_forward_pre_hook(self._go_on)
 
-    def edit(self, requests: Sequence[EditRequest]) -> list[EditAnswer]:
-        """Edit scenes; a batch of them at once."""
+    def edit(
+        self, requests: Sequence[EditRequest], stopped: Callable[[], bool] = lambda: False
+    ) -> list[EditAnswer]:
+        """Edit scenes; a batch of them at once.
+
+        Args:
+            requests: any number.
+            stopped: is asked before each step of a model whether nobody waits any more.
+
+        Raises:
+            Stopped: so it was.
+        """
         answers: list[EditAnswer] = []
         size = self._editor.params.batch_size
         with self._one_at_a_time:
-            for numbers in chunks(range(len(requests)), size):
-                with TemporaryDirectory(prefix="gazeshift-edit-") as folder:
-                    answers += self._edit([requests[n] for n in numbers], Path(folder))
-            self._editor.cache.prune()
+            self._stopped = stopped
+            for batch in chunks(requests, size):
+                self._go_on()
+                try:
+                    with TemporaryDirectory(prefix="gazeshift-edit-") as folder:
+                        answers += self._edit(batch, Path(folder))
+                finally:
+                    self._editor.cache.prune()
         return answers
+
+    def _go_on(self, *_: object) -> None:
+        if self._stopped():
+            raise Stopped
 
     def _edit(self, requests: Sequence[EditRequest], folder: Path) -> list[EditAnswer]:
         tasks, doses = [], []

@@ -182,6 +182,26 @@ def register_served(workspace: Workspace, model: ServedModel) -> None:
         ) from error
 
 
+def served_folder(workspace: Workspace, registered_name: str, alias: str) -> Path:
+    """Return the folder of the registered model from code that has an alias; only read there.
+
+    Raises:
+        InputError: no model has it, or the store cannot be reached.
+    """
+    uri = tracking_uri(workspace)
+    try:
+        open_store(workspace)
+        from mlflow.artifacts import download_artifacts
+
+        name = f"models:/{registered_name}@{alias}"
+        return Path(download_artifacts(artifact_uri=name, tracking_uri=uri))
+    except store_errors() as error:
+        raise InputError(
+            f"{uri} gives no {registered_name} that is the {alias}: {error}. Run `gazeshift "
+            "promote`, or set MLFLOW_TRACKING_URI to the store that has it."
+        ) from error
+
+
 def promote(workspace: Workspace, registered_name: str, weights: str, alias: str) -> str | None:
     """Give an alias to the registered version whose tag `weights` is this; return the version.
 

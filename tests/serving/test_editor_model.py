@@ -164,11 +164,20 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`mlflow models serve` of the champion, from a folder that is not the repository."""
+    command = ["mlflow", "models", "serve", "-m", CHAMPION, "--env-manager", "local"]
+    yield from served(command, tmp_path_factory.mktemp("elsewhere"))
+
+
+@pytest.fixture(scope="module")
+def own_server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`gazeshift serve`, likewise."""
+    yield from served(["pipeline", "serve", "--root", str(root)], tmp_path_factory.mktemp("other"))
+
+
+def served(module: list[str], folder: Path) -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", CHAMPION]
-    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", *module, "--host", "127.0.0.1", "--port", str(port)]
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    folder = tmp_path_factory.mktemp("elsewhere")
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             command,
@@ -228,3 +237,16 @@ def test_the_server_answers_and_refuses(server: str, model) -> None:
     status, answer = post(server, [without])
     assert status == 400
     assert "mask" in answer["message"]
+
+
+def test_our_own_server_answers_the_same_with_the_models_code(own_server: str, model) -> None:
+    asked = request(alpha=2.0)
+    status, answer = post(own_server, [asked])
+    assert status == 200
+    (expected,) = model.predict([asked])
+    (edited,) = answer["predictions"]
+    assert set(edited) == set(ANSWER_FIELDS)
+    assert edited["guide_share_after"] == pytest.approx(expected["guide_share_after"], abs=1e-3)
+    status, answer = post(own_server, [request(keyword="a" * 201)])
+    assert status == 422
+    assert "row 0, keyword: must have at most 200 characters" in answer["message"]

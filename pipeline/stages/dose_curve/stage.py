@@ -13,19 +13,18 @@ control, goes with the first. Nothing here depends on `variant.alpha`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from pipeline.editing.loading import EditModels, load_models, make_editor, shared_cache
 from pipeline.editing.params import EditParams
 from pipeline.editing.plain import edit_plainly, plain_key
-from pipeline.editing.prepare import chunks
 from pipeline.editing.scene_edits import SceneTask, Wish
-from pipeline.editing.stage import edited, item_key, pictures, refused, write_records
+from pipeline.editing.stage import edited, in_batches, item_key, pictures, write_records
 from pipeline.editing.tasks import chosen_videos, scene_task
 from pipeline.ground.artefacts import DOSE_CURVE, DOSES, SCENES
 from pipeline.ground.code import Key, summary_key
@@ -37,7 +36,6 @@ from pipeline.heatmaps.dose import Region
 from pipeline.heatmaps.params import VariantParams
 from pipeline.heatmaps.recipes import Recipe
 from pipeline.heatmaps.rendering import render_scene, scenes_of
-from pipeline.pictures.reading import ImageRefused
 from pipeline.scenes.table import read_scenes
 from pipeline.stages.dose_curve.params import DoseCurveParams
 from pipeline.stages.dose_curve.rows import UNCHANGED, dose_row
@@ -90,17 +88,26 @@ def main(workspace: Workspace) -> None:
         plan[_SUMMARY] = summary_key(plan, (write_records.__module__,))
         todo = outs.begin(plan)
         for arm, editor in editors.items():
-            items = [item for item in tasks if item in todo and item.startswith(f"{arm} ")]
+            items = [item for item in tasks if item.startswith(f"{arm} ")]
             folder = outs.staging / DOSE_CURVE / arm
-            for item, records in edited(items, tasks, editor, image_size, folder):
+            for item, records in edited(items, todo, tasks, editor, image_size, folder):
                 rows = [dose_row(arm, record, measured[item]) for record in records]
                 outs.accept(item, pictures(tasks[item], f"{DOSE_CURVE}/{arm}"), rows)
+        device = next(models.backbone.unet.parameters()).device
         for arm in _PLAIN:
-            items = [item for item in tasks if item in todo and item.startswith(f"{arm} ")]
+            items = [item for item in tasks if item.startswith(f"{arm} ")]
             folder = outs.staging / DOSE_CURVE / arm
-            for item, records in _plainly_edited(
-                arm, items, tasks, models, edit, image_size, folder
-            ):
+            edit_arm = partial(
+                edit_plainly,
+                guide=models.guide,
+                params=edit,
+                image_size=image_size,
+                folder=folder,
+                device=device,
+                null=arm == _NULL,
+            )
+            made = in_batches(edit_arm, items, todo, tasks, edit.batch_size, f"{arm} edit")
+            for item, records in chain.from_iterable(made):
                 rows = [dose_row(arm, record, measured[item]) for record in records]
                 outs.accept(item, pictures(tasks[item], f"{DOSE_CURVE}/{arm}"), rows)
         if _SUMMARY in todo:
@@ -120,36 +127,6 @@ def _plain_item(
     """Return what a scene's plain edits depend on: the guide, and none of the other models."""
     inputs = digest(task.key(), plain_key(models.guide, edit, arm == _NULL), str(image_size))
     return Key(inputs, (edit_plainly.__module__, *models.guide.makers, *makers))
-
-
-def _plainly_edited(
-    arm: str,
-    items: Sequence[str],
-    tasks: dict[str, SceneTask],
-    models: EditModels,
-    edit: EditParams,
-    image_size: tuple[int, int],
-    folder: Path,
-) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Edit the items' scenes plainly, a batch at a time; yield each with its records.
-
-    Raises:
-        InputError: a scene's file is missing or unreadable.
-    """
-    device = next(models.backbone.unet.parameters()).device
-    with tqdm(total=len(items), desc=f"{arm} edit", unit=" scene", disable=not items) as progress:
-        for rows in chunks(range(len(items)), edit.batch_size):
-            batch = [items[row] for row in rows]
-            chosen = [tasks[item] for item in batch]
-            try:
-                made = edit_plainly(
-                    *(chosen, models.guide, edit, image_size, folder, device),
-                    null=arm == _NULL,
-                )
-            except (ImageRefused, FileNotFoundError) as error:
-                raise refused(error) from error
-            yield from zip(batch, made, strict=True)
-            progress.update(len(batch))
 
 
 def _tasks(

@@ -48,10 +48,10 @@ def main(workspace: Workspace) -> None:
     plan[_SUMMARY] = summary_key(plan, (write_records.__module__,))
     with StageOuts(workspace, "edit") as outs:
         todo = outs.begin(plan)
-        items = [item for item in tasks if item in todo]
-        for item, records in edited(items, tasks, editor, image_size, outs.staging / EDITED):
+        folder = outs.staging / EDITED
+        for item, records in edited(list(tasks), todo, tasks, editor, image_size, folder):
             outs.accept(item, pictures(tasks[item], EDITED), records)
         if _SUMMARY in todo:
             write_records(outs, tasks, outs.staging / EDITS)
             outs.accept(_SUMMARY, [EDITS])
-    LOG.info("edit: %d scenes, %d of them in this run.", len(tasks), len(items))
+    LOG.info("edit: %d scenes, %d of them in this run.", len(tasks), len(todo - {_SUMMARY}))
