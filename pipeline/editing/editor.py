@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pipeline.editing.cache import Cache
 from pipeline.editing.calibration import StrengthSearch
-from pipeline.editing.colour_maps import colour_maps
+from pipeline.editing.colour_maps import colour_maps, levels_of
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.guidance import Canvas, GradientGuidance, GuideView, guide_log_odds
 from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, SceneArrays, chunks
@@ -21,7 +21,7 @@ from pipeline.editing.redraw import Request, redraw
 from pipeline.ground.code import code_digest, versions
 from pipeline.ground.files import digest
 from pipeline.pictures.likeness import structure_similarity
-from pipeline.pictures.tensors import GREY_LEVELS, images_psnr_db, pixels_of
+from pipeline.pictures.tensors import images_psnr_db, pixels_of
 
 if TYPE_CHECKING:
     from pipeline.attention.models import AttentionModel
@@ -61,8 +61,9 @@ class Edited(NamedTuple):
     """What became of one edit.
 
     Attributes:
-        difference: H×W×3 float32 grey levels, everywhere: of the edited picture minus the unedited
-            reconstruction, which is redrawn from the same noise, what `ColourMaps` keep.
+        change: of the edited picture minus the unedited reconstruction, which is redrawn from the
+            same noise, everywhere, what is kept, float32, as `pipeline.scenes.regions.add_change`
+            takes it.
         strength: it was made with.
         unedited_odds: log odds that the guide sees in the original.
         achieved_odds: … and in the edited scene.
@@ -75,7 +76,7 @@ class Edited(NamedTuple):
         decoder_fit: R² of the scene's linear decoder (`edit.least_decoder_fit`).
     """
 
-    difference: NDArray[np.float32]
+    change: NDArray[np.float32]
     strength: float
     unedited_odds: float
     achieved_odds: float
@@ -229,17 +230,17 @@ class SceneEditor:
             *(self._preparation.levels, self._view, self._gradient),
         )
         decoded = self.denoiser.backbone.decode(latents)
-        change = canvas.kept(decoded - canvas.unedited)
-        odds = guide_log_odds(self.guide, canvas.composite(change), canvas)
+        kept = canvas.kept(decoded - canvas.unedited)
+        odds = guide_log_odds(self.guide, canvas.composite(kept), canvas)
         round_trip = prepared.round_trip[scenes]
         error = decoded - round_trip
         outside = images_psnr_db(error, (canvas.weight == 0).float())
         whole = images_psnr_db(error)
-        differences = (change * GREY_LEVELS).permute(0, 2, 3, 1).float().cpu().numpy()
+        changes = levels_of(kept)
         before, after = pixels_of(round_trip), pixels_of(decoded)
-        for row, difference in enumerate(differences):
+        for row, change in enumerate(changes):
             yield Edited(
-                difference=difference,
+                change=change,
                 strength=float(strengths[row]),
                 unedited_odds=math.nan,
                 achieved_odds=odds[row].item(),
@@ -257,7 +258,7 @@ class SceneEditor:
         image = prepared.image[scenes]
         latents = prepared.inversion.redrawn[scenes]
         weight = self._maps([ask.weight for ask in asks])
-        window, cells = self.params.colour_window, (latents.shape[-2], latents.shape[-1])
+        window, factor = self.params.colour_window, image.shape[-1] // latents.shape[-1]
         return Canvas(
             image=image,
             unedited=torch.where(
@@ -269,7 +270,7 @@ class SceneEditor:
             weight=weight,
             raised=self._preparation.tensor(np.stack([ask.raised for ask in asks])),
             lowered=self._preparation.tensor(np.stack([ask.lowered for ask in asks])),
-            colours=colour_maps(image, weight, window, cells) if window else None,
+            colours=colour_maps(image, weight, window, factor) if window else None,
         )
 
     def _maps(self, maps: Sequence[Map]) -> Tensor:
@@ -290,13 +291,13 @@ def editor_key(preparation: str, params: EditParams) -> str:
 
 def _packed(edited: Edited) -> dict[str, Tensor]:
     numbers = torch.tensor([float(value) for value in edited[1:]], dtype=torch.float64)
-    return {"difference": torch.from_numpy(edited.difference), "numbers": numbers}
+    return {"change": torch.from_numpy(edited.change), "numbers": numbers}
 
 
 def _unpacked(kept: dict[str, Tensor]) -> Edited:
     strength, unedited, achieved, evaluations, reached, *likeness = kept["numbers"].tolist()
     return Edited(
-        kept["difference"].numpy(),
+        kept["change"].numpy(),
         strength,
         unedited,
         achieved,

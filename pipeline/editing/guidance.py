@@ -12,7 +12,7 @@ from torch.nn import functional
 from pipeline.attention.odds import attention_log_odds
 from pipeline.diffusion.backbone import Backbone
 from pipeline.diffusion.precision import autocast
-from pipeline.editing.colour_maps import ColourMaps
+from pipeline.editing.colour_maps import ColourMaps, change_by
 from pipeline.editing.linear_decoder import LinearDecoder
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Canvas:
         weight: N×1×H×W in [0, 1], how much of a change each pixel takes.
         raised: N×H×W in {0, 1}, where attention is to rise (or to fall).
         lowered: N×H×W in {0, 1}, at whose cost; with `raised` the whole of the comparison.
-        colours: maps of their colours that a change is kept to; None keeps all of it.
+        colours: for the maps of colours that a change is kept to; None keeps all of it.
     """
 
     image: Tensor
@@ -59,11 +59,17 @@ class Canvas:
         return Canvas(**parts)
 
     def kept(self, change: Tensor) -> Tensor:
-        """Return what an edit keeps of a change of the pictures, N×3×H×W."""
-        return change if self.colours is None else self.colours.kept(change)
+        """Return what an edit keeps of a change of the pictures, N×3×H×W.
 
-    def composite(self, change: Tensor) -> Tensor:
-        """Return the originals with a change of the pictures added inside the region."""
+        It is N×12×h×w, maps of their colours, or the change itself.
+        """
+        if self.colours is None:
+            return change
+        return self.colours.fitted(change, self.image, self.weight)
+
+    def composite(self, kept: Tensor) -> Tensor:
+        """Return the originals with what was kept of a change added inside the region."""
+        change = kept if self.colours is None else change_by(kept, self.image)
         return (self.image + self.weight * change).clamp(-1, 1)
 
 

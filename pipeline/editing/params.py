@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.ground.artefacts import DOSE_CONTROLNET, PREDICTOR
 from pipeline.ground.params import Section
@@ -61,7 +61,8 @@ class EditParams(Section):
     colour_window: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Of what the models redraw, an edit keeps what a map of the scene's colours can make that is
     affine around each place: its texture and letters stay. Standard deviation of the windows, as a
-    part of the picture's shorter side; 0 keeps all that was redrawn (decision 0010)."""
+    part of the picture's shorter side, 0.02 at least. 0 keeps all that was redrawn; products break
+    there sooner, so that `strength_limit: 2` is better (decision 0010)."""
     half_precision: bool = True
     """Run the models in 16 bits where the device has fast arithmetic for them (decision 0004)."""
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
@@ -71,3 +72,10 @@ class EditParams(Section):
     first."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of torch; a deterministic redraw draws no numbers, a guide of one's own may."""
+
+    @field_validator("colour_window")
+    @classmethod
+    def _wide_enough(cls, value: float) -> float:
+        if 0 < value < 0.02:
+            raise ValueError("must be 0 or at least 0.02: a smaller window holds no neighbours")
+        return value

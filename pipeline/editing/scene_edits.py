@@ -17,7 +17,7 @@ from pipeline.heatmaps.params import Kind
 from pipeline.pictures.reading import Pixels, encode, read_heatmap, read_rgb
 from pipeline.pictures.resizing import resize
 from pipeline.scenes.masks import keyword_mask
-from pipeline.scenes.regions import add_difference, feathered_region, moved_region
+from pipeline.scenes.regions import add_change, feathered_region, moved_region
 
 
 class Wish(NamedTuple):
@@ -201,21 +201,21 @@ def _write(
 def _picture(
     opened: _Opened, wish: Wish, edited: Edited | None, most: float | None
 ) -> tuple[Pixels, float]:
-    """Return the scene with its edit, and the part of the edit's difference that was taken.
+    """Return the scene with its edit, and the part of the edit's change that was taken.
 
     A placebo is to change as much as its twin does, elsewhere. The background is larger than a
-    product, so where the placebo's mean absolute change would be more than `most`, its difference
+    product, so where the placebo's mean absolute change would be more than `most`, its change
     is faded to that; never strengthened, and without a look at any attention.
     """
     if edited is None:
         return opened.original, 1.0
     weight = opened.weights[wish.redrawn]
-    picture = add_difference(opened.original, edited.difference, weight)
+    picture = add_change(opened.original, edited.change, weight)
     change = _mean_change(picture, opened.original)
     if not wish.twin or not most or change <= most:
         return picture, 1.0
     fade = most / change
-    return add_difference(opened.original, fade * edited.difference, weight), fade
+    return add_change(opened.original, fade * edited.change, weight), fade
 
 
 def _mean_change(picture: Pixels, original: Pixels) -> float:

@@ -71,24 +71,25 @@ def in_batches(
 ) -> Iterator[list[tuple[str, list[dict[str, Any]]]]]:
     """Yield, batch by batch, the items that are to be made with their records.
 
-    What models make of a scene rounds by the scenes beside it. So batches are cut from all items
-    and made whole: a run that goes on after a kill has the batches of one that was not killed.
+    What models make of a scene rounds by the scenes beside it. So batches are cut from all items,
+    and the cache has the edits of a batch before any is written: a run that goes on after a kill
+    writes what one at once writes.
 
     Raises:
         InputError: a scene's file is missing or unreadable.
     """
     total = sum(item in todo for item in items)
     with tqdm(total=total, desc=label, unit=" scene", disable=not total) as progress:
-        for batch in chunks(items, size):
-            if not any(item in todo for item in batch):
+        for whole in chunks(items, size):
+            batch = [item for item in whole if item in todo]
+            if not batch:
                 continue
             try:
                 records = edit([tasks[item] for item in batch])
             except (ImageRefused, FileNotFoundError) as error:
                 raise refused(error) from error
-            made = [pair for pair in zip(batch, records, strict=True) if pair[0] in todo]
-            yield made
-            progress.update(len(made))
+            yield list(zip(batch, records, strict=True))
+            progress.update(len(batch))
 
 
 def refused(error: Exception) -> InputError:

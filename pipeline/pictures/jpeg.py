@@ -114,7 +114,8 @@ def read_scans(content: bytes) -> Scans:
     missing: dict[tuple[int, int], int] = {}
     count, position, progressive = 0, 2, False
     try:
-        while content[position] == 0xFF and content[position + 1] != _END:
+        # One scan too many says enough: each costs time, to follow it as well.
+        while count <= MAX_SCANS and content[position] == 0xFF and content[position + 1] != _END:
             marker = content[position + 1]
             if marker == 0xFF:
                 position += 1
@@ -132,8 +133,10 @@ def read_scans(content: bytes) -> Scans:
                 count += 1
                 components = segment[1 : 1 + 2 * segment[0] : 2]
                 first, last, bits = segment[1 + 2 * segment[0] :][:3] if progressive else (0, 63, 0)
-                places = range(first, last + 1)
-                missing |= {(component, at): bits & 15 for component in components for at in places}
+                brought = {
+                    (component, at) for component in components for at in range(first, last + 1)
+                }
+                missing |= dict.fromkeys(brought & missing.keys(), bits & 15)
                 position = _MARKER.search(content, position).start()  # type: ignore[union-attr]
     except (AttributeError, IndexError, ValueError, struct.error):
         return Scans(count, False, None)

@@ -50,18 +50,30 @@ def moved_region(
     return moved / 2 if up.any() and down.any() else moved
 
 
-def add_difference(original: Pixels, difference: NDArray[np.float32], weight: Weight) -> Pixels:
-    """Add an edit's difference to the original, H×W×3, inside the region; all other pixels stay.
+def add_change(original: Pixels, change: NDArray[np.float32], weight: Weight) -> Pixels:
+    """Add an edit's change to the original, H×W×3, inside the region; all other pixels stay.
 
-    The difference, h×w×3, edited minus unedited, in grey levels, is brought to the original's size;
-    the weight is that of `feathered_region`.
+    Args:
+        original: H×W×3.
+        change: h×w×3, a difference in grey levels, or h×w×12, a map of the original's colours
+            (`pipeline.editing.colour_maps`), brought to the original's size before it is applied:
+            so texture that `h×w` does not hold is the original's, too.
+        weight: H×W, `feathered_region`.
     """
-    height, width = original.shape[:2]
-    if difference.shape[:2] != (height, width):
-        shrinks = height < difference.shape[0] or width < difference.shape[1]
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-        scaled = cv2.resize(difference, (width, height), interpolation=method)
-        difference = scaled.astype(np.float32, copy=False)
+    size = original.shape[:2]
+    difference = _enlarged(change[..., -3:], size)
+    for channel in range(change.shape[-1] // 3 - 1):
+        gain = _enlarged(change[..., 3 * channel : 3 * channel + 3], size)
+        difference = difference + gain * original[..., channel : channel + 1]
     changed = np.rint(original + weight[..., None] * difference)
     edited = np.clip(changed, 0, 255).astype(np.uint8)
     return np.where(weight[..., None] > 0, edited, original)
+
+
+def _enlarged(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return h×w×3 at `size` (height, width)."""
+    if values.shape[:2] == size:
+        return values
+    shrinks = size[0] < values.shape[0] or size[1] < values.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(values, size[::-1], interpolation=method), np.float32)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.editing.colour_maps import colour_maps
+from pipeline.editing.colour_maps import change_by, colour_maps, levels_of
+from pipeline.pictures.tensors import GREY_LEVELS, pixels_of, tensor_of
+from pipeline.scenes.regions import add_change
 
-SIZE, CELLS = (48, 32), (12, 8)
+SIZE, FACTOR = (48, 32), 4
 REGION = torch.zeros(2, 1, *SIZE)
 REGION[:, :, 12:36, 8:24] = 1
 
@@ -21,7 +24,8 @@ def scenes(seed: int = 0) -> Tensor:
 def kept(change: Tensor, image: Tensor | None = None, window: float = 0.3) -> Tensor:
     """Return what is kept of a change, inside the region alone."""
     image = scenes() if image is None else image
-    return REGION * colour_maps(image, REGION, window, CELLS).kept(change)
+    maps = colour_maps(image, REGION, window, FACTOR).fitted(change, image, REGION)
+    return REGION * change_by(maps, image)
 
 
 def energy(change: Tensor) -> float:
@@ -78,12 +82,44 @@ def test_each_scene_is_fitted_by_itself_and_a_region_of_one_pixel_has_a_map() ->
     region = torch.zeros_like(REGION)
     region[0, 0, 20, 20] = 1
     region[1] = REGION[1]
-    both = colour_maps(image, region, 0.3, CELLS)
+    both = colour_maps(image, region, 0.3, FACTOR)
     second = torch.tensor([1])
-    alone = colour_maps(image[1:], region[1:], 0.3, CELLS).kept(change[1:])
-    torch.testing.assert_close(both.take(second).kept(change[second]), alone)
-    there = both.kept(change)[0, :, 20, 20]
+    alone = colour_maps(image[1:], region[1:], 0.3, FACTOR)
+    torch.testing.assert_close(
+        both.take(second).fitted(change[1:], image[1:], region[1:]),
+        alone.fitted(change[1:], image[1:], region[1:]),
+    )
+    there = change_by(both.fitted(change, image, region), image)[0, :, 20, 20]
     torch.testing.assert_close(there, change[0, :, 20, 20], rtol=0.05, atol=0.05)
+
+
+def test_a_region_that_hardly_takes_a_change_keeps_it_all_the_same() -> None:
+    image, region = scenes(), torch.zeros_like(REGION)
+    region[:, :, 20, 20] = 1e-3
+    change = torch.full_like(image, 0.3)
+    maps = colour_maps(image, region, 0.3, FACTOR).fitted(change, image, region)
+    torch.testing.assert_close(change_by(maps, image)[..., 20, 20], torch.full((2, 3), 0.3))
+
+
+def test_a_map_holds_for_the_scene_at_any_size() -> None:
+    large = pixels_of(torch.nn.functional.interpolate(scenes(seed=9), scale_factor=4))
+    stripes = np.indices(large.shape[1:3])[1] // 2 % 2
+    large = np.where(stripes[..., None] == 1, large // 2, large)
+    small = torch.nn.functional.avg_pool2d(tensor_of(large), 4)
+    maps = colour_maps(small, REGION, 0.3, FACTOR).fitted(-0.8 * small, small, REGION)
+    weight = np.kron(REGION[0, 0].numpy(), np.ones((4, 4), np.float32))
+    written = add_change(large[0], levels_of(maps)[0], weight)
+    # Contrast falls to a fifth, that of stripes which the small scene does not have among it.
+    wanted = 255 / 2 + 0.2 * (large[0] - 255 / 2)
+    inside = weight == 1
+    assert np.abs(written[inside] - wanted[inside]).mean() < 3
+    assert (written[~inside] == large[0][~inside]).all()
+
+
+def test_a_change_that_is_no_map_is_written_as_it_is() -> None:
+    change = scenes(seed=10)
+    levels = levels_of(change)
+    np.testing.assert_allclose(levels, GREY_LEVELS * change.movedim(1, -1).numpy(), rtol=1e-6)
 
 
 def test_a_gradient_reaches_the_change() -> None:

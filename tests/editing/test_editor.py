@@ -59,7 +59,7 @@ def achieved(edits: list[Edited]) -> list[float]:
 def test_a_sham_edit_comes_back_and_changes_nothing(editor, prepared) -> None:
     (sham,) = editor.edit(prepared, [ask(0, 1.0)])
     assert sham.whole_psnr_db > 50
-    assert np.abs(sham.difference).max() < 0.01
+    assert np.abs(sham.change).max() < 0.01
     assert (sham.evaluations, sham.reached) == (1, True)
 
 
@@ -82,7 +82,7 @@ def test_a_model_that_predicts_the_noise_edits_like_one_of_the_velocity(
     asks = [ask(0, 1.5), ask(1, 0.75), ask(0, 1.0)._replace(sham=True)]
     pairs = [one.edit(one.prepare(scenes()), asks) for one in (editor, by_noise)]
     for expected, found in zip(*pairs, strict=True):
-        np.testing.assert_allclose(found.difference, expected.difference, atol=0.05)
+        np.testing.assert_allclose(found.change, expected.change, atol=0.05)
         assert found.achieved_odds == pytest.approx(expected.achieved_odds, abs=1e-3)
 
 
@@ -96,7 +96,7 @@ def test_edits_come_back_in_the_order_they_were_asked_for(tmp_path: Path) -> Non
     for number, one in enumerate(asks):
         alone = make_editor(tmp_path / str(number))
         (edit,) = alone.edit(alone.prepare(scenes()), [one])
-        np.testing.assert_allclose(together[number].difference, edit.difference, atol=0.05)
+        np.testing.assert_allclose(together[number].change, edit.change, atol=0.05)
         assert together[number].achieved_odds == pytest.approx(edit.achieved_odds, abs=1e-3)
 
 
@@ -128,7 +128,7 @@ def test_a_given_strength_is_used_once_and_not_searched(editor, prepared) -> Non
 def test_the_control_moves_the_picture_without_the_gradient(tmp_path: Path) -> None:
     editor = make_editor(tmp_path, gradient_strength=0)
     edits = editor.edit(editor.prepare(scenes()), [ask(0, 2.0, 1.0), ask(0, 2.0, 0.0)])
-    changes = [np.abs(edit.difference).mean() for edit in edits]
+    changes = [np.abs(edit.change).mean() for edit in edits]
     assert changes[0] > 1e-3
     assert changes[1] < 1e-3 * changes[0]
 
@@ -214,7 +214,7 @@ def test_an_edit_made_before_costs_no_model_call(tmp_path: Path) -> None:
     prepared = again.prepare(scenes())
     again.denoiser.backbone.unet.forward = no_model
     (kept,) = again.edit(prepared, [ask(0, 1.5)])
-    assert (kept.difference == made.difference).all()
+    assert (kept.change == made.change).all()
     assert kept[1:] == made[1:]
     with pytest.raises(AssertionError, match="a model was called"):
         again.edit(prepared, [ask(0, 1.4)])
@@ -265,7 +265,7 @@ def test_in_16_bits_too_an_unchanged_control_gives_the_unedited_scene(
     prepared = editor.prepare(scenes()[:1])
     assert denoiser.embedded(prepared.own).dtype is torch.bfloat16
     (edit,) = editor.edit(prepared, [ask(0, 1.0, 1.0)])
-    assert (edit.difference == 0).all()
+    assert (edit.change == 0).all()
 
 
 def test_without_control_the_controlnet_does_not_run(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_without_control_the_controlnet_does_not_run(tmp_path: Path) -> None:
     denoiser.controlnet.forward = denoiser.controlnet.controlnet_cond_embedding.forward = no_model
     editor = make_editor(tmp_path, denoiser)
     (edit,) = editor.edit(editor.prepare(scenes()), [ask(0, 1.5, 1.0)])
-    assert np.abs(edit.difference).max() > 1
+    assert np.abs(edit.change).max() > 1
 
 
 def dose_editor(folder: Path) -> SceneEditor:
@@ -294,7 +294,7 @@ def test_a_controlnet_that_reads_the_dose_is_told_the_strength_by_its_control(tm
     heatmap = ask(0, 1.0).heatmap
     asks = [ask(0, alpha, 1.0)._replace(heatmap=heatmap) for alpha in (1.0, 1.5, 0.5)]
     twice = asks[1]._replace(strength=2.0)
-    nothing, more, less, much = (edit.difference for edit in editor.edit(prepared, [*asks, twice]))
+    nothing, more, less, much = (edit.change for edit in editor.edit(prepared, [*asks, twice]))
     # The heatmaps are the scene's own: what differs is the third channel alone.
     assert np.abs(nothing).max() < 0.01
     assert np.abs(more).max() > 0.05
@@ -307,4 +307,4 @@ def test_nothing_is_asked_of_it_outside_what_may_change(tmp_path: Path) -> None:
     prepared = editor.prepare(scenes())
     asked = ask(0, 2.0, 1.0)
     (edit,) = editor.edit(prepared, [asked._replace(weight=np.zeros(SIZE, np.float32))])
-    assert np.abs(edit.difference).max() < 0.01
+    assert np.abs(edit.change).max() < 0.01

@@ -203,3 +203,14 @@ def test_params_that_grow_without_end_end_at_once(workspace: Workspace, text: st
 def test_params_may_have_aliases(workspace: Workspace) -> None:
     write_text(workspace.path("params.yaml"), "image_size: &size 64\ncompute: {n_jobs: *size}\n")
     assert read_params(workspace) == {"image_size": 64, "compute": {"n_jobs": 64}}
+
+
+def test_a_thousand_scans_of_everything_are_not_followed() -> None:
+    content = JPEGS["progressive"]
+    first = content.index(b"\xff\xda")
+    ids = bytes(value for component in range(255) for value in (component, 0))
+    scan = b"\xff\xda" + (6 + len(ids)).to_bytes(2, "big") + b"\xff" + ids + b"\x00\xff\x00"
+    started = time.process_time()
+    with pytest.raises(ImageRefused, match="scans"):
+        probe_rgb(content[:first] + scan * 1000 + content[first:])
+    assert time.process_time() - started < 3

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.scenes.regions import add_difference, feathered_region
+from pipeline.scenes.regions import add_change, feathered_region
 
 MASK = np.zeros((40, 20), bool)
 MASK[10:20, 5:15] = True
@@ -28,7 +28,7 @@ def test_no_pixel_of_the_product_is_in_the_background() -> None:
 def test_all_pixels_outside_the_region_stay_as_they_are(size: tuple[int, int]) -> None:
     original = np.random.default_rng(0).integers(0, 256, (40, 20, 3), np.uint8)
     weight = feathered_region(MASK, "keyword", 2, size)
-    edited = add_difference(original, np.full((*size, 3), 30, np.float32), weight)
+    edited = add_change(original, np.full((*size, 3), 30, np.float32), weight)
     assert (edited[weight == 0] == original[weight == 0]).all()
     wanted = np.minimum(original[MASK].astype(int) + 30, 255)
     assert (edited[MASK] == wanted).all()

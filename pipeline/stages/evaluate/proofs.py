@@ -214,9 +214,9 @@ def _placebo(
     tests = {}
     rows = tested_rows(table)
     for name, tested in rows.items():
-        changes = video_changes(tested).to_numpy(np.float64)
-        test = equivalence(changes, params.equivalence_bound, params.least_videos)
-        strict = equivalence(changes, params.strict_equivalence_bound, params.least_videos)
+        moved = video_changes(tested).to_numpy(np.float64)
+        test = equivalence(moved, params.equivalence_bound, params.least_videos)
+        strict = equivalence(moved, params.strict_equivalence_bound, params.least_videos)
         figures.values |= {
             f"{name}_tost_pass": test.passed,
             f"{name}_tost_pass_strict": strict.passed,
@@ -227,10 +227,11 @@ def _placebo(
         tests[name] = test
     boosts = (table["arm"] == VARIANTS_ARM) & (table["variant"] == "full_boost")
     boost = table[boosts & table["modified"]]
-    effect = video_changes(boost).mean()
-    figures.values["full_boost_mean_change"] = float(effect) if len(boost) else None
+    changes = video_changes(boost)
+    effect = float(changes.mean()) if len(changes) else None
+    figures.values["full_boost_mean_change"] = effect
     figures.values["equivalence_bound_of_boost"] = (
-        params.equivalence_bound / float(effect) if len(boost) and effect > 0 else None
+        params.equivalence_bound / effect if effect and effect > 0 else None
     )
     both = rows["placebo"].merge(boost, on=SCENE, suffixes=("", "_boost"))
     figures.add(

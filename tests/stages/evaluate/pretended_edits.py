@@ -13,7 +13,7 @@ from pipeline.ground.code import Key
 from pipeline.ground.files import write_bytes
 from pipeline.ground.tables import write_table
 from pipeline.pictures.reading import Pixels, encode, read_grey, read_mask, read_rgb
-from pipeline.scenes.regions import add_difference, feathered_region
+from pipeline.scenes.regions import add_change, feathered_region
 from pipeline.stages.evaluate import stage as evaluate
 from pipeline.stages.evaluate.control_losses import ControlCheck
 
@@ -141,4 +141,4 @@ def _scaled(
 ) -> Pixels:
     weight = feathered_region(mask, region, FEATHER_PX, image_size)
     centre = original[weight > 0].mean(0)
-    return add_difference(original, ((gain - 1) * (original - centre)).astype(np.float32), weight)
+    return add_change(original, ((gain - 1) * (original - centre)).astype(np.float32), weight)
