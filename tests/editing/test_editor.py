@@ -8,13 +8,17 @@ import torch
 from tiny_models import BrightnessGuide, NoiseOfVelocity, tiny_denoiser
 from torch.nn import functional
 
+from pipeline.attention.odds import attention_log_odds
 from pipeline.diffusion import precision
 from pipeline.diffusion.controlnet import with_dose_channel
 from pipeline.editing.cache import TensorCache
+from pipeline.editing.colour_maps import ColourMaps
 from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import Ask, Edited, Prepared, SceneArrays, SceneEditor
+from pipeline.editing.guidance import guide_log_odds
 from pipeline.editing.params import EditParams
-from pipeline.scenes.regions import feathered_region, moved_region
+from pipeline.pictures.tensors import tensor_of
+from pipeline.scenes.regions import add_change, feathered_region, moved_region
 
 SIZE = (48, 32)
 MASK = np.zeros(SIZE, bool)
@@ -308,3 +312,32 @@ def test_nothing_is_asked_of_it_outside_what_may_change(tmp_path: Path) -> None:
     asked = ask(0, 2.0, 1.0)
     (edit,) = editor.edit(prepared, [asked._replace(weight=np.zeros(SIZE, np.float32))])
     assert np.abs(edit.change).max() < 0.01
+
+
+@pytest.mark.parametrize(("window", "channels"), [(0.2, 12), (0.0, 3)])
+def test_what_is_written_is_what_the_guide_saw(
+    tmp_path: Path, window: float, channels: int
+) -> None:
+    editor = make_editor(tmp_path, colour_window=window)
+    asked = ask(0, 1.5)
+    (edit,) = editor.edit(editor.prepare(scenes()), [asked])
+    assert edit.change.shape[-1] == channels
+    written = add_change(scenes()[0].image, edit.change, asked.weight)
+    maps = BrightnessGuide().maps(tensor_of(written[None]))
+    seen = attention_log_odds(maps, *(torch.tensor(side)[None] for side in (MASK, ~MASK)))
+    assert seen.item() == pytest.approx(edit.achieved_odds, abs=0.01)
+
+
+def test_the_guide_looks_through_the_maps_between_the_steps(tmp_path: Path, monkeypatch) -> None:
+    """Where nothing of a change is kept, all of the dose is left at every step."""
+    editor = dose_editor(tmp_path)
+    prepared = editor.prepare(scenes())
+    monkeypatch.setattr(
+        ColourMaps, "fitted", lambda self, change, *_: 0 * self.mean.repeat(1, 4, 1, 1)
+    )
+    canvas = editor._canvas(prepared, [ask(0, 1.5)])
+    noise = torch.randn_like(canvas.latents)
+    unedited = guide_log_odds(editor.guide, canvas.image, canvas)
+    torch.testing.assert_close(editor._view.log_odds(noise, canvas), unedited)
+    everything = dataclasses.replace(canvas, colours=None)
+    assert (editor._view.log_odds(noise, everything) - unedited).abs().item() > 1e-3
