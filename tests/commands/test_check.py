@@ -18,15 +18,17 @@ from schemas.rejected_scenes import REMEDIES, Reason
 
 PARAMS = """\
 image_size: [48, 32]
-scene_cuts: {source: folder, input: data/video_scene_cuts}
-keyword_masks: {source: folder, input: keyword_masks}
-attention_heatmap: {source: folder, input: attention_heatmap}
+scene_cuts: {source: folder, input: data/import/video_scene_cuts}
+keyword_masks: {source: folder, input: data/import/keyword_masks}
+attention_heatmap: {source: folder, input: data/import/attention_heatmap}
 """
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     write_scene_tree(tmp_path, {f"7000{number}": 2 for number in range(12)})
+    for folder in ("data/video_scene_cuts", "keyword_masks", "attention_heatmap"):
+        shutil.copytree(tmp_path / folder, tmp_path / "data/import" / Path(folder).name)
     (tmp_path / "params.yaml").write_text(PARAMS)
     rows = "".join(f"7000{number},mug\n" for number in range(12))
     (tmp_path / "data/keywords.csv").write_text(f"_id,keyword_list[0]\n{rows}")
@@ -54,18 +56,18 @@ def test_params_that_do_not_read_end_the_list(workspace: Workspace, params: str)
 
 def test_an_input_that_is_missing_is_named(workspace: Workspace) -> None:
     workspace.path("params.yaml").write_text(PARAMS + "compute: {n_jobs: 1}\n")
-    workspace.path("attention_heatmap").rename(workspace.path("elsewhere"))
+    workspace.path("data/import/attention_heatmap").rename(workspace.path("elsewhere"))
     found = {finding.title: finding for finding in check(workspace)}
     offenders = found["the inputs of the ingest stages are there"].offenders
     assert len(offenders) == 1
-    assert "attention_heatmap.input: there is no attention_heatmap" in offenders[0]
+    assert "attention_heatmap.input: there is no data/import/attention_heatmap" in offenders[0]
 
 
 def test_what_a_first_run_without_an_eye_tracker_lacks_is_named(workspace: Workspace) -> None:
     workspace.path("dvc.yaml").write_text("stages: {}\n")
     workspace.path("data.dvc").write_text("outs: [{path: data/videos}, {path: data/keywords.csv}]")
     saliency = "{source: saliency, input: data/video_scene_cuts/scenes.csv}"
-    params = PARAMS.replace("{source: folder, input: attention_heatmap}", saliency)
+    params = PARAMS.replace("{source: folder, input: data/import/attention_heatmap}", saliency)
     workspace.path("params.yaml").write_text(params)
     workspace.path("data/valid_scenes.csv").unlink()
     found = marks(workspace)
@@ -94,7 +96,7 @@ def test_whoever_of_the_demos_looks_at_other_data_is_named(workspace: Workspace)
 
 
 def test_one_missing_mate_warns_and_many_fail(workspace: Workspace) -> None:
-    masks = sorted(workspace.path("keyword_masks").rglob("*.png"))
+    masks = sorted(workspace.path("data/import/keyword_masks").rglob("*.png"))
     masks[0].unlink()
     assert marks(workspace)["the same"] == "⚠"
     for mask in masks[1:14]:
@@ -103,7 +105,7 @@ def test_one_missing_mate_warns_and_many_fail(workspace: Workspace) -> None:
 
 
 def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
-    image = next(workspace.path("data/video_scene_cuts").rglob("*.jpg"))
+    image = next(workspace.path("data/import/video_scene_cuts").rglob("*.jpg"))
     image.write_bytes(image.read_bytes()[:200])
     (image.parent / "scene_1.png").write_bytes(b"")
     found = marks(workspace)
@@ -113,10 +115,10 @@ def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("folder", "pixels", "title", "reason"),
     [
-        ("keyword_masks", np.eye(54) * 255, "images read", Reason.ASPECT_RATIO_DIFFERS),
-        ("keyword_masks", np.zeros((96, 54)), "grey levels", Reason.MASK_EMPTY),
-        ("keyword_masks", np.full((96, 54), 255), "grey levels", Reason.MASK_FULL),
-        ("attention_heatmap", np.full((96, 54), 9), "grey levels", Reason.HEATMAP_CONSTANT),
+        ("data/import/keyword_masks", np.eye(54) * 255, "images read", Reason.ASPECT_RATIO_DIFFERS),
+        ("data/import/keyword_masks", np.zeros((96, 54)), "grey levels", Reason.MASK_EMPTY),
+        ("data/import/keyword_masks", np.full((96, 54), 255), "grey levels", Reason.MASK_FULL),
+        ("data/import/attention_heatmap", np.full((96, 54), 9), "grey levels", Reason.HEATMAP_CONSTANT),
     ],
     ids=["another aspect ratio", "an empty mask", "a full mask", "a constant map"],
 )
@@ -197,9 +199,9 @@ def test_a_scene_with_two_faults_is_one_scene(workspace: Workspace) -> None:
     params.write_text(f"{PARAMS}validate: {{min_valid_fraction: 0.875}}\n")
     wide = encode(np.tile(np.array([0, 255], np.uint8), (54, 48)), "png")
     for video in ("70000", "70001"):
-        write_bytes(workspace.path(f"keyword_masks/{video}/{video}-Scene-001-01.png"), wide)
-        (workspace.path(f"attention_heatmap/{video}/{video}-Scene-001-01.jpg")).unlink()
-        write_bytes(workspace.path(f"attention_heatmap/{video}/{video}-Scene-001-01.png"), wide)
+        write_bytes(workspace.path(f"data/import/keyword_masks/{video}/{video}-Scene-001-01.png"), wide)
+        (workspace.path(f"data/import/attention_heatmap/{video}/{video}-Scene-001-01.jpg")).unlink()
+        write_bytes(workspace.path(f"data/import/attention_heatmap/{video}/{video}-Scene-001-01.png"), wide)
     found = {finding.title: finding for finding in check(workspace)}
     sizes = next(found[title] for title in found if title.startswith("images read"))
     assert len(sizes.offenders) == 4
