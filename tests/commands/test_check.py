@@ -118,7 +118,12 @@ def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
         ("data/import/keyword_masks", np.eye(54) * 255, "images read", Reason.ASPECT_RATIO_DIFFERS),
         ("data/import/keyword_masks", np.zeros((96, 54)), "grey levels", Reason.MASK_EMPTY),
         ("data/import/keyword_masks", np.full((96, 54), 255), "grey levels", Reason.MASK_FULL),
-        ("data/import/attention_heatmap", np.full((96, 54), 9), "grey levels", Reason.HEATMAP_CONSTANT),
+        (
+            "data/import/attention_heatmap",
+            np.full((96, 54), 9),
+            "grey levels",
+            Reason.HEATMAP_CONSTANT,
+        ),
     ],
     ids=["another aspect ratio", "an empty mask", "a full mask", "a constant map"],
 )
@@ -199,9 +204,13 @@ def test_a_scene_with_two_faults_is_one_scene(workspace: Workspace) -> None:
     params.write_text(f"{PARAMS}validate: {{min_valid_fraction: 0.875}}\n")
     wide = encode(np.tile(np.array([0, 255], np.uint8), (54, 48)), "png")
     for video in ("70000", "70001"):
-        write_bytes(workspace.path(f"data/import/keyword_masks/{video}/{video}-Scene-001-01.png"), wide)
+        write_bytes(
+            workspace.path(f"data/import/keyword_masks/{video}/{video}-Scene-001-01.png"), wide
+        )
         (workspace.path(f"data/import/attention_heatmap/{video}/{video}-Scene-001-01.jpg")).unlink()
-        write_bytes(workspace.path(f"data/import/attention_heatmap/{video}/{video}-Scene-001-01.png"), wide)
+        write_bytes(
+            workspace.path(f"data/import/attention_heatmap/{video}/{video}-Scene-001-01.png"), wide
+        )
     found = {finding.title: finding for finding in check(workspace)}
     sizes = next(found[title] for title in found if title.startswith("images read"))
     assert len(sizes.offenders) == 4
