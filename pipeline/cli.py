@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
 
 from pipeline.ground.errors import GazeshiftError
@@ -64,11 +65,30 @@ def _parser() -> argparse.ArgumentParser:
             )
             sub.add_argument("--apply", action="store_true", help="copy; without it, only list")
         if name in ("ui", "serve"):
-            port = "5000" if name == "ui" else "5001"
+            port = 5000 if name == "ui" else 5001
             sub.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
-            sub.add_argument("--port", default=port, help="port (default: %(default)s)")
+            sub.add_argument("--port", type=_port, default=port, help="port (default: %(default)s)")
         if name == "serve":
             sub.add_argument(
-                "--timeout", default="60", help="seconds for a call (default: %(default)s)"
+                "--timeout",
+                type=_seconds,
+                default=60.0,
+                help="seconds for a call (default: %(default)g)",
             )
     return parser
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) < 1 << 16:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a number from 1 to 65535, found {text!r}")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds < math.inf:
+        return seconds
+    raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, found {text!r}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,9 +37,14 @@ def unmarked(text: str) -> str:
 
 def change_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
     """Return a table with each of its texts changed, the same one where none is."""
+
+    def change_any(value: Any) -> Any:
+        return change(value) if isinstance(value, str) else value
+
     changed: dict[str, pd.Series] = {}
     for name in table.select_dtypes(["str", "object"]):
-        texts = (text for text in table[name].unique() if isinstance(text, str))
-        if new := {text: to for text in texts if (to := change(text)) != text}:
-            changed[str(name)] = table[name].replace(new)
+        # Of distinct texts, `replace` takes the square of their number.
+        new = table[name].map(change_any, na_action="ignore").astype(table[name].dtype)
+        if not new.equals(table[name]):
+            changed[str(name)] = new
     return table.assign(**changed) if changed else table

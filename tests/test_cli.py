@@ -28,6 +28,18 @@ def test_outside_a_repository_the_remedy_is_named(tmp_path, monkeypatch, capsys)
     assert "--root DIR" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--port", "x"), ("--port", "65536"), ("--timeout", "nan"), ("--timeout", "1 min")],
+)
+def test_what_a_server_cannot_take_is_told_before_it_starts(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["serve", option, value])
+    assert f"argument {option}: must be a number" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
 def test_a_disk_that_cannot_be_written_gives_one_line(
     code: int,

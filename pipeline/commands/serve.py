@@ -6,18 +6,25 @@ import os
 import sys
 
 from pipeline.commands.promote import ALIAS, EDITOR
+from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
 from pipeline.tracking.models import served_folder
 
 
-def main(workspace: Workspace, host: str, port: str, timeout: str) -> None:
+def main(workspace: Workspace, host: str, port: int, timeout: float) -> None:
     """Become the editor's server, until it is stopped; its code is the model's own.
 
     Raises:
-        InputError: no editor was promoted, or the store cannot be reached.
+        InputError: no editor was promoted, or by an older version, or the store cannot be reached.
     """
     folder = served_folder(workspace, EDITOR, ALIAS)
+    if not (folder / "code/pipeline/serving/server.py").is_file():
+        raise InputError(
+            f"{EDITOR}@{ALIAS} was promoted by an older version, whose code has no server. Run "
+            "`gazeshift promote`."
+        )
     sys.stderr.flush()
     os.chdir(folder / "code")
     server = [sys.executable, "-m", "pipeline.serving.server", str(folder / "artifacts/editor")]
-    os.execv(sys.executable, [*server, "--host", host, "--port", port, "--timeout", timeout])
+    options = ["--host", host, "--port", str(port), "--timeout", str(timeout)]
+    os.execv(sys.executable, [*server, *options])

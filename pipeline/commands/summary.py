@@ -61,7 +61,7 @@ def main(workspace: Workspace) -> int:
                 for line in part:
                     say(line)
         except GazeshiftError as error:
-            say(f"  ({error})")
+            say(*(f"  {line}" for line in f"({error})".split("\n")))
     return 0
 
 

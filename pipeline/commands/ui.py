@@ -10,7 +10,7 @@ from pipeline.ground.workspace import Workspace
 from pipeline.tracking.store import put_right, tracking_uri
 
 
-def main(workspace: Workspace, host: str, port: str) -> None:
+def main(workspace: Workspace, host: str, port: int) -> None:
     """Become MLflow's server, until it is stopped.
 
     Raises:
@@ -25,4 +25,4 @@ def main(workspace: Workspace, host: str, port: str) -> None:
     put_right(workspace)
     sys.stderr.flush()
     mlflow = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
-    os.execv(sys.executable, [*mlflow, "--host", host, "--port", port])
+    os.execv(sys.executable, [*mlflow, "--host", host, "--port", str(port)])

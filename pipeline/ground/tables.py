@@ -88,8 +88,9 @@ def read_table(
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         # Only quotes can hold a line end; without them Arrow reads in parallel.
         parse = arrow_csv.ParseOptions(newlines_in_values=content.find(b'"') >= 0)
+        has_marks = content.find(b"'") >= 0
     table = arrow_csv.read_csv(path, parse_options=parse, convert_options=convert).to_pandas()
-    return change_texts(table, unmarked)
+    return change_texts(table, unmarked) if has_marks else table
 
 
 def _header(path: Path) -> list[str]:

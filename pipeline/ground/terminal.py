@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from unicodedata import category
 
 
 def say(*lines: str) -> None:
@@ -12,13 +13,20 @@ def say(*lines: str) -> None:
 
 
 def escaped(text: str) -> str:
-    r"""Return a text with what is no letter, sign or space as `repr` shows it: `\x1b`, `\udcff`."""
+    r"""Return a text with what is no letter, sign or space as `repr` shows it: `\x1b`, `\udcff`.
+
+    Tabs, spaces of any width and the joiners of emoji and scripts pass: names have them.
+    """
     if text.isprintable():
         return text
     return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        letter if _is_shown(letter) else letter.encode("unicode_escape").decode("ascii")
         for letter in text
     )
+
+
+def _is_shown(letter: str) -> bool:
+    return letter.isprintable() or letter in "\t\u200c\u200d" or category(letter) == "Zs"
 
 
 def paragraph(text: str) -> str:

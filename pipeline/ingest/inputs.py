@@ -53,6 +53,7 @@ def input_path(workspace: Workspace, params: IngestParams) -> Path:
 def list_files(workspace: Workspace, folder: Path) -> tuple[list[Path], list[Rejection]]:
     """Return all files at any depth, sorted by path, without hidden ones; and what is refused.
 
+    A mounted disk's own `lost+found`, which only root may read, is as hidden.
     Refused are links that leave the folder, pipes and devices, and names that are no UTF-8.
 
     Raises:
@@ -63,7 +64,7 @@ def list_files(workspace: Workspace, folder: Path) -> tuple[list[Path], list[Rej
     files: list[Path] = []
     outside: list[Rejection] = []
     for parent, subfolders, names in os.walk(folder, onerror=_raised):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        subfolders[:] = [n for n in subfolders if not n.startswith(".") and n != "lost+found"]
         linked = [name for name in subfolders if os.path.islink(os.path.join(parent, name))]
         for name in [*names, *linked]:
             path = Path(parent, name)

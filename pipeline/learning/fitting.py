@@ -25,6 +25,8 @@ LAST = "last.ckpt"
 """What a resumed run goes on from."""
 BEST = "best.ckpt"
 _LOSS = "val/loss"
+# Batches: for whoever looks, the device has to finish.
+_LOOK_EVERY = 10
 _NO_CONCERN = (
     # Encoded scenes and small pictures are read faster than they are used.
     "does not have many workers",
@@ -74,6 +76,8 @@ class Curve(pl.Callback):
 class Diverging(pl.Callback):
     """Ends a training whose numbers are no longer finite, before such weights are written.
 
+    All processes of a training end it together; one alone would leave the others waiting for it.
+
     Raises:
         ParamsError: it diverges.
     """
@@ -86,15 +90,16 @@ class Diverging(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Look at the loss."""
+        """Look at some of the losses."""
         # In 16 bits of small range an overflow is no divergence: its step is left out.
-        if trainer.precision != "16-mixed":
-            self._refuse(trainer, pl_module, "train/loss", outputs["loss"])
+        if (batch_idx + 1) % _LOOK_EVERY == 0 and trainer.precision != "16-mixed":
+            self._refuse(trainer, pl_module, "train/loss", not torch.isfinite(outputs["loss"]))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look at the validation's loss."""
         if _LOSS in trainer.callback_metrics:
-            self._refuse(trainer, pl_module, _LOSS, trainer.callback_metrics[_LOSS])
+            loss = trainer.callback_metrics[_LOSS]
+            self._refuse(trainer, pl_module, _LOSS, not torch.isfinite(loss))
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -107,19 +112,19 @@ class Diverging(pl.Callback):
         self._look_at_weights(trainer, pl_module)
 
     def _look_at_weights(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if name := not_finite(module):
-            self._refuse(trainer, module, name, torch.tensor(math.nan))
+        name = not_finite(module)
+        self._refuse(trainer, module, name or "a weight", name is not None)
 
     def _refuse(
-        self, trainer: pl.Trainer, module: pl.LightningModule, what: str, value: Tensor
+        self, trainer: pl.Trainer, module: pl.LightningModule, what: str, bad: bool
     ) -> None:
-        if torch.isfinite(value):
+        if not trainer.strategy.reduce_boolean_decision(bad, all=False):
             return
         params: Any = module.params
         raise ParamsError(
             f"{params.name}: the training diverges: at step {trainer.global_step} {what} is "
-            f"{value.item()}. Its weights are not used. Lower {params.name}.learning_rate, which "
-            f"is {params.learning_rate:g}, and run it again."
+            f"not finite. Its weights are not used. Lower {params.name}.learning_rate, which is "
+            f"{params.learning_rate:g}, and run it again."
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -76,11 +75,12 @@ def read_requests(rows: Sequence[Any], image_size: tuple[int, int]) -> list[Edit
     requests = []
     pixels = 0
     for number, row in enumerate(rows):
-        request, wrong = _read(row, image_size, MAX_CALL - pixels)
+        request, wrong, decoded = _read(row, image_size, MAX_CALL - pixels)
+        # A row that is refused has cost as much.
+        pixels += decoded
         problems += [f"row {number}, {field}: {text}" for field, text in wrong.items()]
         if request:
             requests.append(request)
-            pixels += math.prod(stored_size(request.image))
     if problems:
         raise InputError("\n".join(problems))
     return requests
@@ -110,19 +110,23 @@ def as_text(file: bytes) -> str:
 
 def _read(
     row: Any, image_size: tuple[int, int], room: int
-) -> tuple[EditRequest | None, dict[str, str]]:
-    """Return the request, or None and {field: problem}; `room` is for so many pixels."""
+) -> tuple[EditRequest | None, dict[str, str], int]:
+    """Return the request, or None and {field: problem}; and the pixels of its largest picture.
+
+    `room` is for so many pixels; a picture of more is not decoded, nor does it count.
+    """
     if not isinstance(row, Mapping):
-        return None, {"all fields": f"must be an object with {_NAMES}, found {_kind(row)}."}
+        return None, {"all fields": f"must be an object with {_NAMES}, found {_kind(row)}."}, 0
     if missing := [field for field in FIELDS if field not in row]:
-        return None, dict.fromkeys(missing, f"is missing: a row has {_NAMES}.")
+        return None, dict.fromkeys(missing, f"is missing: a row has {_NAMES}."), 0
     problems: dict[str, str] = {}
+    largest = 0
     files: dict[str, bytes] = {}
     pixels: dict[str, Pixels] = {}
     for field, read in _READERS.items():
         try:
             files[field] = _file(row[field])
-            _check_pixels(files[field], room)
+            largest = max(largest, _pixels_within(files[field], room))
             pixels[field] = read(files[field])
             _check_size(pixels[field], pixels.get("image"))
             if field in _CHECKS:
@@ -135,8 +139,8 @@ def _read(
         if text := problem(row[field]):
             problems[field] = text
     if problems:
-        return None, problems
-    return EditRequest(**files, keyword=row["keyword"], alpha=float(row["alpha"])), {}
+        return None, problems, largest
+    return EditRequest(**files, keyword=row["keyword"], alpha=float(row["alpha"])), {}, largest
 
 
 def _wrong_keyword(keyword: Any) -> str:
@@ -181,7 +185,7 @@ def _file(text: Any) -> bytes:
         raise ValueError(f"{rule}, found other text: {error}.") from error
 
 
-def _check_pixels(file: bytes, room: int) -> None:
+def _pixels_within(file: bytes, room: int) -> int:
     height, width = stored_size(file)
     if height * width > MAX_PICTURE:
         found = f"{width}x{height} pixels, at most {MAX_PICTURE:,} are edited here"
@@ -190,6 +194,7 @@ def _check_pixels(file: bytes, room: int) -> None:
         raise ValueError(
             f"the call's pictures have more than {MAX_CALL:,} pixels together. Make several calls."
         )
+    return height * width
 
 
 def _check_size(pixels: Pixels, image: Pixels | None) -> None:

@@ -1,5 +1,6 @@
 """A judge or a guide from outside, a Python file: tried before it is asked, its faults named."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +39,6 @@ FAULTS = {
         "import numpy as np\ndef attention_map(image): return np.random.rand(*image.shape[:2])",
         "saw the same picture differently",
     ),
-    "random in each process": (
-        "import numpy as np\n"
-        "WEIGHTS = np.random.rand(3)\n"
-        "def attention_map(image): return image @ WEIGHTS",
-        "saw the same picture differently",
-    ),
 }
 
 
@@ -66,6 +61,37 @@ def test_one_that_fails_later_is_named_too(tmp_path: Path) -> None:
     judge = load_attention_model("models/own.py", tmp_path, parameter="evaluate.judge")
     with pytest.raises(InputError, match=r"^evaluate\.judge: .*fails in line 2 \(SystemExit"):
         judge.maps(tensor_of(np.zeros((1, 8, 8, 3), np.uint8)))
+
+
+WORKING = {
+    "pools by 64": (
+        "import numpy as np\n"
+        "def attention_map(image):\n"
+        "    height, width = image.shape[:2]\n"
+        "    parts = image[..., 0].reshape(height // 64, 64, width // 64, 64).mean((1, 3))\n"
+        "    return np.kron(parts, np.ones((64, 64)))"
+    ),
+    "is loaded once": (
+        "import os\n"
+        "assert 'GAZESHIFT_TEST_LOADED' not in os.environ\n"
+        "os.environ['GAZESHIFT_TEST_LOADED'] = ''\n" + RED
+    ),
+    "adds in any order, in 16 bits": (
+        "import numpy as np\n"
+        "def attention_map(image): return 9 + 0.001 * np.random.rand(*image.shape[:2])"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", WORKING.values(), ids=WORKING)
+def test_one_that_works_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    # Restores what the file sets.
+    monkeypatch.setattr("os.environ", dict(os.environ))
+    write_text(tmp_path / "models/own.py", source)
+    judge = load_attention_model("models/own.py", tmp_path, parameter="evaluate.judge")
+    assert judge.maps(tensor_of(np.zeros((1, 64, 64, 3), np.uint8))).shape == (1, 64, 64)
 
 
 def test_what_it_writes_into_a_picture_nobody_sees(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The summary of a run, and the reference profile, on a small real run of validate."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from scene_trees import write_validate_inputs
 
 from pipeline.ground.artefacts import GATE, PAGE
+from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_text
 from pipeline.ground.workspace import Workspace
 
@@ -41,6 +43,18 @@ def test_the_proof_is_told_figure_by_figure(workspace: Workspace, gazeshift) -> 
     assert "  FAIL  dose_logit_slope is 0.5" in out
     assert "reports/index.html" in out
     assert "(of an earlier run, older than data/valid_scenes.csv" in out
+
+
+def test_an_error_of_several_lines_is_several_lines(
+    gazeshift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Workspace) -> Iterator[str]:
+        raise InputError("one\ntwo \x1b")
+        yield ""
+
+    gazeshift("validate")
+    monkeypatch.setattr("pipeline.commands.summary._variants", fails)
+    assert "\n  (one\n  two \\x1b)\n" in gazeshift("summary").out
 
 
 def test_a_summary_of_nothing_names_the_remedy(gazeshift) -> None:

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -19,3 +20,17 @@ def test_a_text_with_line_ends_may_lie_anywhere(tmp_path: Path, quoted: slice) -
     write_table(tmp_path / "scenes.csv", table)
     read = read_table(tmp_path / "scenes.csv", {"scene_number": "int64"})
     pd.testing.assert_frame_equal(read, table)
+
+
+@pytest.mark.parametrize("mark", ["@", "it's "], ids=["all", "none"])
+def test_many_texts_that_differ_cost_no_square_of_their_number(tmp_path: Path, mark: str) -> None:
+    texts = [f"{mark}{number}" for number in range(_ROWS)]
+    table = pd.DataFrame({"text": texts, "blank": None, "mixed": [3, None] * (_ROWS // 2)})
+    table["mixed"] = table["mixed"].astype("object")
+    started = time.process_time()
+    write_table(tmp_path / "texts.csv", table)
+    read = read_table(tmp_path / "texts.csv", {"mixed": "float64"})
+    assert time.process_time() - started < 10
+    assert read["text"].tolist() == texts
+    assert read["blank"].isna().all()
+    assert read["mixed"].sum() == 3 * _ROWS // 2

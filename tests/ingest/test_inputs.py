@@ -13,7 +13,8 @@ from schemas.rejected_scenes import Reason
 
 @pytest.fixture
 def folder(workspace: Workspace) -> Path:
-    for name in ("b.csv", "a.csv", "deep/er/c.csv", ".hidden.csv", ".git/d.csv"):
+    unseen = (".hidden.csv", ".git/d.csv", "lost+found/e.csv")
+    for name in ("b.csv", "a.csv", "deep/er/c.csv", *unseen):
         write_text(workspace.path(f"in/{name}"), name)
     return workspace.path("in")
 

@@ -7,6 +7,7 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -65,3 +66,34 @@ def test_it_stops_and_leaves_the_last_weights_that_are_numbers(fails: str, tmp_p
     last = open_checkpoint(tmp_path / LAST)
     assert torch.isfinite(last["state_dict"]["weight"]).all()
     assert last["global_step"] == (2 if validated else 3)
+
+
+class OneOfTwo(SingleDeviceStrategy):
+    """Stands for the process whose numbers are sound, where the other one's are not."""
+
+    def reduce_boolean_decision(self, decision: bool, all: bool = True) -> bool:
+        assert not decision
+        return not all
+
+
+@pytest.mark.parametrize("looks", ["at losses", "at weights"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_all_processes_stop_where_one_diverges(
+    looks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what, every = ("train/loss", 2) if looks == "at losses" else ("a weight", 9)
+    monkeypatch.setattr("pipeline.learning.fitting._LOOK_EVERY", every)
+    with pytest.raises(ParamsError, match=rf"at step 2 {what} is not finite\. "):
+        fit(
+            Failing("never", step=9),
+            BATCHES,
+            None,
+            tmp_path,
+            [],
+            patience=None,
+            saved={"every_n_train_steps": 2},
+            strategy=OneOfTwo(torch.device("cpu")),
+            max_epochs=1,
+            logger=False,
+            enable_progress_bar=False,
+        )

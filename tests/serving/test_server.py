@@ -142,9 +142,10 @@ def test_what_is_too_much_or_wrong_is_named(server, body, status, message) -> No
 
 
 @pytest.mark.usefixtures("no_model_runs")
-def test_pictures_that_are_too_many_together_are_named(server, monkeypatch) -> None:
+@pytest.mark.parametrize("first", [{}, {"alpha": -1}, {"image": ""}], ids=["good", "bad", "none"])
+def test_pictures_that_are_too_many_together_are_named(server, monkeypatch, first) -> None:
     monkeypatch.setattr("pipeline.serving.edit_requests.MAX_CALL", 5000)
-    status, answer = ask(server, body_of(ROW, ROW))
+    status, answer = ask(server, body_of(ROW | first, ROW))
     assert (status, answer["message"].count("more than 5,000 pixels")) == (422, 3)
     assert "row 1, image: " in answer["message"]
 

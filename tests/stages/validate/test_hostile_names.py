@@ -111,6 +111,12 @@ def test_errors_and_log_lines_are_shown_as_paragraphs(workspace: Workspace, gaze
     assert paragraph("a\n✓ b\x1b") == "a\n  ✓ b\\x1b"
 
 
+@pytest.mark.parametrize("name", ["a\tb", "10\xa0000", "a\u3000b", "👩\u200d🚀", "می\u200cخواهم"])
+def test_ordinary_names_are_shown_as_they_are(name: str) -> None:
+    assert escaped(name) == name
+    assert escaped(f"{name}\u202e\x1b\u2028\r") == f"{name}\\u202e\\x1b\\u2028\\r"
+
+
 def test_no_command_prints_past_that_door() -> None:
     root = Path(escaped.__code__.co_filename).parents[1]
     found = [path.name for path in root.rglob("*.py") if "sys.stdout." in path.read_text("utf-8")]
