@@ -52,7 +52,10 @@ def as_os_error(error: BaseException, path: Path | None = None) -> OSError | Non
         number = error.errno
         if error.filename is not None or number is None:
             return error
-    elif told := re.search(r"\(os error (\d+)\)", str(error)):
+    # By its name: to import safetensors takes longer than most commands.
+    elif type(error).__name__ == "SafetensorError" and (
+        told := re.search(r"\(os error (\d+)\)", str(error))
+    ):
         number = int(told[1])
     else:
         return None

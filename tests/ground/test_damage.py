@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -63,6 +64,19 @@ def test_a_damaged_database_is_made_again_from_the_record(
     run(workspace)
     damage(workspace.path(DATABASE))
     assert run(workspace) == set()
+    assert workspace.path(f"{DATABASE}.damaged").is_file()
+
+
+def test_a_database_with_our_columns_is_sound_however_its_sql_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    with closing(open_database(path, "CREATE TABLE t (x TEXT, y);")) as db, db:
+        db.execute("INSERT INTO t VALUES ('kept', 1)")
+        db.execute("CREATE INDEX t_x ON t (x)")
+        db.execute("ANALYZE")
+    with closing(open_database(path, "CREATE TABLE IF NOT EXISTS t (\n  x TEXT,\n  y);")) as db:
+        assert db.execute("SELECT * FROM t").fetchall() == [("kept", 1)]
+    with closing(open_database(path, "CREATE TABLE IF NOT EXISTS t (y, x);")) as db:
+        assert db.execute("SELECT * FROM t").fetchall() == []
 
 
 @pytest.mark.parametrize(
