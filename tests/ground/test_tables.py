@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.ground.tables import read_table, write_table
+from pipeline.ground.tables import read_table, write_rows, write_table
 
 # Arrow reads a table in parts of a megabyte.
 _ROWS = 40_000
@@ -19,3 +19,13 @@ def test_a_text_with_line_ends_may_lie_anywhere(tmp_path: Path, quoted: slice) -
     write_table(tmp_path / "scenes.csv", table)
     read = read_table(tmp_path / "scenes.csv", {"scene_number": "int64"})
     pd.testing.assert_frame_equal(read, table)
+
+
+def test_a_carriage_return_is_quoted_whoever_writes(tmp_path: Path) -> None:
+    table = pd.DataFrame({"keyword": ["red\rshoes", "plain", None], "x": [0.1, 2.0, None]})
+    write_table(tmp_path / "table.csv", table)
+    write_rows(tmp_path / "rows.csv", table, table.to_numpy().tolist())
+    written = b'keyword,x\n"red\rshoes",0.1\nplain,2\n,\n'
+    assert (tmp_path / "table.csv").read_bytes() == written
+    assert (tmp_path / "rows.csv").read_bytes() == written
+    pd.testing.assert_frame_equal(read_table(tmp_path / "table.csv", {"x": "float64"}), table)
