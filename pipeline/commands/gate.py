@@ -43,8 +43,8 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
     path = workspace.path(GATE)
     if not path.is_file():
         raise InputError(f"{path}: nothing has been evaluated. Run `dvc repro evaluate`.")
+    gate = read_json(path, "evaluate")
     with reading(path, "evaluate"):
-        gate = read_json(path, "evaluate")
         _lines(gate)
     if changed := outdated(workspace, gate):
         raise InputError(

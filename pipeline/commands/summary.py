@@ -17,7 +17,6 @@ from pipeline.ground.artefacts import (
     VARIANT_FIGURES,
     VARIANT_MANIFEST,
     VARIANT_METRICS,
-    stage_of,
 )
 from pipeline.ground.damage import read_json, reading
 from pipeline.ground.errors import GazeshiftError, InputError
@@ -48,30 +47,28 @@ def main(workspace: Workspace) -> int:
     """
     if not workspace.path(VALIDATION_SUMMARY).is_file():
         raise InputError(f"there is no {VALIDATION_SUMMARY} yet. Run `dvc repro` first.")
-    parts = {
-        VALIDATION_SUMMARY: _scenes(workspace),
-        VARIANT_METRICS: _variants(workspace),
-        GATE: _proof(workspace),
-        PAGE: _next(workspace),
-    }
-    for path, part in parts.items():
+    for part in (_scenes, _variants, _proof, _next):
         # What is wrong with one part of the workspace does not hide the others.
         try:
-            with reading(workspace.path(path), stage_of(workspace.path(path))):
-                for line in part:
-                    say(line)
+            for line in part(workspace):
+                say(line)
         except GazeshiftError as error:
             say(*(f"  {line}" for line in f"({error})".split("\n")))
     return 0
 
 
-def _read(workspace: Workspace, path: str) -> dict[str, Any] | None:
+def _read(workspace: Workspace, path: str, stage: str) -> dict[str, Any] | None:
     file = workspace.path(path)
-    return read_json(file, stage_of(file)) if file.is_file() else None
+    return read_json(file, stage) if file.is_file() else None
 
 
 def _scenes(workspace: Workspace) -> Iterator[str]:
     summary = read_json(workspace.path(VALIDATION_SUMMARY), "validate")
+    with reading(workspace.path(VALIDATION_SUMMARY), "validate"):
+        yield from _of_scenes(summary)
+
+
+def _of_scenes(summary: dict[str, Any]) -> Iterator[str]:
     counts = f"{summary['scenes_in']} came in, {summary['valid']} valid, {summary['refused']}"
     yield ""
     yield f"Scenes: {counts} refused"
@@ -88,7 +85,8 @@ def _scenes(workspace: Workspace) -> Iterator[str]:
 
 
 def _variants(workspace: Workspace) -> Iterator[str]:
-    metrics, manifest = _read(workspace, VARIANT_METRICS), _read(workspace, VARIANT_MANIFEST)
+    metrics = _read(workspace, VARIANT_METRICS, "variant")
+    manifest = _read(workspace, VARIANT_MANIFEST, "variant")
     if metrics is None or manifest is None:
         return
     with reading(workspace.path(VARIANT_MANIFEST), "variant"):
@@ -96,21 +94,24 @@ def _variants(workspace: Workspace) -> Iterator[str]:
         dose = f"alpha {params['alpha']:g}"
         if params["target_share"] is not None:
             dose = f"a share of {params['target_share']:g}"
-    yield f"Variants of {metrics['scenes']} scenes at {dose}; mean attention share of the product:"
-    for name, share in metrics["share"].items():
-        yield f"  {name:<14}{share:.3f}"
-    yield f"  in {metrics['feasible']:.1%} of the changes the heatmap could be brought to the dose"
+    with reading(workspace.path(VARIANT_METRICS), "variant"):
+        scenes, feasible = metrics["scenes"], metrics["feasible"]
+        yield f"Variants of {scenes} scenes at {dose}; mean attention share of the product:"
+        for name, share in metrics["share"].items():
+            yield f"  {name:<14}{share:.3f}"
+        yield f"  in {feasible:.1%} of the changes the heatmap could be brought to the dose"
 
 
 def _proof(workspace: Workspace) -> Iterator[str]:
-    gate = _read(workspace, GATE)
+    gate = _read(workspace, GATE, "evaluate")
     if gate is None:
         return
     yield "Proof of the edits:"
     if changed := outdated(workspace, gate):
         yield f"  (of an earlier run, older than {' and '.join(changed)}: `dvc repro`)"
-    for check in gate["checks"]:
-        yield f"  {'pass' if check['pass'] else 'FAIL'}  {check['words']}"
+    with reading(workspace.path(GATE), "evaluate"):
+        for check in gate["checks"]:
+            yield f"  {'pass' if check['pass'] else 'FAIL'}  {check['words']}"
 
 
 def _next(workspace: Workspace) -> Iterator[str]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline.diffusion.layout import laid_out
-from pipeline.ground.errors import InputError, ParamsError
+from pipeline.ground.errors import InputError, ParamsError, first_line
 from pipeline.ground.files import tree_digest
 from pipeline.ground.weights import (
     Origin,
@@ -189,7 +189,7 @@ def _schedule_fault(backbone: Backbone) -> str | None:
         kept = backbone.noise_scheduler().alphas_cumprod
     # Whatever a setting of another type or size comes to in diffusers.
     except Exception as error:
-        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        return f"{type(error).__name__}: {first_line(error)}"
     falls = len(kept) > 1 and bool((kept.diff() < 0).all()) and kept[0] < 1 and kept[-1] > 0
     return None if falls else "what is kept of a picture must fall from step to step, in (0, 1)"
 

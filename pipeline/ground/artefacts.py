@@ -6,8 +6,6 @@ path here changes no item's code.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pipeline.ground.places import SCENES as SCENES
 
 # What people give.
@@ -135,11 +133,21 @@ OUTS: dict[str, tuple[str, ...]] = {
 """The outs of each stage as in dvc.yaml, but for the record that each has."""
 
 
-def stage_of(path: Path) -> str:
-    """Return the stage in whose outs a file lies; "" where it lies in none."""
-    where = f"{path.as_posix()}/"
-    makers = {out: stage for stage, outs in OUTS.items() for out in outs if f"/{out}/" in where}
-    return makers[max(makers, key=len)] if makers else ""
+def stage_of(path: str) -> str:
+    """Return the stage in whose outs a file lies, by its path relative to the root.
+
+    Raises:
+        ValueError: it lies in none.
+    """
+    makers = {
+        out: stage
+        for stage, outs in OUTS.items()
+        for out in outs
+        if f"{path}/".startswith(f"{out}/")
+    }
+    if not makers:
+        raise ValueError(f"{path} lies in no stage's outs")
+    return makers[max(makers, key=len)]
 
 
 def variant_table(video_id: str, variant: str) -> str:

@@ -27,3 +27,8 @@ class StorageError(GazeshiftError):
 
 class BusyError(GazeshiftError):
     """Another process is at work with the same stage of the same workspace."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without the advice that libraries append."""
+    return next(iter(str(error).splitlines()), "").partition(". ")[0].strip().rstrip(".")

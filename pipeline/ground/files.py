@@ -18,14 +18,15 @@ JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
 # Why a path is refused.
 NO_FILE = "no file: a pipe, a socket or a device"
 NO_UTF_8 = "the path is not UTF-8, so that no table can hold it"
-_PART = ".part"
+# As `replacing` names it: {name} and the process.
+_TEMPORARY = re.compile(r"\..+\.\d+\.part", re.DOTALL)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it takes the name `path` if the block succeeds."""
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -52,7 +53,10 @@ def as_os_error(error: BaseException, path: Path | None = None) -> OSError | Non
         number = error.errno
         if error.filename is not None or number is None:
             return error
-    elif told := re.search(r"\(os error (\d+)\)", str(error)):
+    # By its name: to import safetensors takes longer than most commands.
+    elif type(error).__name__ == "SafetensorError" and (
+        told := re.search(r"\(os error (\d+)\)", str(error))
+    ):
         number = int(told[1])
     else:
         return None
@@ -125,7 +129,7 @@ def move(source: Path, target: Path) -> None:
 
 def is_left_over(name: str) -> bool:
     """Tell by a file's name whether a file manager, or a process that was killed, left it."""
-    return name in JUNK or (name.startswith(".") and name.endswith(_PART))
+    return name in JUNK or _TEMPORARY.fullmatch(name) is not None
 
 
 def make_folder(folder: Path) -> None:

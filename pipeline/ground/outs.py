@@ -31,7 +31,7 @@ import yaml
 
 from pipeline.ground.artefacts import IMPORT, OUTS, record_of
 from pipeline.ground.code import Key
-from pipeline.ground.errors import InputError, ParamsError, UserFilesError
+from pipeline.ground.errors import InputError, ParamsError, UserFilesError, first_line
 from pipeline.ground.files import file_digest, is_left_over, make_folder, move
 from pipeline.ground.lock import stage_lock
 from pipeline.ground.params import read_params
@@ -259,10 +259,10 @@ def _in_dvc_cache(workspace: Workspace, stage: str, paths: set[str]) -> set[str]
         entry = (yaml.safe_load(lock.read_text()).get("stages") or {}).get(stage) or {}
         outs = {out["path"]: str(out["md5"]) for out in entry.get("outs", ())}
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
-        why = str(error).partition("\n")[0]
         raise InputError(
-            f"{lock} is no file as DVC writes it, or has the marks of a merge: {why}. Take one "
-            "side's back from git (`git checkout HEAD dvc.lock`), then `dvc repro`."
+            f"{lock} is no file as DVC writes it, or has the marks of a merge: "
+            f"{first_line(error)}. Take one side's back from git (`git checkout HEAD dvc.lock`), "
+            "then `dvc repro`."
         ) from error
     objects = _dvc_cache(workspace)
     locked: dict[str, str] = {}

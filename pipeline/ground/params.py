@@ -7,6 +7,8 @@ a changed field reruns that stage alone.
 from __future__ import annotations
 
 import reprlib
+import sys
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
@@ -20,8 +22,8 @@ from pipeline.ground.files import NO_FILE, is_special
 if TYPE_CHECKING:
     from pipeline.ground.workspace import Workspace
 
-# Ours have some hundred.
-_MOST_NODES = 10_000
+# With every alias written out: ours have some hundred values, a long list as many as it shows.
+_MOST_NODES, _MOST_PER_NODE = 10_000, 10
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -118,25 +120,30 @@ def read_params(workspace: Workspace) -> dict[str, Any]:
 
 
 def _load(text: str) -> Any:
-    """Read YAML whose aliases stand for no more than `_MOST_NODES` values."""
+    """Read YAML whose aliases stand for no more than the larger of the two limits."""
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
-        if _written_out(node, {}) > _MOST_NODES:
-            raise ValueError(f"with its aliases written out it has over {_MOST_NODES:,} values")
+        known: dict[int, int] = {}
+        written_out = _written_out(node, known)
+        if written_out > (most := max(_MOST_NODES, _MOST_PER_NODE * len(known))):
+            raise ValueError(f"with its aliases written out it has over {most:,} values")
         return loader.construct_document(node) if node else None
     finally:
         loader.dispose()
 
 
 def _written_out(node: yaml.Node | None, known: dict[int, int]) -> int:
-    """Return how many nodes a document has where every alias is what it stands for."""
-    if not isinstance(node, yaml.CollectionNode):
-        return 1
+    """Return how many nodes a document has where every alias is what it stands for.
+
+    `known` is filled with that of each node, of which there are as many as were written.
+    """
     if id(node) not in known:
         # Of one that holds itself there is no end.
-        known[id(node)] = _MOST_NODES
-        children = node.value if isinstance(node, yaml.SequenceNode) else chain(*node.value)
+        known[id(node)] = sys.maxsize
+        children: Iterable[yaml.Node] = ()
+        if isinstance(node, yaml.CollectionNode):
+            children = node.value if isinstance(node, yaml.SequenceNode) else chain(*node.value)
         known[id(node)] = 1 + sum(_written_out(child, known) for child in children)
     return known[id(node)]
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Self
 
 from pipeline.ground.artefacts import record_of
 from pipeline.ground.code import Key, code_digest, maker_file, versions
+from pipeline.ground.damage import SIGNS
 from pipeline.ground.database import open_database
 from pipeline.ground.files import digest, file_digest, replacing
 from pipeline.ground.workspace import Workspace
@@ -33,7 +34,7 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE INDEX IF NOT EXISTS files_of_item ON files (item);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, content TEXT NOT NULL);
 """
-_DAMAGED = (ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration)
+_DAMAGED = (*SIGNS, StopIteration)
 _CODE = "code"
 # Notes: the digest of the out that this record wrote or took over; {environment: versions}; what
 # was vouched for, and what is to be from the next run on.

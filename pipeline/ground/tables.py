@@ -9,7 +9,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from pipeline.ground.files import replacing
 from schemas.spreadsheets import change_texts, marked, unmarked
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV; floats keep 9 digits, which is exact for float32."""
-    with replacing(path) as temporary:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        lines = cast("TextIO", _UnixLines(file))
         change_texts(table, marked).to_csv(
-            temporary, index=False, lineterminator="\n", float_format="%.9g"
+            lines, index=False, lineterminator="\r\n", float_format="%.9g"
         )
 
 
@@ -42,7 +46,7 @@ def write_rows(
 
 
 class _UnixLines:
-    """Ends rows as Unix does; told so itself, the writer would not quote a carriage return."""
+    """Ends rows as Unix does; told so itself, no writer would quote a carriage return."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

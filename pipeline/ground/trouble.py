@@ -6,10 +6,10 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from pipeline.ground.database import is_damage
+from pipeline.ground.database import is_damage, primary_code
 from pipeline.ground.errors import BusyError, GazeshiftError, InputError, StorageError
 from pipeline.ground.files import as_os_error
 from pipeline.ground.workspace import Workspace
@@ -17,6 +17,13 @@ from pipeline.ground.workspace import Workspace
 _RIGHTS = {errno.EACCES, errno.EPERM}
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO} | _RIGHTS
 _WRONG_KIND = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
+_DISK = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
 _GO_ON = "then run the same command again: what was finished is kept."
 
 
@@ -31,11 +38,11 @@ def naming_trouble(workspace: Workspace) -> Iterator[None]:
     """
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        raise _of_database(error, workspace) from error
     except Exception as error:
-        os_error = as_os_error(error)
-        named = os_error and _of_files(os_error)
+        if isinstance(error, sqlite3.DatabaseError):
+            named = _of_database(error, workspace)
+        else:
+            named = _of_files(told) if (told := as_os_error(error)) else None
         if named is None:
             raise
         raise named from error
@@ -57,17 +64,32 @@ def _of_files(error: OSError) -> GazeshiftError | None:
     return None
 
 
-def _of_database(error: sqlite3.DatabaseError, workspace: Workspace) -> GazeshiftError:
+def _of_database(error: sqlite3.DatabaseError, workspace: Workspace) -> GazeshiftError | None:
+    """Return what to say; None where SQL of ours is at fault."""
     if is_damage(error):
         return InputError(
-            f"a database in {workspace.state} is damaged: {error}. Delete that folder, {_GO_ON}"
+            f"{_damaged(workspace.state)} is a damaged database: {error}. Move that file away, "
+            f"{_GO_ON}"
         )
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    code = primary_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return BusyError(
             f"another process uses a database in {workspace.state}: {error}. Wait for it, {_GO_ON}"
         )
-    return _unwritable(workspace.state, str(error))
+    return _unwritable(workspace.state, str(error)) if code in _DISK else None
+
+
+def _damaged(state: Path) -> Path:
+    """Return which database is damaged; where SQLite finds no fault now, the pattern of all."""
+    for path in sorted([*state.glob("*.sqlite"), *state.glob("records/*.sqlite")]):
+        try:
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+                if db.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
+                    return path
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                return path
+    return state / "**/*.sqlite"
 
 
 def _unwritable(where: object, what: str) -> StorageError:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pipeline.ground.errors import InputError
+from pipeline.ground.damage import json_object
+from pipeline.ground.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -44,14 +45,13 @@ def read_config(path: Path, origin: Origin) -> dict[str, Any]:
         InputError: it is missing or no such thing.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return json_object(path)
     except OSError as error:
         raise origin.fault(path, f"cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise origin.fault(path, f"is no JSON ({_first_line(error)})") from error
-    if not isinstance(values, dict):
-        raise origin.fault(path, f"must hold a JSON object, found {type(values).__name__}")
-    return values
+        raise origin.fault(path, f"is no JSON ({first_line(error)})") from error
+    except TypeError as error:
+        raise origin.fault(path, str(error)) from error
 
 
 def read_own_config(kind: type[Config], path: Path, origin: Origin) -> Config:
@@ -83,7 +83,7 @@ def read_weights(network: nn.Module, path: Path, origin: Origin) -> None:
     try:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise origin.fault(path, f"is no safetensors file ({_first_line(error)})") from error
+        raise origin.fault(path, f"is no safetensors file ({first_line(error)})") from error
     wanted = network.state_dict()
     shapes = (name for name in wanted.keys() & weights if wanted[name].shape != weights[name].shape)
     refuse_misfits(path, origin, wanted.keys() - weights, weights.keys() - wanted, shapes)
@@ -204,7 +204,7 @@ def _loaded(kind: Any, folder: Path, origin: Origin, **options: Any) -> Any:
     # A configuration can ask for anything, and what the libraries raise then is anything, too.
     except Exception as error:
         damaged = [path.name for path in sorted(folder.glob("*.safetensors")) if not _opens(path)]
-        why = f"{', '.join(damaged)} is no safetensors file" if damaged else _first_line(error)
+        why = f"{', '.join(damaged)} is no safetensors file" if damaged else first_line(error)
         raise origin.fault(
             folder, f"holds no {kind.__name__} that can be read ({type(error).__name__}: {why})"
         ) from error
@@ -218,8 +218,3 @@ def _opens(path: Path) -> bool:
             return True
     except (OSError, SafetensorError):
         return False
-
-
-def _first_line(error: BaseException) -> str:
-    """Return what an error says, without the advice that libraries append."""
-    return next(iter(str(error).splitlines()), "").partition(". ")[0].strip().rstrip(".")

@@ -48,6 +48,6 @@ def read_variants(path: Path) -> dict[str, Variant]:
     """
     if not path.is_file():
         raise InputError(f"{path}: there are no variants. Run `dvc repro variant`.")
+    manifest = read_json(path, "variant")
     with reading(path, "variant"):
-        variants = read_json(path, "variant")["variants"]
-        return {name: Variant(**definition) for name, definition in variants.items()}
+        return {name: Variant(**made) for name, made in manifest["variants"].items()}

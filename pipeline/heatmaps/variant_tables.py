@@ -20,7 +20,8 @@ class SourceRows:
     """The rows of one video as text, turned into it once for all variants."""
 
     def __init__(self, table: pd.DataFrame) -> None:
-        text = table.to_csv(index=False, float_format="%.9g")
+        # With such line ends a carriage return within a text is quoted.
+        text = table.to_csv(index=False, lineterminator="\r\n", float_format="%.9g")
         self.header, *self.rows = csv.reader(StringIO(text, newline=""))
 
     def write_variant(

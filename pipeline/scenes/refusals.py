@@ -6,7 +6,6 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.ground.artefacts import stage_of
 from pipeline.ground.damage import reading
 from pipeline.ground.tables import write_rows
 from schemas.rejected_scenes import COLUMNS, Rejection
@@ -19,13 +18,13 @@ def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
     write_rows(path, COLUMNS, ([getattr(one, name) for name in COLUMNS] for one in ordered))
 
 
-def read_rejections(path: Path) -> list[Rejection]:
-    """Read what `write_rejections` wrote.
+def read_rejections(path: Path, stage: str = "validate") -> list[Rejection]:
+    """Read what `write_rejections` wrote in a stage.
 
     Raises:
         InputError: it is damaged.
     """
-    with reading(path, stage_of(path)), path.open(encoding="utf-8", newline="") as file:
+    with reading(path, stage), path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
         if missing := set(COLUMNS).difference(rows.fieldnames or ()):
             raise KeyError(min(missing))

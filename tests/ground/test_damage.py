@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,19 @@ import pytest
 import torch
 from scene_trees import write_validate_inputs
 
-from pipeline.ground.artefacts import GATE, OUTS, SCENES, VALIDATION_SUMMARY, VARIANT_MANIFEST
+from pipeline.commands import summary
+from pipeline.ground.artefacts import (
+    CHANGES,
+    CONTROL_LOSSES,
+    GATE,
+    METRICS,
+    OUTS,
+    PROOF_FIGURES,
+    SCENES,
+    VALIDATION_SUMMARY,
+    VARIANT_MANIFEST,
+    stage_of,
+)
 from pipeline.ground.code import Key
 from pipeline.ground.damage import read_json
 from pipeline.ground.database import open_database
@@ -21,6 +34,7 @@ from pipeline.heatmaps.manifest import read_variants
 from pipeline.heatmaps.variant_tables import read_variant_table
 from pipeline.learning.fitting import StreamedCheckpoints, resume_step
 from pipeline.scenes.refusals import read_rejections
+from pipeline.stages.report import inputs
 
 KEYS = {item: Key("1", ("pipeline.ground.files",)) for item in "ab"}
 RECORD = "reports/records/variant.jsonl"
@@ -63,6 +77,19 @@ def test_a_damaged_database_is_made_again_from_the_record(
     run(workspace)
     damage(workspace.path(DATABASE))
     assert run(workspace) == set()
+    assert workspace.path(f"{DATABASE}.damaged").is_file()
+
+
+def test_a_database_with_our_columns_is_sound_however_its_sql_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    with closing(open_database(path, "CREATE TABLE t (x TEXT, y);")) as db, db:
+        db.execute("INSERT INTO t VALUES ('kept', 1)")
+        db.execute("CREATE INDEX t_x ON t (x)")
+        db.execute("ANALYZE")
+    with closing(open_database(path, "CREATE TABLE IF NOT EXISTS t (\n  x TEXT,\n  y);")) as db:
+        assert db.execute("SELECT * FROM t").fetchall() == [("kept", 1)]
+    with closing(open_database(path, "CREATE TABLE IF NOT EXISTS t (y, x);")) as db:
+        assert db.execute("SELECT * FROM t").fetchall() == []
 
 
 @pytest.mark.parametrize(
@@ -143,7 +170,11 @@ def test_a_folder_for_a_file_is_named_before_the_work(
         ("reports/evaluation/gate.json", partial(read_json, stage="evaluate"), "evaluate"),
         (VARIANT_MANIFEST, read_variants, "variant"),
         ("outputs/variants_v3/v/baseline_scenes.csv", read_variant_table, "variant"),
-        ("reports/ingest/scene_cuts.csv", read_rejections, "scene_cuts"),
+        (
+            "reports/ingest/scene_cuts.csv",
+            partial(read_rejections, stage="scene_cuts"),
+            "scene_cuts",
+        ),
         ("reports/validation/rejected_scenes.csv", read_rejections, "validate"),
     ],
 )
@@ -175,6 +206,36 @@ def test_commands_name_a_damaged_report(workspace: Workspace, content: str, gaze
 def test_only_an_object_counts_as_a_report(workspace: Workspace) -> None:
     write_text(workspace.path("sound.json"), json.dumps({"a": 1}))
     assert read_json(workspace.path("sound.json"), "variant") == {"a": 1}
+    for other in ("[]", "[[1, 2]]", "null", "7", '"a"'):
+        write_text(workspace.path("other.json"), other)
+        with pytest.raises(InputError, match="must hold a JSON object, found"):
+            read_json(workspace.path("other.json"), "variant")
+
+
+def test_the_stage_of_a_file_is_that_of_its_place_in_the_root() -> None:
+    assert stage_of(GATE) == "evaluate"
+    assert stage_of(f"{PROOF_FIGURES}/deep/a.png") == "evaluate"
+    for other in (f"elsewhere/{GATE}", f"{GATE}.bak", "README.md"):
+        with pytest.raises(ValueError, match="no stage's outs"):
+            stage_of(other)
+
+
+def test_a_fault_of_ours_is_not_blamed_on_a_file(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise TypeError("ours")
+
+    for path in (METRICS, GATE, VALIDATION_SUMMARY):
+        write_text(workspace.path(path), '{"checks": []}')
+    for path in (CONTROL_LOSSES, CHANGES):
+        write_text(workspace.path(path), "")
+    monkeypatch.setattr(inputs, "read_rows", fail)
+    with pytest.raises(TypeError, match="ours"):
+        inputs.read_proof(workspace.root, 0.1)
+    monkeypatch.setattr(summary, "outdated", fail)
+    with pytest.raises(TypeError, match="ours"):
+        summary.main(workspace)
 
 
 @pytest.mark.parametrize("damage", [garbage, truncated, lambda path: path.write_bytes(b"")])

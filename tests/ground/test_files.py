@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ground.files import link_or_copy
+from pipeline.ground.files import is_left_over, link_or_copy, replacing
 
 
 @pytest.fixture
@@ -55,3 +55,11 @@ def test_a_copy_that_breaks_off_leaves_the_older_file(source: Path, monkeypatch)
         link_or_copy(source, target)
     assert target.read_bytes() == b"an older map"
     assert sorted(path.name for path in source.parent.iterdir()) == ["source.jpg", "target.jpg"]
+
+
+def test_only_what_a_kill_leaves_is_left_over(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a.b.csv") as temporary:
+        assert is_left_over(temporary.name)
+        temporary.touch()
+    for name in ("a.b.csv", ".annotations-v2.part", ".a.part", ".7.part", "a.csv.7.part"):
+        assert not is_left_over(name)

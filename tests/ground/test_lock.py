@@ -1,5 +1,8 @@
 """Two runs of one stage: the second is refused by name, and a killed one leaves no lock behind."""
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +11,7 @@ import pytest
 
 from pipeline.ground.artefacts import OUTS
 from pipeline.ground.code import Key
-from pipeline.ground.errors import BusyError
+from pipeline.ground.errors import BusyError, StorageError
 from pipeline.ground.lock import stage_lock
 from pipeline.ground.outs import StageOuts, foreign_files
 from pipeline.ground.workspace import Workspace
@@ -69,3 +72,20 @@ def test_the_lock_of_a_killed_run_is_gone_with_it(
     other.wait()
     with StageOuts(workspace, "variant") as outs:
         assert outs.begin(KEYS) == {"a"}
+
+
+@pytest.mark.parametrize(
+    "code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP], ids=errno.errorcode.get
+)
+def test_a_file_system_without_locks_is_named(
+    workspace: Workspace, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "lockf", fail)
+    with (
+        pytest.raises(StorageError, match=r"has no locks.*\.gazeshift on a local disk"),
+        stage_lock(workspace, "edit"),
+    ):
+        pass

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.ground.errors import ParamsError
-from pipeline.ground.params import ComputeParams, load_image_size
+from pipeline.ground.params import ComputeParams, load_image_size, read_params
 from pipeline.ground.workspace import Workspace
 
 
@@ -35,3 +35,15 @@ def test_one_number_is_a_square_image_size(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named(tmp_path: Path, params: str, message: str) -> None:
     with pytest.raises(ParamsError, match=message):
         ComputeParams.load(workspace(tmp_path, params))
+
+
+def test_any_number_of_plain_values_is_read(tmp_path: Path) -> None:
+    params = f"variant: {{keywords: [{'1,' * 10_001}]}}"
+    assert len(read_params(workspace(tmp_path, params))["variant"]["keywords"]) == 10_001
+
+
+def test_ten_times_what_is_written_is_the_most_that_aliases_may_stand_for(tmp_path: Path) -> None:
+    one = f"one: &one [{'1,' * 3_000}]\n"
+    read_params(workspace(tmp_path, f"{one}all: [{'*one,' * 8}]"))
+    with pytest.raises(ParamsError, match="aliases written out it has over 30,0"):
+        read_params(workspace(tmp_path, f"{one}all: [{'*one,' * 11}]"))

@@ -3,8 +3,9 @@
 import errno
 import os
 import resource
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from scene_trees import write_scene_tree
 from pipeline.editing.cache import TensorCache
 from pipeline.ground.artefacts import OUTS
 from pipeline.ground.code import Key
+from pipeline.ground.database import open_database
 from pipeline.ground.errors import InputError, StorageError
 from pipeline.ground.files import write_text
 from pipeline.ground.outs import StageOuts
@@ -148,6 +150,43 @@ def test_a_folder_for_an_input_file_is_named(workspace: Workspace) -> None:
         workspace.path("table.csv").read_bytes()
 
 
-def test_what_is_no_matter_of_the_disk_stays_an_error_of_ours(workspace: Workspace) -> None:
-    with pytest.raises(KeyError), naming_trouble(workspace):
-        raise KeyError("ours")
+def sql_error(statement: str, before: str = "") -> sqlite3.Error:
+    """Return what SQLite says to a statement."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(before)
+        with pytest.raises(sqlite3.Error) as said:
+            db.execute(statement)
+    return said.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("ours"),
+        ValueError("a.csv: No space left on device (os error 28)"),
+        InputError("data/x (os error 28).csv is refused: its name has blanks."),
+        sql_error("SELECT * FROM nowhere"),
+        sql_error("SELECT ?"),
+        sql_error("INSERT INTO t VALUES (NULL)", "CREATE TABLE t (x NOT NULL);"),
+    ],
+    ids=["key", "text", "refusal", "table", "binding", "constraint"],
+)
+def test_what_is_no_matter_of_the_disk_stays_as_it_is(
+    workspace: Workspace, error: Exception
+) -> None:
+    with pytest.raises(type(error)) as said, naming_trouble(workspace):
+        raise error
+    assert said.value is error
+
+
+def test_the_damaged_one_of_the_databases_is_named(workspace: Workspace) -> None:
+    for name in "abc":
+        open_database(workspace.state / f"records/{name}.sqlite", "CREATE TABLE t (x);").close()
+    damaged = workspace.state / "records/b.sqlite"
+    damaged.write_bytes(b"no database" * 999)
+    with (
+        pytest.raises(InputError, match=rf"^{damaged} is a damaged database.*Move that file away"),
+        naming_trouble(workspace),
+        closing(sqlite3.connect(damaged)) as db,
+    ):
+        db.execute("SELECT * FROM t")

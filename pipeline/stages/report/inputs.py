@@ -20,6 +20,7 @@ from pipeline.ground.artefacts import (
     stage_of,
 )
 from pipeline.ground.damage import read_json, reading
+from pipeline.ground.errors import InputError
 from pipeline.ground.tables import read_table
 from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.report.proof import proof_section
@@ -48,19 +49,19 @@ _WRONG_CONTROLS = (
 """Label, column of control.csv and figure of each."""
 
 
-def read_figures(path: Path) -> dict[str, Any] | None:
-    """Return a file of JSON, None where there is none."""
-    return read_json(path, stage_of(path)) if path.is_file() else None
+def read_figures(root: Path, name: str) -> dict[str, Any] | None:
+    """Return an out that is a file of JSON, None where there is none."""
+    return read_json(root / name, stage_of(name)) if (root / name).is_file() else None
 
 
-def read_rows(path: Path, *needed: str) -> pd.DataFrame:
-    """Return a table with at least the needed columns, an empty one where there is none."""
+def read_rows(root: Path, name: str, *needed: str) -> pd.DataFrame:
+    """Return an out that is a table with the needed columns, an empty one where there is none."""
     import pandas as pd
 
-    if not path.is_file():
+    if not (root / name).is_file():
         return pd.DataFrame()
-    with reading(path, stage_of(path)):
-        table = read_table(path, _DTYPES)
+    with reading(root / name, stage_of(name)):
+        table = read_table(root / name, _DTYPES)
         if missing := set(needed) - set(table):
             raise KeyError(min(missing))
         return table
@@ -68,22 +69,18 @@ def read_rows(path: Path, *needed: str) -> pd.DataFrame:
 
 def read_legend(root: Path) -> list[dict[str, Any]]:
     """Return each variant with its colour and meaning; none where none were made."""
-    manifest = read_figures(root / VARIANT_MANIFEST) or {"variants": {}}
+    manifest = read_figures(root, VARIANT_MANIFEST) or {"variants": {}}
     with reading(root / VARIANT_MANIFEST, "variant"):
-        return [
-            {
-                "name": name,
-                **style_of(name)._asdict(),
-                "meaning": variant["meaning"],
-                "alpha": variant["alpha"],
-            }
+        variants = [
+            (name, {"meaning": variant["meaning"], "alpha": variant["alpha"]})
             for name, variant in manifest["variants"].items()
         ]
+    return [{"name": name, **style_of(name)._asdict(), **variant} for name, variant in variants]
 
 
 def read_judged(root: Path) -> pd.DataFrame:
     """Return what the judge saw of each scene and variant."""
-    table = read_rows(root / JUDGED, "arm")
+    table = read_rows(root, JUDGED, "arm")
     return table if table.empty else table[table["arm"] == VARIANTS_ARM]
 
 
@@ -92,35 +89,41 @@ def read_proof(root: Path, bound: float) -> dict[str, Any] | None:
 
     `bound` is `evaluate.equivalence_bound`.
     """
-    metrics, gate = read_figures(root / METRICS), read_figures(root / GATE)
+    metrics, gate = read_figures(root, METRICS), read_figures(root, GATE)
     if metrics is None or gate is None:
         return None
-    with reading(root / METRICS, "evaluate"):
-        return _proof(root, bound, metrics, gate)
+    for name in (CONTROL_LOSSES, CHANGES):
+        if not (root / name).is_file():
+            raise InputError(f"{root / name} is missing. Run `dvc repro evaluate`.")
+    return _proof(root, bound, metrics, gate)
 
 
 def _proof(
     root: Path, bound: float, metrics: dict[str, Any], gate: dict[str, Any]
 ) -> dict[str, Any]:
-    control = read_rows(root / CONTROL_LOSSES, "true", "shuffled", "zero")
-    changes = read_rows(root / CHANGES, "test", "change")
+    control = read_rows(root, CONTROL_LOSSES, "true", "shuffled", "zero")
+    changes = read_rows(root, CHANGES, "test", "change")
+    tested = {name: rows for name in TESTED if len(rows := changes[changes["test"] == name])}
+    with reading(root / METRICS, "evaluate"):
+        section = proof_section(metrics, gate)
+        passed = {name: metrics[f"{name}_tost_pass"] for name in tested}
     tests = {
         name: {
             "label": label,
             "colour": colour,
-            "changes": rows["change"].round(6).tolist(),
+            "changes": tested[name]["change"].round(6).tolist(),
             "mean": metrics.get(f"{name}_mean_change"),
             "interval": metrics.get(f"{name}_mean_change_ci90"),
-            "pass": metrics[f"{name}_tost_pass"],
+            "pass": passed[name],
         }
         for name, (label, colour) in TESTED.items()
-        if len(rows := changes[changes["test"] == name])
+        if name in tested
     }
     return {
-        **proof_section(metrics, gate),
+        **section,
         "bound": bound,
         "arms": [[arm, label, *style] for arm, (label, style) in ARMS.items()],
-        "curve": json.loads(read_rows(root / JUDGED_CURVE).to_json(orient="records")),
+        "curve": json.loads(read_rows(root, JUDGED_CURVE).to_json(orient="records")),
         "tests": tests,
         "increases": {
             label: {

@@ -50,7 +50,7 @@ def main(workspace: Workspace) -> None:
     scenes = read_scenes(workspace.path(SCENES))
     if scenes.empty:
         raise InputError(f"{SCENES} has no scenes. Run `dvc repro validate`; it says why.")
-    edits = inputs.read_rows(workspace.path(EDITS))
+    edits = inputs.read_rows(workspace.root, EDITS)
     variants = inputs.read_legend(workspace.root)
     shown = choose_videos(scenes, edits, ReportParams.load(workspace).max_scenes)
     tasks = _tasks(workspace, shown, edits, tuple(variant["name"] for variant in variants))
@@ -104,7 +104,7 @@ def _tasks(
 ) -> list[VideoTask]:
     root = workspace.root
     judged = inputs.read_judged(root)
-    times = inputs.read_rows(root / CUTS_CSV)
+    times = inputs.read_rows(root, CUTS_CSV)
     # What the edits add, if no two variants shared one, so that the budget holds.
     redrawn = 0 if edits.empty else int(edits["modified"].sum())
     paths = [workspace.path(path) for path in shown["scene_image_path"]]
@@ -141,8 +141,8 @@ def _changed(found: str) -> InputError:
 def _provenance(workspace: Workspace, started_s: float) -> dict[str, Any]:
     root = workspace.root
     params = read_params(workspace)
-    gate = inputs.read_figures(root / GATE) or {}
-    training = inputs.read_figures(root / TRAIN_METRICS) or {}
+    gate = inputs.read_figures(root, GATE) or {}
+    training = inputs.read_figures(root, TRAIN_METRICS) or {}
     return {
         "made": datetime.fromtimestamp(started_s, UTC).isoformat(timespec="seconds"),
         "commit": commit(workspace),

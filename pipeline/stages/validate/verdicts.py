@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from pipeline.ground.artefacts import KEYWORDS, refused_by
+from pipeline.ground.artefacts import KEYWORDS, refused_by, stage_of
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.keywords import KeywordTable
 from pipeline.scenes.names import SceneName, parse_scene_name
@@ -60,7 +60,7 @@ class IngestRefusals:
         reports: dict[Role, list[Rejection]] = {}
         for role, file in INGEST_REPORTS.items():
             path = workspace.path(file)
-            reports[role] = read_rejections(path) if path.is_file() else []
+            reports[role] = read_rejections(path, stage_of(file)) if path.is_file() else []
         return cls(reports)
 
     def why_missing(self, role: Role, key: SceneKey) -> Rejection | None:
