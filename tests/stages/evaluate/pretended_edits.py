@@ -16,6 +16,7 @@ from pipeline.pictures.reading import Pixels, encode, read_grey, read_mask, read
 from pipeline.scenes.regions import add_change, feathered_region
 from pipeline.stages.evaluate import stage as evaluate
 from pipeline.stages.evaluate.control_losses import ControlCheck
+from schemas.variant_scenes import VARIANT_SCENES_TABLE
 
 FEATHER_PX = 2.0
 # Looks at what differs from the scene's mean colour: as deterministic as the demo's, and cheaper.
@@ -71,7 +72,9 @@ def write_maps(root: Path, scenes: pd.DataFrame) -> None:
         for name, paths in (("baseline", rows["attention_heatmap_path"]), ("placebo", maps)):
             write_table(
                 root / variant_table(str(video_id), name),
-                rows.assign(modified_attention_heatmap_path=paths),
+                rows.reindex(columns=list(VARIANT_SCENES_TABLE.columns)).assign(
+                    modified_attention_heatmap_path=paths, modified=True, feasible=True
+                ),
             )
 
 
