@@ -84,10 +84,14 @@ def test_parameters_are_in_the_shipped_params_or_in_a_section_model(document):
             assert field in _fields(section), f"{section}.{field}"
 
 
+# What stands for the words in capitals of a usage line.
+_FOR = {"STAGE": "variant", "PORT": "5001", "TIMEOUT": "60"}
+
+
 def test_command_lines_are_accepted(document) -> None:
     code = _code(document.read_text()).replace("[", "").replace("]", "")
     for line in re.findall(r"(?:\bgazeshift|python -m pipeline) ([a-z_]+ [^\n`#]+)", code):
-        cli._parser().parse_args(["variant" if w == "STAGE" else w for w in shlex.split(line)])
+        cli._parser().parse_args([_FOR.get(word, word) for word in shlex.split(line)])
     for line in re.findall(r"(?:^|`)dvc ([a-z]+ [^\n`#]*)", code, re.MULTILINE):
         words = shlex.split(line.replace("…", "x").split("&&")[0])
         assert parse_args(words).func is not None, line
