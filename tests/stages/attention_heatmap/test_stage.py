@@ -177,7 +177,7 @@ def test_a_predictor_that_sees_another_image_size_maps_anew(workspace: Workspace
 
 def test_a_python_file_of_ones_own_maps_scenes(workspace: Workspace) -> None:
     make_cuts(workspace, {"v": 1}, SIZE)
-    source = "import numpy as np\ndef attention_map(image): return np.eye(len(image))"
+    source = "import numpy as np\ndef attention_map(image): return np.eye(*image.shape[:2])"
     write_bytes(workspace.path("models/own.py"), source.encode())
     set_params(workspace, "{source: predictor, input: models/own.py}\nimage_size: 64")
     attention_heatmap.main(workspace)
