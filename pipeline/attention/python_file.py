@@ -60,7 +60,7 @@ class PythonFile:
         Raises:
             InputError: the function raised or exited, or returned no map of its picture.
         """
-        found = np.stack([self._map(self._function, image) for image in pixels_of(images)])
+        found = np.stack([self._map(image) for image in pixels_of(images)])
         return torch.from_numpy(found).to(images.device)
 
     def _load(self) -> Callable[[NDArray[np.uint8]], Any]:
@@ -83,7 +83,7 @@ class PythonFile:
         ramps = np.indices(_TRIED).sum(0)[..., None] * (3, 5, 7) % 256
         disc = np.hypot(*(np.indices(_TRIED) - [[[height / 2]], [[width / 3]]])) < width / 5
         picture = np.where(disc[..., None], (220, 30, 30), ramps).astype(np.uint8)
-        first, second = (self._map(self._function, picture.copy()) for _ in range(2))
+        first, second = (self._map(picture.copy()) for _ in range(2))
         if np.abs(second - first).max() > _SAME * first.max():
             raise InputError(
                 f"{self._parameter}: {self._path} saw the same picture differently when it was "
@@ -91,12 +91,10 @@ class PythonFile:
                 "so that an original and its edits are looked at by the same viewers."
             )
 
-    def _map(
-        self, function: Callable[[NDArray[np.uint8]], Any], image: NDArray[np.uint8]
-    ) -> NDArray[np.float32]:
+    def _map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         size = image.shape[:2]
         with self._named(f"`{FUNCTION}` fails"):
-            found = function(image)
+            found = self._function(image)
         with self._named(f"`{FUNCTION}` returned a {type(found).__name__}, no array of numbers"):
             attention = np.asarray(found)
             if attention.dtype.kind not in "buif":

@@ -38,17 +38,22 @@ class ColourMaps:
 
     Attributes:
         sigma: of the Gaussian windows, in cells.
-        mean: N×3×h×w, of the scene's colours in the window around each cell.
+        cells: N×1×h×w in [0, 1], how much of a change each cell takes.
+        weight: N×1×h×w > 0, the same in the window around each cell.
+        mean: N×3×h×w, of the scene's colours in the window.
         inverse: N×3×3×h×w, of their covariance.
     """
 
     sigma: float
+    cells: Tensor
+    weight: Tensor
     mean: Tensor
     inverse: Tensor
 
     def take(self, scenes: Tensor) -> ColourMaps:
         """Return the scenes at these positions."""
-        return ColourMaps(self.sigma, self.mean[scenes], self.inverse[scenes])
+        tensors = (self.cells, self.weight, self.mean, self.inverse)
+        return ColourMaps(self.sigma, *(part[scenes] for part in tensors))
 
     def fitted(self, change: Tensor, image: Tensor, region: Tensor) -> Tensor:
         """Return the maps that come nearest to a change, N×12×h×w; differentiable.
@@ -58,13 +63,14 @@ class ColourMaps:
             image: N×3×H×W in [-1, 1], the scenes.
             region: N×1×H×W in [0, 1], how much of a change each pixel takes, and counts.
         """
-        mean, covariance = _moments(image, change, region, self.mean, self.sigma)
+        mean = _window_means(change, region, self.weight, self.sigma)
+        products = _window_means(_products(image, change), region, self.weight, self.sigma)
+        covariance = _covariance(products, self.mean, mean)
         gain = (self.inverse[:, :, :, None] * covariance[:, None]).sum(2)
         offset = mean - (gain * self.mean[:, :, None]).sum(1)
         # A pixel lies in many windows: it takes the mean of their maps.
         maps = torch.cat([gain.flatten(1, 2), offset], 1)
-        cells = functional.avg_pool2d(region, _factor(region, mean))
-        return blur(maps * cells, self.sigma) / blur(cells, self.sigma).clamp(min=_LEAST)
+        return blur(maps * self.cells, self.sigma) / self.weight
 
 
 def colour_maps(image: Tensor, region: Tensor, window: float, factor: int) -> ColourMaps:
@@ -77,15 +83,17 @@ def colour_maps(image: Tensor, region: Tensor, window: float, factor: int) -> Co
         factor: pixels along a cell's side.
     """
     sigma = window * min(image.shape[-2:]) / factor
-    mean = _window_means(image, region, sigma, factor)
-    _, covariance = _moments(image, image, region, mean, sigma)
+    cells = functional.avg_pool2d(region, factor)
+    weight = blur(cells, sigma).clamp(min=_LEAST)
+    mean = _window_means(image, region, weight, sigma)
+    products = _window_means(_products(image, image), region, weight, sigma)
     ridge = _RIDGE * torch.eye(3, device=image.device)[:, :, None, None]
     # In 64 bits: colours of one hue are nearly singular. A solver takes no such numbers of cells.
-    first, second, third = (covariance.double() + ridge).unbind(1)
+    first, second, third = (_covariance(products, mean, mean).double() + ridge).unbind(1)
     pairs = ((second, third), (third, first), (first, second))
     cofactors = torch.stack([torch.linalg.cross(*pair, dim=1) for pair in pairs], 1)
     determinant = (first * cofactors[:, 0]).sum(1)[:, None, None]
-    return ColourMaps(sigma, mean, (cofactors / determinant).to(image.dtype))
+    return ColourMaps(sigma, cells, weight, mean, (cofactors / determinant).to(image.dtype))
 
 
 def change_by(maps: Tensor, image: Tensor) -> Tensor:
@@ -106,24 +114,17 @@ def levels_of(kept: Tensor) -> NDArray[np.float32]:
     return np.asarray(levels.movedim(1, -1).float().cpu().numpy())
 
 
-def _moments(
-    image: Tensor, other: Tensor, region: Tensor, image_mean: Tensor, sigma: float
-) -> tuple[Tensor, Tensor]:
-    """Return of another picture the mean, N×3×h×w, and the covariance with the image, N×3×3×h×w."""
-    factor = _factor(image, image_mean)
-    mean = _window_means(other, region, sigma, factor)
-    products = (image[:, :, None] * other[:, None]).flatten(1, 2)
-    both = _window_means(products, region, sigma, factor).unflatten(1, (3, 3))
-    return mean, both - image_mean[:, :, None] * mean[:, None]
-
-
-def _window_means(values: Tensor, region: Tensor, sigma: float, factor: int) -> Tensor:
+def _window_means(values: Tensor, region: Tensor, weight: Tensor, sigma: float) -> Tensor:
     """Return the mean in the region around each cell, N×C×h×w, of N×C×H×W."""
-    total, weight = (
-        blur(functional.avg_pool2d(part, factor), sigma) for part in (region * values, region)
-    )
-    return total / weight.clamp(min=_LEAST)
+    factor = values.shape[-1] // weight.shape[-1]
+    return blur(functional.avg_pool2d(region * values, factor), sigma) / weight
 
 
-def _factor(pixels: Tensor, cells: Tensor) -> int:
-    return pixels.shape[-1] // cells.shape[-1]
+def _products(one: Tensor, other: Tensor) -> Tensor:
+    """Return each channel of one, N×3×H×W, times each of the other, N×9×H×W."""
+    return (one[:, :, None] * other[:, None]).flatten(1, 2)
+
+
+def _covariance(products: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Return N×3×3×h×w of the mean products, N×9×h×w, and the means of both, N×3×h×w."""
+    return products.unflatten(1, (3, 3)) - one[:, :, None] * other[:, None]

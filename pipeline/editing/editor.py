@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.attention.odds import attention_log_odds
 from pipeline.editing.cache import Cache
 from pipeline.editing.calibration import StrengthSearch
 from pipeline.editing.colour_maps import colour_maps, levels_of
@@ -184,8 +185,9 @@ class SceneEditor:
     def _unedited_odds(self, prepared: Prepared, asks: Sequence[Ask]) -> NDArray[np.float64]:
         odds = np.empty(len(asks))
         for places in chunks(range(len(asks)), self.params.batch_size):
-            canvas = self._canvas(prepared, [asks[place] for place in places])
-            odds[places] = guide_log_odds(self.guide, canvas.image, canvas).cpu().double().numpy()
+            batch = [asks[place] for place in places]
+            maps = self.guide.maps(prepared.image[self._scenes(batch)])
+            odds[places] = attention_log_odds(maps, *self._sides(batch)).cpu().double().numpy()
         return odds
 
     def _redraws(
@@ -210,7 +212,7 @@ class SceneEditor:
         goals: NDArray[np.float64],
     ) -> Iterator[Edited]:
         """Redraw one batch; strengths scale what is asked for."""
-        scenes = torch.tensor([ask.scene for ask in asks], device=prepared.image.device)
+        scenes = self._scenes(asks)
         canvas = self._canvas(prepared, asks)
         gain = np.full_like(strengths, self.params.control_strength)
         if not (self.denoiser.reads_dose or self._gradient):
@@ -253,7 +255,8 @@ class SceneEditor:
             )
 
     def _canvas(self, prepared: Prepared, asks: Sequence[Ask]) -> Canvas:
-        scenes = torch.tensor([ask.scene for ask in asks], device=prepared.image.device)
+        scenes = self._scenes(asks)
+        raised, lowered = self._sides(asks)
         sham = torch.tensor([ask.sham for ask in asks], device=scenes.device)[:, None, None, None]
         image = prepared.image[scenes]
         latents = prepared.inversion.redrawn[scenes]
@@ -268,10 +271,20 @@ class SceneEditor:
             decoded=prepared.reconstruction[scenes],
             decoder=prepared.decoder.take(scenes),
             weight=weight,
-            raised=self._preparation.tensor(np.stack([ask.raised for ask in asks])),
-            lowered=self._preparation.tensor(np.stack([ask.lowered for ask in asks])),
+            raised=raised,
+            lowered=lowered,
             colours=colour_maps(image, weight, window, factor) if window else None,
         )
+
+    def _scenes(self, asks: Sequence[Ask]) -> Tensor:
+        """Return the positions of N scenes."""
+        return torch.tensor([ask.scene for ask in asks], device=self._preparation.device)
+
+    def _sides(self, asks: Sequence[Ask]) -> tuple[Tensor, Tensor]:
+        """Return where attention is to rise, and at whose cost, N×H×W each."""
+        sides = zip(*((ask.raised, ask.lowered) for ask in asks), strict=True)
+        raised, lowered = (self._preparation.tensor(np.stack(side)) for side in sides)
+        return raised, lowered
 
     def _maps(self, maps: Sequence[Map]) -> Tensor:
         """Return N maps as N×1×H×W."""

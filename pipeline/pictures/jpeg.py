@@ -137,8 +137,11 @@ def read_scans(content: bytes) -> Scans:
                     (component, at) for component in components for at in range(first, last + 1)
                 }
                 missing |= dict.fromkeys(brought & missing.keys(), bits & 15)
-                position = _MARKER.search(content, position).start()  # type: ignore[union-attr]
-    except (AttributeError, IndexError, ValueError, struct.error):
+                found = _MARKER.search(content, position)
+                if found is None:
+                    return Scans(count, False, None)
+                position = found.start()
+    except (IndexError, ValueError, struct.error):
         return Scans(count, False, None)
     is_end = content[position] == 0xFF
     return Scans(count, bool(missing) and not any(missing.values()), position if is_end else None)
