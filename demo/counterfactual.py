@@ -12,9 +12,7 @@ left out: of own data, all.
 
 from __future__ import annotations
 
-import argparse
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from demo.commands import run
 from demo.drawing import draw_scene
 from demo.make_corpus import (
     FRAMES_PER_S,
@@ -45,13 +44,12 @@ from pipeline.ground.artefacts import (
     SCENES,
 )
 from pipeline.ground.code import Key, summary_key
-from pipeline.ground.errors import GazeshiftError, InputError
+from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, write_bytes
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
 from pipeline.ground.tables import write_table
-from pipeline.ground.trouble import naming_trouble
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.dose import requested_share
 from pipeline.heatmaps.params import VariantParams
@@ -289,20 +287,7 @@ def drawn(scene: SceneSpec, vividness: float, moment_s: float) -> Pixels:
 
 def command(arguments: Sequence[str] | None = None) -> int:
     """Run the stage; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m demo.counterfactual", description=(__doc__ or "").partition("\n")[0]
-    )
-    parser.add_argument("--root", metavar="DIR", help="data root (default: the one you stand in)")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        workspace = Workspace.find(options.root)
-        with naming_trouble(workspace):
-            main(workspace)
-    except GazeshiftError as error:
-        sys.stderr.write(f"{parser.prog}: {error}\n")
-        return 1
-    return 0
+    return run(main, "demo.counterfactual", __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,16 @@ It goes on where it was stopped, and does nothing where this run has been judged
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from demo import counterfactual
+from demo.commands import run
 from demo.make_corpus import VideoPlan, plan_corpus, write_corpus
 from pipeline.commands.gate import read_gate
 from pipeline.ground.artefacts import (
@@ -31,7 +30,7 @@ from pipeline.ground.artefacts import (
     PREDICTOR,
     TRAINING,
 )
-from pipeline.ground.errors import GazeshiftError, InputError
+from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, make_folder, write_bytes, write_text
 from pipeline.ground.params import ComputeParams
 from pipeline.ground.workspace import Workspace
@@ -120,18 +119,7 @@ def _module(stage: str) -> ModuleType:
 
 def command(arguments: Sequence[str] | None = None) -> int:
     """Run it; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m demo.sealed", description=(__doc__ or "").partition("\n")[0]
-    )
-    parser.add_argument("--root", metavar="DIR", help="data root (default: the one you stand in)")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        main(Workspace.find(options.root))
-    except GazeshiftError as error:
-        sys.stderr.write(f"{parser.prog}: {error}\n")
-        return 1
-    return 0
+    return run(main, "demo.sealed", __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from pipeline.ground.artefacts import OUTS, record_of, refused_by
 from pipeline.ground.code import code_digest
 from pipeline.ground.files import write_text
+from pipeline.ground.outs import StageOuts
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.refusals import read_rejections
 from schemas.rejected_scenes import Reason
@@ -73,3 +77,21 @@ def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], object]) -
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
+
+
+@contextmanager
+def killed_after_one_item(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a run end, as by Ctrl-C, before its second item is taken up."""
+    made = []
+    accept = StageOuts.accept
+
+    def killed(outs: StageOuts, item: str, *arguments: object) -> None:
+        if made:
+            raise KeyboardInterrupt
+        made.append(item)
+        accept(outs, item, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StageOuts, "accept", killed)
+        with pytest.raises(KeyboardInterrupt):
+            yield

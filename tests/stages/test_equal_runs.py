@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 from scene_trees import write_scene_tree
-from stage_runs import outs_of
+from stage_runs import killed_after_one_item, outs_of
 from tiny_models import BrightnessGuide, TinyBackbone, tiny_controlnet
 
 from pipeline.editing.loading import EditModels
-from pipeline.ground.outs import StageOuts
 from pipeline.ground.workspace import Workspace
 from pipeline.stages.dose_curve import stage as dose_curve
 from pipeline.stages.edit import stage as edit
@@ -45,18 +44,7 @@ def test_a_run_that_goes_on_writes_what_one_run_writes(
     pieces = Workspace(tmp_path / "pieces")
     shutil.copytree(at_once.root, pieces.root)
     stage.main(at_once)
-    made = []
-    accept = StageOuts.accept
-
-    def killed(outs: StageOuts, item: str, *arguments: object) -> None:
-        if len(made) == 1:
-            raise KeyboardInterrupt
-        made.append(item)
-        accept(outs, item, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StageOuts, "accept", killed)
-        with pytest.raises(KeyboardInterrupt):
-            stage.main(pieces)
+    with killed_after_one_item(monkeypatch):
+        stage.main(pieces)
     stage.main(pieces)
     assert outs_of(pieces, name) == outs_of(at_once, name)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scene_trees import write_scene_tree
-from stage_runs import tree
+from stage_runs import killed_after_one_item, tree
 from tiny_models import BrightnessGuide, TinyBackbone, tiny_controlnet
 
 from pipeline.editing.editor import SceneEditor
@@ -16,7 +16,6 @@ from pipeline.editing.loading import EditModels
 from pipeline.editing.prepare import Prepared, SceneArrays
 from pipeline.ground import artefacts
 from pipeline.ground.errors import InputError
-from pipeline.ground.outs import StageOuts
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import read_mask, read_rgb
 from pipeline.scenes.split import split_of
@@ -194,19 +193,8 @@ def test_scenes_that_no_variant_modifies_cost_nothing(corpus, monkeypatch) -> No
 def test_a_killed_run_goes_on_where_it_was(corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(corpus, "batch_size: 1")
     run(corpus, "batch_size: 1, gradient_strength: 0.2")
-    made = []
-    accept = StageOuts.accept
-
-    def killed(outs: StageOuts, item: str, *arguments: object) -> None:
-        if made:
-            raise KeyboardInterrupt
-        made.append(item)
-        accept(outs, item, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StageOuts, "accept", killed)
-        with pytest.raises(KeyboardInterrupt):
-            run(corpus, "batch_size: 1")
+    with killed_after_one_item(monkeypatch):
+        run(corpus, "batch_size: 1")
     first = corpus.path(f"{artefacts.EDITED}/full_boost/{VIDEO}/{STEM}1-01.png")
     kept = first.stat().st_mtime_ns
     assert run(corpus, "batch_size: 1") == whole
