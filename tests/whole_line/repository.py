@@ -16,11 +16,9 @@ from pipeline.ground.artefacts import OUTS
 from pipeline.ground.files import write_text
 from pipeline.ground.workspace import Workspace
 
-DRAWN = ("backgrounds", "counterfactual", "distractors", "drawing", "make_corpus", "palette")
-DEMO = (*DRAWN, "other_viewers", "products", "scenes", "shapes", "viewers", "__init__")
 CODE = (
     *("pipeline", "schemas", "dvc.yaml", ".dvcignore", ".gitignore"),
-    *(f"demo/{name}.py" for name in DEMO),
+    *(f"demo/{module.name}" for module in (OURS / "demo").glob("*.py")),
 )
 SIZE = (96, 64)
 # Of each part of the split; the proof needs two videos to have an interval.
