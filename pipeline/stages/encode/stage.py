@@ -66,16 +66,19 @@ def main(workspace: Workspace) -> None:
     plan = {name: Key(digest(made_with, *parts), makers) for name, parts in inputs.items()}
     table = file_digest(workspace.path(SCENES))
     plan[_SUMMARY] = summary_key(plan, makers, table)
-    with StageOuts(workspace, "encode") as outs, torch.inference_mode():
+    with (
+        StageOuts(workspace, "encode") as outs,
+        encoding.Encoder(backbone, params.batch_size) as encoder,
+    ):
         todo = outs.begin(plan)
         folder = outs.staging / ENCODED
         for name in [name for name in texts if name in todo]:
-            encoding.encode_texts(folder / name, texts[name], backbone)
+            encoder.write_texts(folder / name, texts[name])
             _accept(outs, name)
         todo_videos = [video for name, video in shards.items() if name in todo]
         for video, decoded in _decoded(corpus, todo_videos, workspace, size):
-            shard, flip = shard_name(video), video in flipped
-            encoding.encode_video(folder / shard, decoded, backbone, params.batch_size, flip)
+            shard = shard_name(video)
+            encoder.write_video(folder / shard, decoded, video in flipped)
             _accept(outs, shard)
         if _SUMMARY in todo:
             files = {name: str(hashed) for name, hashed in outs.results() if name != _SUMMARY}

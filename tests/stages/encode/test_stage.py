@@ -24,12 +24,14 @@ from pipeline.scenes.table import read_scenes
 from pipeline.stages.encode import stage as encode
 
 SIZE = (48, 32)
+LARGE = (176, 96)
 VIDEOS = {"7000000000000000001": 3, "7000000000000000002": 2}
 
 
-def write_params(root: Path, size: tuple[int, int] = SIZE) -> None:
+def write_params(root: Path, size: tuple[int, int] = SIZE, batch_size: int = 2) -> None:
     (root / "params.yaml").write_text(
-        f"image_size: {list(size)}\nmodel: {{backbone: models/tiny}}\nencode: {{batch_size: 2}}\n"
+        f"image_size: {list(size)}\nmodel: {{backbone: models/tiny}}\n"
+        f"encode: {{batch_size: {batch_size}}}\n"
     )
 
 
@@ -213,6 +215,22 @@ def test_a_missing_scene_is_named(workspace: Workspace) -> None:
     workspace.path(read_scenes(workspace.path(SCENES))["scene_image_path"][0]).unlink()
     with pytest.raises(InputError, match=r"Scene-001-01.*dvc repro validate"):
         encode.main(workspace)
+
+
+def test_the_number_of_threads_and_the_batch_change_no_bit(workspace: Workspace) -> None:
+    write_scene_tree(workspace.root, VIDEOS, LARGE, LARGE)
+    before = torch.get_num_threads()
+    written = []
+    try:
+        for threads, batch_size in ((1, 16), (3, 16), (5, 1)):
+            torch.set_num_threads(threads)
+            shutil.rmtree(workspace.path(artefacts.ENCODED), ignore_errors=True)
+            write_params(workspace.root, LARGE, batch_size)
+            encode.main(workspace)
+            written.append(outs_of(workspace, "encode"))
+    finally:
+        torch.set_num_threads(before)
+    assert written[0] == written[1] == written[2]
 
 
 def test_killed_in_the_middle_it_goes_on_to_the_same_files(
