@@ -46,6 +46,8 @@ def read_gate(workspace: Workspace) -> dict[str, Any]:
     gate = read_json(path, "evaluate")
     with reading(path, "evaluate"):
         _lines(gate)
+        if gate["pass"] is not (gate["failed"] == []):
+            raise ValueError("'pass' and 'failed' contradict each other")
     if changed := outdated(workspace, gate):
         raise InputError(
             f"{path} is older than {' and '.join(changed)}: it proves nothing of what is there "

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from mlflow import MlflowClient
 from tiny_editor import register_controlnet, write_controlnet, write_gate, write_tiny_editor
@@ -6,7 +8,7 @@ from pipeline.commands import promote
 from pipeline.diffusion.controlnet import WEIGHTS
 from pipeline.ground.artefacts import CONTROLNET, GATE
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import write_bytes
+from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.tracking.models import REGISTERED
 from pipeline.tracking.store import tracking_uri
@@ -71,11 +73,18 @@ def test_other_params_make_another_editor_that_is_to_be_evaluated(trained) -> No
     assert len(client.search_model_versions(f"name = '{promote.EDITOR}'")) == 2
 
 
-def test_a_damaged_gate_is_named(trained) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"pass": "no"}, {"pass": False}, {"failed": None}, {"checks": [{}]}]
+)
+def test_a_damaged_gate_is_named(trained, changes) -> None:
     write_controlnet(trained, 1)
-    write_bytes(trained.path(GATE), b"{")
-    with pytest.raises(InputError, match="is damaged"):
-        promote.main(trained)
+    write_gate(trained)
+    whole = json.loads(trained.path(GATE).read_text())
+    without = {name: value for name, value in whole.items() if name not in changes}
+    for content in ("{", json.dumps(without), json.dumps(whole | changes)):
+        write_text(trained.path(GATE), content)
+        with pytest.raises(InputError, match="is damaged"):
+            promote.main(trained)
 
 
 def test_an_editor_that_cannot_be_loaded_is_not_registered(trained) -> None:
