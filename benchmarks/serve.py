@@ -34,6 +34,7 @@ def main() -> None:
     """Start a server, call it, and report the memory it holds and how soon it refuses."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--cache-gb", type=float, default=0.1, help="full after the first calls")
     parser.add_argument("--editor", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -41,7 +42,7 @@ def main() -> None:
         if not options.editor:
             pack_editor(Workspace.find(), folder)
         size = load_image_size(Workspace(folder))
-        server = _Server(folder)
+        server = _Server(folder, options.cache_gb)
         try:
             for length in _KEYWORD_BYTES:
                 before = time.perf_counter()
@@ -68,12 +69,13 @@ def main() -> None:
 class _Server:
     """`gazeshift serve` of a packed editor, in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache_gb: float) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
-        command = (sys.executable, "-m", "pipeline.serving.server", str(folder), "--port", port)
-        self._process = subprocess.Popen(command)
+        command = (sys.executable, "-m", "pipeline.serving.server", str(folder))
+        options = ("--port", port, "--cache-gb", str(cache_gb))
+        self._process = subprocess.Popen([*command, *options])
         self._url = f"http://127.0.0.1:{port}"
         while True:
             try:

@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
                 "--from", dest="old", metavar="OLD", required=True, help="root of the V2 project"
             )
             sub.add_argument("--apply", action="store_true", help="copy; without it, only list")
+        if name == "init":
+            _init_options(sub)
         if name in ("ui", "serve"):
             port = 5000 if name == "ui" else 5001
             sub.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
@@ -71,11 +73,33 @@ def _parser() -> argparse.ArgumentParser:
         if name == "serve":
             sub.add_argument(
                 "--timeout",
-                type=_seconds,
+                type=_positive,
                 default=60.0,
                 help="seconds for a call (default: %(default)g)",
             )
+            sub.add_argument(
+                "--cache-gb",
+                type=_positive,
+                default=1.0,
+                help="memory for scenes that may be asked for again (default: %(default)g)",
+            )
     return parser
+
+
+def _init_options(sub: argparse.ArgumentParser) -> None:
+    masks, attention = ("annotations", "folder", "clipseg"), ("fixations", "folder", "saliency")
+    sub.add_argument("--masks", choices=masks, help="where the product's masks come from")
+    sub.add_argument("--attention", choices=attention, help="where the heatmaps come from")
+    sub.add_argument(
+        "--pixels-per-degree",
+        type=_positive,
+        metavar="NUMBER",
+        help="of the video as the eye tracker's viewers saw it",
+    )
+    sub.add_argument(
+        "--backbone", metavar="MODEL", help="a diffusers folder below models/, or a hub's name"
+    )
+    sub.add_argument("--yes", action="store_true", help="write what is shown without asking")
 
 
 def _port(text: str) -> int:
@@ -84,11 +108,11 @@ def _port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"must be a number from 1 to 65535, found {text!r}")
 
 
-def _seconds(text: str) -> float:
+def _positive(text: str) -> float:
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = 0.0
-    if 0 < seconds < math.inf:
-        return seconds
-    raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, found {text!r}")
+        number = 0.0
+    if 0 < number < math.inf:
+        return number
+    raise argparse.ArgumentTypeError(f"must be a number above 0, found {text!r}")

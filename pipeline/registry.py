@@ -26,6 +26,7 @@ DEMO_STAGES = {"counterfactual": "draw the demo's scenes again, their product mo
 """Further stages of dvc.yaml, which only the demo's drawn world can run: `python -m demo.STAGE`."""
 
 COMMANDS = {
+    "init": "set data.dvc and params.yaml to the ads that lie below data/",
     "gate": "exit 1 if the last evaluation failed, and say why",
     "promote": "make a proven model the champion in MLflow",
     "serve": "answer with the promoted editor over HTTP",

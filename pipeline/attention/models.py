@@ -34,10 +34,11 @@ OBSERVERS = {
     "people_b": "pipeline.attention.people:People",
 }
 """Those that learned from people's recorded gaze, and the class that takes their folder."""
+READOUTS = "models/people"
+"""Where their folders lie."""
 # What dvc.yaml names as deps of the stages that ask a model; the demo's viewers are by themselves.
 _WATCHED, _DEMO = "models", ("demo/viewers.py", "demo/other_viewers.py")
 _FOLDER = "pipeline.attention.predictor:Predictor"
-_READOUTS = "models/people"
 _FILE = "pipeline.attention.python_file:PythonFile"
 
 
@@ -83,7 +84,7 @@ def load_attention_model(
     if location in MODELS:
         model: AttentionModel = _class(MODELS[location])(location)
     elif location in OBSERVERS:
-        model = _class(OBSERVERS[location])(root / _READOUTS / location, device, parameter)
+        model = _class(OBSERVERS[location])(root / READOUTS / location, device, parameter)
     elif location and path.is_dir():
         model = _class(_FOLDER)(path, device, parameter)
     elif path.suffix == ".py" and path.is_file():

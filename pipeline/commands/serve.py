@@ -11,7 +11,7 @@ from pipeline.ground.workspace import Workspace
 from pipeline.tracking.models import served_folder
 
 
-def main(workspace: Workspace, host: str, port: int, timeout: float) -> None:
+def main(workspace: Workspace, host: str, port: int, timeout: float, cache_gb: float) -> None:
     """Become the editor's server, until it is stopped; its code is the model's own.
 
     Raises:
@@ -27,4 +27,5 @@ def main(workspace: Workspace, host: str, port: int, timeout: float) -> None:
     os.chdir(folder / "code")
     server = [sys.executable, "-m", "pipeline.serving.server", str(folder / "artifacts/editor")]
     options = ["--host", host, "--port", str(port), "--timeout", str(timeout)]
+    options += ["--cache-gb", str(cache_gb)]
     os.execv(sys.executable, [*server, *options])

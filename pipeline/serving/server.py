@@ -192,10 +192,11 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5001)
     parser.add_argument("--timeout", type=float, default=TIMEOUT_S)
+    parser.add_argument("--cache-gb", type=float, default=1.0)
     options = parser.parse_args()
     keep_freed_memory()
     try:
-        editor = ServedEditor(Workspace(options.folder))
+        editor = ServedEditor(Workspace(options.folder), options.cache_gb)
     except GazeshiftError as error:
         sys.stderr.write(f"gazeshift serve: {error}\n")
         return 1
