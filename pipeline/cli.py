@@ -87,9 +87,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _init_options(sub: argparse.ArgumentParser) -> None:
-    masks, attention = ("annotations", "folder", "clipseg"), ("fixations", "folder", "saliency")
-    sub.add_argument("--masks", choices=masks, help="where the product's masks come from")
-    sub.add_argument("--attention", choices=attention, help="where the heatmaps come from")
+    for option, sources in (
+        ("masks", ("annotations", "folder", "clipseg")),
+        ("attention", ("fixations", "folder", "saliency")),
+    ):
+        words = f"where they come from: {', '.join(sources)}"
+        sub.add_argument(f"--{option}", choices=sources, metavar="SOURCE", help=words)
     sub.add_argument(
         "--pixels-per-degree",
         type=_positive,

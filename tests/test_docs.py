@@ -85,7 +85,9 @@ def test_parameters_are_in_the_shipped_params_or_in_a_section_model(document):
 
 
 # What stands for the words in capitals of a usage line.
-_FOR = {"STAGE": "variant", "PORT": "5001", "TIMEOUT": "60"}
+_FOR = {"STAGE": "variant", "SOURCE": "folder"} | dict.fromkeys(
+    ("PORT", "TIMEOUT", "NUMBER", "CACHE_GB"), "60"
+)
 
 
 def test_command_lines_are_accepted(document) -> None:

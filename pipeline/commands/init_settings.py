@@ -105,13 +105,13 @@ def backbone_settings(choices: Choices, root: Path) -> Settings:
         "train.batch_size": 1,
         "train.accumulate": 64,
         "train.gradient_checkpointing": True,
-        **_defaults(DistilParams()),
+        **_defaults(DistilParams(), but="depth"),  # which is as deep as edits go
         "edit.batch_size": 2,
     }
 
 
-def _defaults(section: TrainParams | DistilParams) -> Settings:
-    values = section.model_dump(mode="json")
+def _defaults(section: TrainParams | DistilParams, but: str = "") -> Settings:
+    values = section.model_dump(mode="json", exclude={but})
     return {f"{section.name}.{name}": value for name, value in values.items()}
 
 
