@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from pipeline.commands.gate import read_gate
 from pipeline.ground.errors import InputError
@@ -46,44 +45,41 @@ def main(workspace: Workspace) -> int:
         failed = ", ".join(gate["failed"])
         say(f"Not promoted: these proofs failed: {failed}. The champion stays.")
         return 0
-    version = promote(workspace, REGISTERED, gate["model"], ALIAS)
-    if version is None:
-        raise InputError(
-            f"{tracking_uri(workspace)} has no version of {REGISTERED} with the weights "
-            f"{gate['model']}: they were trained with another store, or it cannot be reached. Run "
-            "`dvc repro -f train`, or set MLFLOW_TRACKING_URI to that store."
-        )
-    say(f"{REGISTERED} version {version} is the {ALIAS}.")
-    say(f"{EDITOR} version {_promote_editor(workspace, gate)} is the {ALIAS}.")
-    return 0
-
-
-def _promote_editor(workspace: Workspace, gate: dict[str, Any]) -> str | None:
-    """Give the alias to the editor as it is here, registered if it is not yet; return its version.
-
-    It is told from others by its models, its params and our code.
-    """
     make_folder(workspace.state)
     with TemporaryDirectory(dir=workspace.state) as name:
         folder = Path(name) / "editor"
         digest = pack_editor(workspace, folder)
-        version = promote(workspace, EDITOR, digest, ALIAS)
-        if version is not None:
-            return version
-        # MLflow would register an editor that cannot be loaded with no more than a warning.
+        # Before an alias moves: MLflow registers what cannot be loaded with no more than a warning.
         ServedEditor(Workspace(folder))
-        model = ServedModel(
-            registered_name=EDITOR,
-            script=SCRIPT,
-            artifacts={"editor": folder},
-            code=CODE,
-            requirements=requirements(),
-            inputs=FIELDS,
-            outputs=ANSWER_FIELDS,
-            example=example_row(load_image_size(workspace)),
-            digest=digest,
-            words=gate["verdict"],
-            description=_ABOUT,
-        )
-        register_served(workspace, model)
-    return promote(workspace, EDITOR, digest, ALIAS)
+        version = promote(workspace, REGISTERED, gate["model"], ALIAS)
+        if version is None:
+            raise InputError(
+                f"{tracking_uri(workspace)} has no version of {REGISTERED} with the weights "
+                f"{gate['model']}: they were trained with another store, or it cannot be reached. "
+                "Run `dvc repro -f train`, or set MLFLOW_TRACKING_URI to that store."
+            )
+        say(f"{REGISTERED} version {version} is the {ALIAS}.")
+        version = promote(workspace, EDITOR, digest, ALIAS)
+        if version is None:
+            _register_editor(workspace, folder, digest, gate["verdict"])
+            version = promote(workspace, EDITOR, digest, ALIAS)
+        say(f"{EDITOR} version {version} is the {ALIAS}.")
+    return 0
+
+
+def _register_editor(workspace: Workspace, folder: Path, digest: str, verdict: str) -> None:
+    """Register the editor as it is here; it is told from others by its models, params and code."""
+    model = ServedModel(
+        registered_name=EDITOR,
+        script=SCRIPT,
+        artifacts={"editor": folder},
+        code=CODE,
+        requirements=requirements(),
+        inputs=FIELDS,
+        outputs=ANSWER_FIELDS,
+        example=example_row(load_image_size(workspace)),
+        digest=digest,
+        words=verdict,
+        description=_ABOUT,
+    )
+    register_served(workspace, model)

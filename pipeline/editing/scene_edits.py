@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.editing.editor import Ask, Edited, Map, Mask, SceneEditor
+from pipeline.editing.editor import Ask, Edited, SceneEditor
 from pipeline.editing.prepare import SceneArrays
 from pipeline.ground.files import digest, file_digest, link_or_copy, write_bytes
-from pipeline.heatmaps.dose import Region, log_odds, share_of_log_odds, shift
+from pipeline.heatmaps.dose import Region, moved_halves, odds_between, share_of_log_odds, shift
 from pipeline.heatmaps.params import Kind
 from pipeline.pictures.reading import Pixels, encode, read_heatmap, read_rgb
 from pipeline.pictures.resizing import resize
@@ -158,20 +158,14 @@ def _ask(
     weight = resize(opened.weights[wish.redrawn], image_size)
     if wish.kind != "scale":
         # No factor says what is asked: the map itself does.
-        raised = (heatmap > opened.scene.heatmap) & ~mask
-        lowered = ~raised & ~mask
-        asked = _odds(heatmap, raised, lowered) - _odds(opened.scene.heatmap, raised, lowered)
+        raised, lowered = moved_halves(opened.scene.heatmap, heatmap, mask)
+        before, after = (odds_between(m, raised, lowered) for m in (opened.scene.heatmap, heatmap))
+        asked = (after or 0.0) - (before or 0.0)
     else:
         raised, lowered = mask, ~mask
         asked = shift(wish.alpha, wish.region)
     moves = moved_region(raised, lowered, weight)
     return Ask(place, heatmap, weight, raised, lowered, moves, asked, strength, wish.sham)
-
-
-def _odds(heatmap: Map, raised: Mask, lowered: Mask) -> float:
-    """Return the log odds of a map, 0 where either side has no attention."""
-    up, down = heatmap[raised].sum(dtype=float), heatmap[lowered].sum(dtype=float)
-    return float(log_odds(up, down)) if up > 0 and down > 0 else 0.0
 
 
 def _write(

@@ -22,6 +22,8 @@ Region: TypeAlias = Literal["keyword", "background"]
 Values: TypeAlias = NDArray[np.float64]
 PerMap: TypeAlias = float | NDArray[np.float64]
 FlagPerMap: TypeAlias = bool | NDArray[np.bool_]
+Map: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+Mask: TypeAlias = NDArray[np.bool_]
 
 # No picture has a share of 0: what alpha = 0 asks for is sought as a fall to a hundredth.
 _LEAST_ALPHA = 0.01
@@ -90,6 +92,18 @@ def shift(alpha: float, region: Region) -> float:
 def log_odds(part: ArrayLike, rest: ArrayLike) -> PerMap:
     """The log odds of attention on one part against the rest, or of a share against `1 - share`."""
     return per_map(np.log(np.asarray(part, np.float64) / np.asarray(rest, np.float64)))
+
+
+def odds_between(attention: Map, raised: Mask, lowered: Mask) -> float | None:
+    """Return the log odds of a map on one part against another; None where either has none."""
+    up, down = attention[raised].sum(dtype=float), attention[lowered].sum(dtype=float)
+    return float(log_odds(up, down)) if up > 0 and down > 0 else None
+
+
+def moved_halves(unmodified: Map, own: Map, mask: Mask) -> tuple[Mask, Mask]:
+    """Return the halves of the background that a placebo's map raises, and lowers or leaves."""
+    raised = (own > unmodified) & ~mask
+    return raised, ~raised & ~mask
 
 
 def share_of_log_odds(odds: Values) -> Values:

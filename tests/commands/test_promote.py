@@ -95,6 +95,7 @@ def test_an_editor_that_cannot_be_loaded_is_not_registered(trained) -> None:
     with pytest.raises(InputError, match=damaged):
         promote.main(trained)
     assert not client.search_model_versions(f"name = '{promote.EDITOR}'")
+    assert not client.get_registered_model(REGISTERED).aliases
 
 
 def test_a_gate_of_other_weights_and_none_are_named(workspace) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
-from pipeline.heatmaps.dose import Region, log_odds
+from pipeline.heatmaps.dose import Region, moved_halves, odds_between
 from pipeline.pictures.colour import burnt, ciede2000, colour_similarity, hue_turned, lab_of
 from pipeline.pictures.likeness import psnr_db, structure_similarity, texture_ratio
 from pipeline.pictures.reading import ImageRefused, Pixels, read_heatmap, read_rgb
@@ -113,7 +113,7 @@ def _ring_odds(attention: NDArray[np.float64], mask: NDArray[np.bool_]) -> float
     """Return the log odds of attention on a ring around the product against what lies beyond."""
     ring_px = RING_PX * max(mask.shape) / _LONG_SIDE_PX
     away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return _odds(attention, ~mask & (away <= ring_px), away > ring_px)
+    return odds_between(attention, ~mask & (away <= ring_px), away > ring_px)
 
 
 def _placebo_odds(
@@ -127,20 +127,12 @@ def _placebo_odds(
     if not picture.maps:
         return {"moved_odds": None, "asked_change": None}
     unmodified, own = (read_heatmap(path, mask.shape) for path in picture.maps)
-    raised = (own > unmodified) & ~mask
-    lowered = ~raised & ~mask
-    before, after = (_odds(heat.astype(np.float64), raised, lowered) for heat in (unmodified, own))
+    raised, lowered = moved_halves(unmodified, own, mask)
+    before, after = (odds_between(heatmap, raised, lowered) for heatmap in (unmodified, own))
     return {
-        "moved_odds": _odds(attention, raised, lowered),
+        "moved_odds": odds_between(attention, raised, lowered),
         "asked_change": None if before is None or after is None else after - before,
     }
-
-
-def _odds(
-    attention: NDArray[np.float64], raised: NDArray[np.bool_], lowered: NDArray[np.bool_]
-) -> float | None:
-    up, down = attention[raised].sum(), attention[lowered].sum()
-    return float(log_odds(up, down)) if up > 0 and down > 0 else None
 
 
 def _colours(original: Pixels, edited: Pixels, mask: NDArray[np.bool_]) -> dict[str, float]:
