@@ -24,6 +24,10 @@ def main(argv: list[str] | None = None) -> int:
     except GazeshiftError as error:
         sys.stderr.write(paragraph(f"gazeshift {arguments.command}: {error}") + "\n")
         return 1
+    except SystemExit as exit_:
+        # Of code from outside, such as a judge's: no stage ends so, and DVC would take it for done.
+        sys.stderr.write(f"gazeshift {arguments.command}: was made to exit ({exit_.code}).\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write(
             f"\ngazeshift {arguments.command}: interrupted. What was finished is kept: the same "

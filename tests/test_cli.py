@@ -40,6 +40,14 @@ def test_what_a_server_cannot_take_is_told_before_it_starts(
     assert f"argument {option}: must be a number" in capsys.readouterr().err
 
 
+def test_a_stage_that_code_from_outside_ends_has_not_succeeded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.commands.adopt.main", lambda *_, **__: sys.exit(0))
+    assert cli.main(["adopt", "variant", "--root", str(tmp_path)]) == 1
+    assert "was made to exit (0)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
 def test_a_disk_that_cannot_be_written_gives_one_line(
     code: int,

@@ -70,7 +70,7 @@ class PythonFile:
         module = module_from_spec(spec)
         with self._named("it cannot be loaded"):
             spec.loader.exec_module(module)
-        function: Any = getattr(module, FUNCTION, None)
+            function: Any = getattr(module, FUNCTION, None)
         if not callable(function):
             raise ParamsError(
                 f"{self._parameter}: {self._path} has no function `{FUNCTION}`. Give it one that "
@@ -117,10 +117,16 @@ class PythonFile:
         """Let nothing that the file raises, or its exit, pass without its name."""
         try:
             yield
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            try:
+                said = str(error)
+            except Exception:
+                said = "its text cannot be had"
             line = next((f" in line {n}" for n in _lines(error, self._path)), "")
             raise InputError(
-                f"{self._parameter}: {self._path}: {what}{line} ({type(error).__name__}: {error}). "
+                f"{self._parameter}: {self._path}: {what}{line} ({type(error).__name__}: {said}). "
                 f"Mend the file: `{FUNCTION}(image)` takes a picture, H×W×3 uint8 RGB, and returns "
                 "a NumPy array, H×W, >= 0."
             ) from error

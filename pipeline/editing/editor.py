@@ -20,6 +20,7 @@ from pipeline.editing.guidance import Canvas, GradientGuidance, GuideView, guide
 from pipeline.editing.prepare import Map, Mask, Preparation, Prepared, SceneArrays, chunks
 from pipeline.editing.redraw import Request, redraw
 from pipeline.ground.code import code_digest, versions
+from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest
 from pipeline.pictures.likeness import structure_similarity
 from pipeline.pictures.tensors import images_psnr_db, pixels_of
@@ -166,6 +167,7 @@ class SceneEditor:
             chosen = [asks[place] for place in which]
             goals = unedited[which] + strengths * search.shift[which]
             drawn = self._redraws(prepared, chosen, strengths, goals)
+            _refuse_not_finite(drawn)
             better = search.record(which, np.array([edited.achieved_odds for edited in drawn]))
             results |= {
                 place: edited
@@ -318,3 +320,17 @@ def _unpacked(kept: dict[str, Tensor]) -> Edited:
         bool(reached),
         *likeness,
     )
+
+
+def _refuse_not_finite(drawn: Sequence[Edited]) -> None:
+    """Refuse what models of finite weights draw where their arithmetic overflows.
+
+    Raises:
+        InputError: a change, or what the guide sees of it, is not finite.
+    """
+    if not all(np.isfinite(e.achieved_odds) and np.isfinite(e.change).all() for e in drawn):
+        raise InputError(
+            "edit: what the models draw is not finite, though their weights are. One of "
+            "edit.controlnet, model.backbone and edit.guide is damaged or wrong, or needs "
+            "edit.half_precision: false. Nothing of it is kept; earlier edits are."
+        )

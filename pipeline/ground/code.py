@@ -213,9 +213,10 @@ def _imports(node: ast.AST) -> Iterator[str]:
         if isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
-            assert child.module, "a relative import, which is not followed"
-            yield child.module
-            yield from (f"{child.module}.{alias.name}" for alias in child.names)
+            # Relative ones: ours has none, and in a file from outside they lead nowhere.
+            if child.module and not child.level:
+                yield child.module
+                yield from (f"{child.module}.{alias.name}" for alias in child.names)
         elif not _is_for_types(child):
             yield from _imports(child)
 

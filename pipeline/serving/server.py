@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 from asyncio import Future
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
@@ -41,6 +42,13 @@ MAX_WAITING = 8
 TIMEOUT_S = 60.0
 """From a call's first byte to its answer."""
 
+IDLE_S = 10.0
+"""Between two parts of a body."""
+
+# Of rows there are few, and they are flat: a body with more marks than this would take seconds to
+# read, in which nobody else is answered.
+_MOST_MARKS = 100_000
+_MARKS = (b"{", b"[", b",")
 _ROWS = "dataframe_records"
 # Beside those that wait: the kernel's own queue is for the rest.
 _CONNECTIONS = 64
@@ -63,6 +71,7 @@ class Server:
         timeout_s: seconds that a call may take.
         max_body: its bytes.
         max_waiting: calls beside the one that is worked on.
+        idle_s: seconds that the next part of a body may take.
     """
 
     def __init__(
@@ -71,11 +80,13 @@ class Server:
         timeout_s: float = TIMEOUT_S,
         max_body: int = MAX_BODY,
         max_waiting: int = MAX_WAITING,
+        idle_s: float = IDLE_S,
     ) -> None:
         self.editor = editor
         self.timeout_s = timeout_s
         self.max_body = max_body
         self.max_waiting = max_waiting
+        self.idle_s = idle_s
         self._calls = 0
         # So that what breaks a rule need not wait for edits.
         self._checking = ThreadPoolExecutor(1)
@@ -124,7 +135,8 @@ class Server:
     async def _body(self, request: Request, most: int) -> bytes:
         """Return the body; one of more than `most` bytes is read to its end and not kept."""
         parts, size = [], 0
-        async for part in request.stream():
+        stream = request.stream()
+        while part := await self._part(stream):
             size += len(part)
             if size <= most:
                 parts.append(part)
@@ -138,8 +150,23 @@ class Server:
             )
         return b"".join(parts)
 
+    async def _part(self, stream: AsyncGenerator[bytes, None]) -> bytes:
+        """Return the next part of a body; empty at its end."""
+        try:
+            async with asyncio.timeout(self.idle_s):
+                return await anext(stream, b"")
+        except TimeoutError as error:
+            text = f"body: nothing came for {self.idle_s:g} s."
+            raise Refused(HTTPStatus.REQUEST_TIMEOUT, text) from error
+
     def _asked(self, body: bytes) -> list[EditRequest]:
         """Return what a body asks for."""
+        if sum(map(body.count, _MARKS)) > _MOST_MARKS:
+            raise Refused(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"body: more than {_MOST_MARKS:,} objects, lists and commas. A call has few rows, "
+                "and they are flat.",
+            )
         try:
             content = json.loads(body)
         # Deep nesting, and digits without end, are no syntax errors.

@@ -35,6 +35,19 @@ FAULTS = {
         "def attention_map(image): return torch.ones(image.shape[:2], requires_grad=True)",
         "returned a Tensor, no array of numbers .*requires grad",
     ),
+    "exits when its function is looked up": (
+        "import sys\ndef __getattr__(name): sys.exit(0)",
+        r"it cannot be loaded in line 2 \(SystemExit: 0",
+    ),
+    "raises no Exception": (
+        "import asyncio\ndef attention_map(image): raise asyncio.CancelledError",
+        r"fails in line 2 \(CancelledError",
+    ),
+    "raises what says nothing": (
+        "class Mute(Exception):\n    def __str__(self): 1 / 0\n"
+        "def attention_map(image): raise Mute",
+        r"fails in line 3 \(Mute: its text cannot be had",
+    ),
     "random": (
         "import numpy as np\ndef attention_map(image): return np.random.rand(*image.shape[:2])",
         "saw the same picture differently",

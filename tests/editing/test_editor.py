@@ -17,6 +17,7 @@ from pipeline.editing.denoiser import Denoiser
 from pipeline.editing.editor import Ask, Edited, Prepared, SceneArrays, SceneEditor
 from pipeline.editing.guidance import guide_log_odds
 from pipeline.editing.params import EditParams
+from pipeline.ground.errors import InputError
 from pipeline.pictures.tensors import tensor_of
 from pipeline.scenes.regions import add_change, feathered_region, moved_region
 
@@ -142,6 +143,13 @@ def test_the_limit_holds_and_what_falls_short_is_unreached(tmp_path: Path) -> No
     (edit,) = editor.edit(editor.prepare(scenes()), [ask(0, 2.0)])
     assert edit.strength == 0.1
     assert not edit.reached
+
+
+def test_finite_weights_whose_arithmetic_overflows_are_named(editor, prepared) -> None:
+    for parameter in editor.denoiser.controlnet.parameters():
+        parameter.data *= 1e30
+    with pytest.raises(InputError, match="not finite, though their weights are"):
+        editor.edit(prepared, [ask(0, 2.0)])
 
 
 def no_model(*_: Any, **__: Any) -> None:

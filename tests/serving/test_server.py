@@ -115,6 +115,7 @@ REFUSED = {
     "body": (b"x" * (2 << 20), 413, "body: a call has at most 1,048,576 bytes"),
     "no JSON": (b"{", 400, "body: must be JSON"),
     "deep JSON": (b"[" * 100_000, 400, "body: must be JSON"),
+    "marks": (b'{"dataframe_records":[' + b"{}," * 60_000, 422, "body: more than 100,000 objects"),
     "no rows": (b"[]", 422, "body: must be an object with a list 'dataframe_records'"),
     "rows": (body_of(*[{}] * (MAX_ROWS + 1)), 422, f"rows: a call holds at most {MAX_ROWS}"),
     "no row": (body_of(3), 422, "row 0, all fields: must be an object with image"),
@@ -187,6 +188,14 @@ def test_who_has_hung_up_is_not_worked_for(server, slow) -> None:
     ended = time.monotonic()
     time.sleep(0.6)
     assert not [step for step in slow if step > ended + 0.3]
+
+
+def test_who_stops_sending_does_not_keep_others_waiting(server, monkeypatch) -> None:
+    monkeypatch.setattr(server, "idle_s", 0.2)
+    with socket.create_connection(("127.0.0.1", server.app.state.port)) as connection:
+        connection.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+    wait_until(lambda: server._calls == 0)
 
 
 def test_work_that_is_stopped_leaves_no_more_than_the_cache_may_hold(
