@@ -143,7 +143,7 @@ class StageOuts:
 
 
 def refuse_own_outs(workspace: Workspace, stage: str) -> None:
-    """Refuse an input that lies in an out of its stage, or holds one, its links followed.
+    """Refuse an input that lies in an out of its stage or holds one, by itself or by its links.
 
     A run deletes what its plan no longer has, so it would delete what it is about to read.
 
@@ -155,14 +155,27 @@ def refuse_own_outs(workspace: Workspace, stage: str) -> None:
     for name, value in section.items() if isinstance(section, dict) else ():
         if not isinstance(value, str) or not value:
             continue
-        path = Path(os.path.realpath(workspace.path(value)))
+        reached = [Path(os.path.realpath(path)) for path in _with_links(workspace.path(value))]
         for out, place in outs.items():
-            if path.is_relative_to(place) or place.is_relative_to(path):
+            if any(path.is_relative_to(place) or place.is_relative_to(path) for path in reached):
                 raise ParamsError(
                     f"{stage}.{name}: {value} and {out}, which the stage writes, are one place or "
-                    "lie in one another, so that a run would delete what it reads. Put the files "
-                    f"elsewhere, as below {IMPORT}/, and name that. Nothing has been changed."
+                    "lie in one another, if only by a link, so that a run would delete what it "
+                    f"reads. Put the files elsewhere, as below {IMPORT}/, and name that. Nothing "
+                    "has been changed."
                 )
+
+
+def _with_links(path: Path) -> Iterator[Path]:
+    """Yield a path and, below it where it is a folder, every link."""
+    yield path
+    folders = [path] if path.is_dir() else []
+    while folders:
+        for entry in os.scandir(folders.pop()):
+            if entry.is_symlink():
+                yield Path(entry.path)
+            elif entry.is_dir():
+                folders.append(Path(entry.path))
 
 
 def _make_room(out: Path) -> None:

@@ -36,6 +36,8 @@ def taken_over(workspace: Workspace, gazeshift) -> dict[str, bytes]:
         "data",
         "data/import/link",
         "data/import/root/data/video_scene_cuts/v",
+        "data/import/of_links",
+        "data/import/link_inside",
     ],
 )
 def test_its_own_out_is_refused_as_input_and_stays(
@@ -43,6 +45,12 @@ def test_its_own_out_is_refused_as_input_and_stays(
 ) -> None:
     workspace.path("data/import/link").symlink_to("../video_scene_cuts")
     workspace.path("data/import/root").symlink_to(workspace.root)
+    own = workspace.path("data/video_scene_cuts")
+    for name in ("of_links/v", "link_inside"):
+        workspace.path(f"data/import/{name}").mkdir(parents=True)
+    workspace.path("data/import/link_inside/v").symlink_to(own / "v")
+    for cut in (own / "v").iterdir():
+        workspace.path(f"data/import/of_links/v/{cut.name}").symlink_to(cut)
     set_input(workspace, folder)
     status, _, said = gazeshift("scene_cuts")
     assert status == 1
