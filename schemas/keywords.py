@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from schemas.rejected_scenes import Reason
@@ -29,50 +29,7 @@ BLANK = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "null", "nil"})
 """How a missing keyword comes out of spreadsheets and pandas."""
 
 WORDS = Path(__file__).parent / "words"
-"""Words that name nothing one can see: `english.txt`, and `calls.txt` of the large languages."""
-
-VAGUE = frozenset(
-    """
-    accessories accessory account ad ads advert advertisement app application apps brand brands
-    channel collection collections content drop drops game games gift gifts item items page present
-    product products range store stores stuff thing things video videos website
-    """.split()
-)
-"""Words that name any thing: with a call or praise beside them nothing, else a doubtful keyword."""
-
-SERVICES = frozenset(
-    """
-    career careers coverage degree degrees diploma financing funding insurance investment
-    investments job jobs lending loan loans mortgage mortgages program programme programmes programs
-    training tutoring
-    """.split()
-)
-"""Services: what ends in one, as "pet insurance", names nothing, whatever comes before."""
-
-POINTING = frozenset(
-    """
-    all any every her his i it its me mine my our ours that the their them these they this those us
-    we what which you your yours
-    """.split()
-)
-"""Words of English sentences: what has one and names a thing is a doubtful keyword."""
-
-CALLS = frozenset(
-    """
-    book browse check choose claim clean click create discover download enjoy explore find fix get
-    give grab help join keep learn make meet order pack pick play protect put save say see ship shop
-    sign start stream swipe tag take tap treat try turn unlock use wash watch wear win
-    """.split()
-)
-"""English verbs of calls to action; some are things themselves, as "watch"."""
-
-_BEFORE_VERBS = frozenset("can don't i just let's never now please so they to we will you".split())
-
-HOMOGRAPHS = frozenset("bad chat fall four handy kind lit pain pull see spring tap".split())
-"""Words of calls, times and praise that are things too, here or in another large language.
-
-German "handy" is a phone, French "pain" bread: alone they are doubtful and are not refused.
-"""
+"""Words by what they do in a keyword: each list says in its first lines what it holds."""
 
 _CURRENCY = r"(?:[$€£¥₹₫₽]|us ?\$|r\$|usd|eur|gbp|rp)"
 _AMOUNT = rf"(?:{_CURRENCY} ?)?\d[\d.,]*(?: ?(?:%|k|{_CURRENCY}))?"
@@ -92,14 +49,18 @@ NOT_VISUAL_PATTERNS = tuple(
 
 _WORD = re.compile(rf"{_AMOUNT}(?![^\W\d_])|[^\W_]+(?:['’][^\W\d_]+)?")
 _NUMBER = re.compile(rf"{_AMOUNT}|[\d_]+(?:st|nd|rd|th|am|pm|x|h|min|days?|s)?")
-_CASELESS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+# Thai, Japanese, Chinese and Korean letters.
+_NO_BLANKS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+# "l'offre", "dell'offerta"; in other words the apostrophe begins an ending.
+_LONGEST_ARTICLE = 2
 
 
 def refusal(keyword: str) -> Reason | None:
     """Return why a keyword cannot be looked for in a picture, None if it can.
 
-    Refused is what has no word that may name a thing: calls to action, prices, dates, praise,
-    services. A word that no list has may name one, so brands and other languages' nouns pass.
+    Refused is what has no word that may name a thing: calls to action, prices, dates, praise; and
+    English phrases for an act or a state, as "hair loss". A word that no list has may name a
+    thing, so that brands and the nouns of other languages pass.
     """
     text = _plain(keyword)
     if text.strip(" .") in BLANK:
@@ -108,11 +69,12 @@ def refusal(keyword: str) -> Reason | None:
     if any(pattern.fullmatch(text) for pattern in NOT_VISUAL_PATTERNS):
         return Reason.KEYWORD_NOT_VISUAL
     words = _words(text)
-    if len(words) == 1 and words[0] in HOMOGRAPHS:
+    if len(words) == 1 and words[0] in _list("homographs"):
         return None
-    left = _may_be_things(words)
-    vague = VAGUE.issuperset(left) and not _calls().isdisjoint(words)
-    if not left or vague or words[-1] in SERVICES:
+    things = _possible_things(words)
+    any_thing = things <= _list("vague") and not _list("calls").isdisjoint(words)
+    one_phrase = len(words) > 1 and "and" not in words
+    if not things or any_thing or (one_phrase and words[-1] in _list("english_nouns")):
         return Reason.KEYWORD_NOT_VISUAL
     return None
 
@@ -120,16 +82,15 @@ def refusal(keyword: str) -> Reason | None:
 def is_doubtful(keyword: str) -> bool:
     """Tell of a keyword that is not refused whether a person should look at it.
 
-    It reads like a call or a sentence ("protect your home"), ends in something unseen ("hair
-    growth"), or names any thing ("gift").
+    It reads like a call or a sentence ("protect your home"), ends in a word that names nothing
+    ("garden bed built"), names any thing ("gift"), or is a word of calls that is a thing as well.
     """
     words = _words(_plain(keyword))
-    left = _may_be_things(words)
     return (
-        VAGUE.issuperset(left)
-        or not POINTING.isdisjoint(words)
-        or (len(words) > 1 and words[0] in CALLS and words[0] != "watch")
-        or (len(words) > 1 and words[-1] in _unseen())
+        _possible_things(words) <= _list("vague")
+        or _list("homographs").issuperset(words)
+        or not _list("sentence").isdisjoint(words)
+        or (len(words) > 1 and (words[0] in _list("verbs") or words[-1] in _nothing()))
     )
 
 
@@ -141,53 +102,46 @@ def _words(text: str) -> list[str]:
     return [word.replace("’", "'") for word in _WORD.findall(text)]
 
 
-def _may_be_things(words: list[str]) -> list[str]:
-    """Return the words that no list calls unseen; a verb is none, where it is one."""
-    left = []
-    for position, word in enumerate(words):
-        before = words[position - 1] if position else ""
-        first = not position and any(other in _calls() for other in words[1:])
-        is_verb = word in CALLS and (first or before in _BEFORE_VERBS)
-        if not is_verb and not _names_nothing(word):
-            left.append(word)
-    return left
+def _possible_things(words: list[str]) -> set[str]:
+    """Return the words that no list says to name nothing; a verb does so where it is one."""
+    return {
+        word
+        for position, word in enumerate(words)
+        if not _names_nothing(word)
+        and not (word in _list("verbs") and _is_verb_at(position, words))
+    }
 
 
+def _is_verb_at(position: int, words: list[str]) -> bool:
+    if not position:
+        return not _list("calls").isdisjoint(words[1:])
+    return words[position - 1] in _list("before_verbs")
+
+
+@lru_cache(maxsize=2**16)
 def _names_nothing(word: str) -> bool:
-    unseen = _unseen()
-    if word in unseen or _NUMBER.fullmatch(word):
+    if word in _nothing() or _NUMBER.fullmatch(word):
         return True
-    if _CASELESS.fullmatch(word):
+    if _NO_BLANKS.fullmatch(word):
         return bool(_run_of_calls().fullmatch(word))
     head, apostrophe, tail = word.partition("'")
-    # French and Italian articles, and the English genitive.
-    return bool(apostrophe) and (tail if len(head) < 3 or head == "dell" else head) in unseen
-
-
-
+    article = len(head) <= _LONGEST_ARTICLE or head == "dell"
+    return bool(apostrophe) and (tail if article else head) in _nothing()
 
 
 @cache
 def _list(name: str) -> frozenset[str]:
-    lines = (WORDS / name).read_text(encoding="utf-8").splitlines()
-    return frozenset(
-        unicodedata.normalize("NFKC", word).casefold()
-        for line in lines
-        if not line.startswith("#")
-        for word in line.split()
-    )
-
-
-def _calls() -> frozenset[str]:
-    return _list("calls.txt")
+    lines = (WORDS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    words = (word for line in lines if not line.startswith("#") for word in line.split())
+    return frozenset(map(_plain, words))
 
 
 @cache
-def _unseen() -> frozenset[str]:
-    return _list("english.txt") | _calls()
+def _nothing() -> frozenset[str]:
+    return _list("english") | _list("calls")
 
 
 @cache
 def _run_of_calls() -> re.Pattern[str]:
-    parts = sorted((word for word in _calls() if _CASELESS.fullmatch(word)), key=len, reverse=True)
+    parts = sorted(filter(_NO_BLANKS.fullmatch, _list("calls")), key=len, reverse=True)
     return re.compile(f"(?:{'|'.join(parts)})+")

@@ -1,8 +1,9 @@
-"""Make `schemas/words/english.txt`: common English words that name nothing one can see.
+"""Make `english.txt` and `english_nouns.txt` in `schemas/words`: words that name nothing seen.
 
 From WordNet 3.0's files (Debian's package `wordnet-base`, or Princeton's own): a word whose nouns
 are acts, states, times, feelings, communication and the like, never artefacts, food, bodies,
 animals, plants, substances or persons; and a word that hardly ever is such a noun, as "get".
+The second list has those of them that are nouns of acts, thoughts, feelings, possession and states.
 
     python -m studies.keywords.make_english /usr/share/wordnet
 """
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-OUT = Path("schemas/words/english.txt")
+WORDS = Path("schemas/words")
 
 _POSITIONS = {"noun": 1, "verb": 2, "adj": 3, "adv": 4}
 # Of WordNet's lexicographer files, those of nouns that can be seen: animal, artifact, body, food,
@@ -24,34 +25,9 @@ _THINGS = {5, 6, 8, 13, 17, 18, 20, 25, 27}
 # Names in them (group, location, time) are no brands.
 _NO_BRANDS = {14, 15, 28}
 _RARELY, _OFTEN = 0.02, 25
-
-KEPT = frozenset(
-    """
-    food foods animal animals plant plants person persons object objects body substance men teens
-    teenagers extension extensions calendar calendars shelves daylight wood woods pimple pimples scar
-    scars wing wings shake shakes roll rolls swing swings bear bears fig figs exhibit exhibits
-    worksheet worksheets resort resorts property properties estate wildlife flock village town drill
-    cap bow beats lift lifts pound spot spots wind medals sole sink board boards scene drink drinks
-    down rose roses cell cells stationery pampers hands costume costumes meal meals part parts
-    card cards people family crew team pair pairs couple set sets pack packs combo bundle scrub scrubs ticket
-    tickets letter letters smile smiles movie movies cartoon cartoons anime bill bills printing
-    contour fingerprint medal certificate license magazine newsletter papers paper scores smoke
-    lightning flame flames sunshine sunset sunrise mist golf tennis yoga dance dancing massage
-    tattoo manicure pedicure swimming boxing soccer football basketball karate haircut makeover
-    shoes shoe windows window lawn city rooftop campus beach coin coins cash money currency gift
-    gifts electronics fragrance fragrances scent scents perfume aroma eyes eye glitter texture tan
-    blush tint gloss glow wipe wipes kick kicks chew chews bite bites treat treats blinds contacts
-    supply fries chips dips sweets greens highlights wedding party parade festival carnival concert
-    workout exercise game games app video videos website page product products item items thing
-    things collection collections accessories skincare haircare music song album clothing curl
-    curls drop drops slide slides top tops hoop hoops braces tights sign signs map text sticker
-    poster photography photo roller vacuum cruise pool splash wedding bonsai candlelight treatment
-    blend sparkler sparklers balm look ring rings press tap plank plunge stretch wear wears
-    activewear menswear womenswear footwear sleepwear swimwear sportswear streetwear outerwear
-    beachwear knitwear underwear nightwear denim lease cut cuts toner jerky slip slips flex lash
-    """.split()
-)
-"""Left out by hand: products and what a picture can show, whatever their class."""
+# Acts, cognition, feelings, motives, possession, processes, relations, states.
+_ABSTRACT = {4, 9, 12, 16, 21, 22, 24, 26}
+_MOSTLY = 0.6
 
 
 class Sense(NamedTuple):
@@ -65,19 +41,37 @@ class Sense(NamedTuple):
     """How often it was met in a tagged corpus."""
 
 
+def read_words(path: Path) -> set[str]:
+    """Return the words of a list; lines that begin with "#" are comments."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {word for line in lines if not line.startswith("#") for word in line.split()}
+
+
+KEPT, ADDED, ADDED_NOUNS = (
+    read_words(Path(__file__).with_name(name))
+    for name in ("kept.txt", "added.txt", "added_nouns.txt")
+)
+
+
 def main(wordnet: Path) -> None:
-    """Write the list."""
+    """Write the lists."""
     senses = read_senses(wordnet)
     brands = read_brands(wordnet)
     unseen = {word for word in senses if word not in brands and _names_nothing(senses[word])}
+    abstract = {word for word in unseen if _is_abstract(senses[word])}
+    _write("english.txt", unseen | ADDED | ADDED_NOUNS, senses)
+    _write("english_nouns.txt", abstract | ADDED_NOUNS, senses)
+
+
+def _write(name: str, words: set[str], senses: dict[str, list[Sense]]) -> None:
     forms = {
         form
-        for word in unseen - KEPT
+        for word in words - KEPT
         for form in (word, *_inflected(word, {sense.position for sense in senses[word]}))
-        if form in unseen or form not in senses
+        if form in words or form not in senses
     }
     text = "\n".join(sorted(forms - KEPT))
-    OUT.write_text(_HEADER + text + "\n", encoding="utf-8")
+    (WORDS / name).write_text(_HEADER + text + "\n", encoding="utf-8")
 
 
 def read_senses(wordnet: Path) -> dict[str, list[Sense]]:
@@ -123,6 +117,13 @@ def _names_nothing(senses: list[Sense]) -> bool:
     if not things:
         return met > 0
     return met >= _OFTEN and sum(sense.count for sense in things) < _RARELY * met
+
+
+def _is_abstract(senses: list[Sense]) -> bool:
+    nouns = [sense for sense in senses if sense.position == 1]
+    met = sum(sense.count for sense in senses)
+    often = sum(sense.count for sense in nouns) >= _MOSTLY * met
+    return often and bool(nouns) and nouns[0].kind in _ABSTRACT
 
 
 def _inflected(word: str, positions: set[int]) -> Iterator[str]:
