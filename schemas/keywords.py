@@ -39,6 +39,8 @@ NOT_VISUAL_PATTERNS = tuple(
         r"(?:use |with |promo |discount |coupon |voucher )+code\b.*",
         rf"{_AMOUNT} off .*",
         r"free (?:worldwide )?(?:shipping|delivery|returns?|trial) (?:on|over|for|to|with) .*",
+        r"black friday\b.*",
+        r"(?:\d+ day )?money back guarantee",
         # Addresses, hashtags and handles.
         r"(?:https?://|www\.)\S*",
         r"[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|shop|store|co|io|de|uk|fr|app)(?:/\S*)?",

@@ -37,7 +37,7 @@ class Sense(NamedTuple):
     """Part of speech: 1 noun, 2 verb, 3 adjective, 4 adverb."""
     kind: int
     """The lexicographer's file."""
-    count: int
+    met: int
     """How often it was met in a tagged corpus."""
 
 
@@ -78,20 +78,21 @@ def read_senses(wordnet: Path) -> dict[str, list[Sense]]:
     """Return all senses of each plain word."""
     counts: Counter[tuple[str, int, int]] = Counter()
     for line in (wordnet / "cntlist.rev").read_text().splitlines():
-        key, number, count = line.split()
+        key, rank, count = line.split()
         word, _, rest = key.partition("%")
-        # "Satellite" adjectives are adjectives.
-        counts[word, min(int(rest[0]), 4) if rest[0] != "5" else 3, int(number)] = int(count)
+        # "Satellite" adjectives, 5, are adjectives.
+        position = {"5": 3}.get(rest[0], int(rest[0]))
+        counts[word, position, int(rank)] = int(count)
     senses: dict[str, list[Sense]] = defaultdict(list)
     for name, position in _POSITIONS.items():
         kinds = {fields[0]: int(fields[1]) for fields in _lines(wordnet / f"data.{name}")}
         for fields in _lines(wordnet / f"index.{name}"):
-            word, number = fields[0], int(fields[2])
+            word, meanings = fields[0], int(fields[2])
             if not (word.isalpha() and word.isascii() and len(word) > 1):
                 continue
-            for rank, offset in enumerate(fields[-number:], start=1):
-                count = counts[word, position, rank]
-                senses[word].append(Sense(position, kinds[offset], count))
+            for place, offset in enumerate(fields[-meanings:], start=1):
+                met = counts[word, position, place]
+                senses[word].append(Sense(position, kinds[offset], met))
     return senses
 
 
@@ -113,16 +114,16 @@ def _lines(path: Path) -> Iterator[list[str]]:
 
 def _names_nothing(senses: list[Sense]) -> bool:
     things = [sense for sense in senses if sense.position == 1 and sense.kind in _THINGS]
-    met = sum(sense.count for sense in senses)
+    met = sum(sense.met for sense in senses)
     if not things:
         return met > 0
-    return met >= _OFTEN and sum(sense.count for sense in things) < _RARELY * met
+    return met >= _OFTEN and sum(sense.met for sense in things) < _RARELY * met
 
 
 def _is_abstract(senses: list[Sense]) -> bool:
     nouns = [sense for sense in senses if sense.position == 1]
-    met = sum(sense.count for sense in senses)
-    often = sum(sense.count for sense in nouns) >= _MOSTLY * met
+    met = sum(sense.met for sense in senses)
+    often = sum(sense.met for sense in nouns) >= _MOSTLY * met
     return often and bool(nouns) and nouns[0].kind in _ABSTRACT
 
 
