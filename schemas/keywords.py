@@ -33,21 +33,22 @@ WORDS = Path(__file__).parent / "words"
 
 _CURRENCY = r"(?:[$€£¥₹₫₽]|us ?\$|r\$|usd|eur|gbp|rp)"
 _AMOUNT = rf"(?:{_CURRENCY} ?)?\d[\d.,]*(?: ?(?:%|k|{_CURRENCY}))?"
-NOT_VISUAL_PATTERNS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?:use |with |promo |discount |coupon |voucher )+code\b.*",
-        rf"{_AMOUNT} off .*",
-        r"free (?:worldwide )?(?:shipping|delivery|returns?|trial) (?:on|over|for|to|with) .*",
-        r"black friday\b.*",
-        r"(?:\d+ day )?money back guarantee",
-        # Addresses, hashtags and handles.
-        r"(?:https?://|www\.)\S*",
-        r"[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|shop|store|co|io|de|uk|fr|app)(?:/\S*)?",
-        r"[#@]\w\S*(?: [#@]\w\S*)*",
+NOT_VISUAL = re.compile(
+    "|".join(
+        (
+            r"(?:use |with |promo |discount |coupon |voucher )+code\b.*",
+            rf"{_AMOUNT} off .*",
+            r"free (?:worldwide )?(?:shipping|delivery|returns?|trial) (?:on|over|for|to|with) .*",
+            r"black friday\b.*",
+            r"(?:\d+ day )?money back guarantee",
+            # Addresses, hashtags and handles.
+            r"(?:https?://|www\.)\S*",
+            r"[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|shop|store|co|io|de|uk|fr|app)(?:/\S*)?",
+            r"[#@]\w\S*(?: [#@]\w\S*)*",
+        )
     )
 )
-"""Phrases with a free part; each must match the whole keyword."""
+"""Phrases with a free part; one must match the whole keyword."""
 
 _WORD = re.compile(rf"{_AMOUNT}(?![^\W\d_])|[^\W_]+(?:['’][^\W\d_]+)?")
 _NUMBER = re.compile(rf"{_AMOUNT}|[\d_]+(?:st|nd|rd|th|am|pm|x|h|min|days?|s)?")
@@ -68,7 +69,7 @@ def refusal(keyword: str) -> Reason | None:
     if text.strip(" .") in BLANK:
         return Reason.KEYWORD_BLANK
     text = text.strip(" .!?,:;*\"'“”()[]")
-    if any(pattern.fullmatch(text) for pattern in NOT_VISUAL_PATTERNS):
+    if NOT_VISUAL.fullmatch(text):
         return Reason.KEYWORD_NOT_VISUAL
     words = _words(text)
     if len(words) == 1 and words[0] in _list("homographs"):
