@@ -89,11 +89,15 @@ def is_doubtful(keyword: str) -> bool:
     ("garden bed built"), names any thing ("gift"), or is a word of calls that is a thing as well.
     """
     words = _words(_plain(keyword))
+    homographs = _list("homographs")
+    opens_as_call = len(words) > 1 and words[0] in _list("verbs")
+    ends_in_nothing = len(words) > 1 and words[-1] in _nothing() and words[-1] not in homographs
     return (
         _possible_things(words) <= _list("vague")
-        or _list("homographs").issuperset(words)
+        or homographs.issuperset(words)
         or not _list("sentence").isdisjoint(words)
-        or (len(words) > 1 and (words[0] in _list("verbs") or words[-1] in _nothing()))
+        or opens_as_call
+        or ends_in_nothing
     )
 
 
