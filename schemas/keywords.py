@@ -76,8 +76,7 @@ def refusal(keyword: str) -> Reason | None:
         return None
     things = _possible_things(words)
     any_thing = things <= _list("vague") and not _list("calls").isdisjoint(words)
-    one_phrase = len(words) > 1 and "and" not in words
-    if not things or any_thing or (one_phrase and words[-1] in _list("english_nouns")):
+    if not things or any_thing or _is_act_or_state(words, things):
         return Reason.KEYWORD_NOT_VISUAL
     return None
 
@@ -99,6 +98,12 @@ def is_doubtful(keyword: str) -> bool:
         or opens_as_call
         or ends_in_nothing
     )
+
+
+def _is_act_or_state(words: list[str], things: set[str]) -> bool:
+    """Tell of an English phrase; "zapatillas running" and "sac de voyage" are things."""
+    is_english = things <= _list("english_things") and _list("connectors").isdisjoint(words)
+    return is_english and len(words) > 1 and words[-1] in _list("english_nouns")
 
 
 def _plain(keyword: str) -> str:

@@ -4,6 +4,7 @@ From WordNet 3.0's files (Debian's package `wordnet-base`, or Princeton's own): 
 are acts, states, times, feelings, communication and the like, never artefacts, food, bodies,
 animals, plants, substances or persons; and a word that hardly ever is such a noun, as "get".
 The second list has those of them that are nouns of acts, thoughts, feelings, possession and states.
+A third, `english_things.txt`, has the common words that may name a thing.
 
     python -m studies.keywords.make_english /usr/share/wordnet
 """
@@ -61,16 +62,27 @@ def main(wordnet: Path) -> None:
     abstract = {word for word in unseen if _is_abstract(senses[word])}
     _write("english.txt", unseen | ADDED | ADDED_NOUNS, senses)
     _write("english_nouns.txt", abstract | ADDED_NOUNS, senses)
+    things = {word for word in senses if word not in unseen and _is_met(senses[word])}
+    _write("english_things.txt", things - ADDED - ADDED_NOUNS, senses, KEPT)
 
 
-def _write(name: str, words: set[str], senses: dict[str, list[Sense]]) -> None:
+def _is_met(senses: list[Sense]) -> bool:
+    return any(sense.met for sense in senses)
+
+
+def _write(
+    name: str,
+    words: set[str],
+    senses: dict[str, list[Sense]],
+    kept: frozenset[str] | set[str] = frozenset(),
+) -> None:
     forms = {
         form
         for word in words - KEPT
         for form in (word, *_inflected(word, {sense.position for sense in senses[word]}))
         if form in words or form not in senses
     }
-    text = "\n".join(sorted(forms - KEPT))
+    text = "\n".join(sorted((forms - KEPT) | kept))
     (WORDS / name).write_text(_HEADER + text + "\n", encoding="utf-8")
 
 
@@ -141,7 +153,7 @@ def _inflected(word: str, positions: set[int]) -> Iterator[str]:
 
 
 _HEADER = """\
-# Common English words that name nothing one can see, by studies/keywords/make_english.py.
+# A list of common English words, by studies/keywords/make_english.py, which says what they are.
 #
 # Made from WordNet 3.0. Copyright 2006 by Princeton University. All rights reserved.
 # Permission to use, copy, modify and distribute this software and database and its documentation

@@ -62,6 +62,10 @@ def test_what_was_found_in_real_lists_is_refused(keyword: str) -> None:
             "2 in 1 vacuum",
             "7up",
             "car tires and services",
+            "zapatillas running",
+            "sac de voyage",
+            "robe de sport",
+            "ropa fitness",
         ),
     ],
 )
