@@ -116,14 +116,12 @@ def _record(name: str) -> Iterator[str]:
 
 
 def _keywords(_: str) -> Iterator[str]:
-    """Yield the columns of keywords.csv, and the phrases that are no keywords."""
+    """Yield the columns of keywords.csv, and what they hold."""
     yield from _head("column", "meaning")
     for constant in ("ID_COLUMNS", "KEYWORD_COLUMNS"):
         names = " or ".join(f"`{name}`" for name in getattr(keywords, constant))
         yield _row(names, _meaning(_code(f"schemas.keywords:{constant}")))
     yield _row(f"`{keywords.further_column(1)}`, …", "Further products, optional.")
-    phrases = ", ".join(sorted(keywords.NOT_VISUAL))
-    yield f"\n<details><summary>Phrases that are no keywords</summary>\n\n{phrases}\n\n</details>"
 
 
 def _reasons(_: str) -> Iterator[str]:

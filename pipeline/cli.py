@@ -65,7 +65,11 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("stage", metavar="STAGE", choices=stages, help="whose outs")
         if name == "migrate":
             sub.add_argument(
-                "--from", dest="old", metavar="OLD", required=True, help="root of the V2 project"
+                "--from",
+                dest="old",
+                metavar="OLD",
+                required=True,
+                help="root of the V2 or V3 project",
             )
             sub.add_argument("--apply", action="store_true", help="copy; without it, only list")
         if name == "init":

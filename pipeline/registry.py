@@ -32,7 +32,7 @@ COMMANDS = {
     "serve": "answer with the promoted editor over HTTP",
     "check": "what is missing before a first run on own data",
     "adopt": "move own files out of a stage's out folder",
-    "migrate": "take over the files of a V2 project",
+    "migrate": "take over the files of a V2 or V3 project",
     "profile": "take the valid scenes as new reference",
     "vouch": "say that a change of code changes no result of a stage",
     "summary": "what came in, what was refused, what is next",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache, lru_cache
+from pathlib import Path
 
 from schemas.rejected_scenes import Reason
 
@@ -26,73 +28,132 @@ def further_column(number: int) -> str:
 BLANK = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "null", "nil"})
 """How a missing keyword comes out of spreadsheets and pandas."""
 
-NOT_VISUAL = frozenset(
-    " ".join(phrase.split())
-    for phrase in re.split(
-        ",",
-        """
-    shop, shop now, shop today, shop online, shop here, tap to shop, buy, buy now, buy today,
-    order now, order today, order online, get yours, get yours now, get it now, get started,
-    get the app, click here, click below, click the link, tap here, tap the link, swipe up,
-    learn more, read more, see more, find out more, discover more, watch more, watch now, sign up,
-    sign up now, subscribe, subscribe now, follow us, follow me, like and subscribe, download now,
-    install now, try now, try it now, try it free, join now, book now, apply now, call now,
-    contact us, visit us, visit our website, link in bio, link in description, link below,
-    sale, on sale, big sale, flash sale, final sale, summer sale, winter sale, black friday,
-    black friday sale, cyber monday, clearance, clearance sale, deal, deals, best deal, best deals,
-    hot deal, special offer, limited offer, limited time, limited time offer, limited time only,
-    today only, offer, offers, discount, discounts, discount code, promo, promo code, promotion,
-    coupon code, voucher code, use code, cashback, best price, best prices, low price, low prices,
-    half price, bogo, free, for free, new arrival, new arrivals, just dropped, coming soon, out now,
-    available now, in stock, back in stock, sold out, selling fast, last chance, hurry, hurry up,
-    while stocks last, best seller, bestseller, trending, viral, must have, money back guarantee,
-    satisfaction guaranteed, high quality, best quality, premium quality, fast shipping,
-    fast delivery, next day delivery, easy returns, for you page, foryou, fyp, ad, advertisement,
-    sponsored, thank you, thanks
-    """,
+WORDS = Path(__file__).parent / "words"
+"""Words by what they do in a keyword: each list says in its first lines what it holds."""
+
+_CURRENCY = r"(?:[$€£¥₹₫₽]|us ?\$|r\$|usd|eur|gbp|rp)"
+_AMOUNT = rf"(?:{_CURRENCY} ?)?\d[\d.,]*(?: ?(?:%|k|{_CURRENCY}))?"
+NOT_VISUAL = re.compile(
+    "|".join(
+        (
+            r"(?:use |with |promo |discount |coupon |voucher )+code\b.*",
+            rf"{_AMOUNT} off .*",
+            r"free (?:worldwide )?(?:shipping|delivery|returns?|trial) (?:on|over|for|to|with) .*",
+            r"black friday\b.*",
+            r"(?:\d+ day )?money back guarantee",
+            # Addresses, hashtags and handles.
+            r"(?:https?://|www\.)\S*",
+            r"[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|shop|store|co|io|de|uk|fr|app)(?:/\S*)?",
+            r"[#@]\w\S*(?: [#@]\w\S*)*",
+        )
     )
 )
-"""Calls to action, prices and praise; matched whole: "sale" is refused, "sale sign" is not.
+"""Phrases with a free part; one must match the whole keyword."""
 
-The list errs on the side of taking a keyword: what it misses gives an empty mask later on.
-"""
-
-_CURRENCY = r"(?:[$€£¥₹]|us ?\$|usd|eur|gbp)"
-_AMOUNT = rf"(?:{_CURRENCY} ?)?\d[\d.,]*(?: ?(?:%|percent|{_CURRENCY}|dollars?|euros?|bucks))?"
-_COUNT = r"(?:one|two|three|\d+)"
-NOT_VISUAL_PATTERNS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        # Numbers, prices and percentages: "50% off", "save up to $20", "only 9.99", "from €5".
-        rf"(?:save |get |extra |up to |from |only |just |under |over |now |for )*{_AMOUNT}"
-        r"(?: (?:off|discount|sale|cashback|only|each|or less|now|today|today only|everything))*",
-        rf"{_AMOUNT} off (?:everything|sitewide|all orders|your (?:first |next )?order)",
-        rf"buy {_COUNT},? get {_COUNT}(?: free| half price| \d+% off)?",
-        rf"{_COUNT} for (?:the price of )?{_COUNT}",
-        r"free (?:worldwide )?(?:shipping|delivery|returns?|trial)"
-        r"(?: (?:(?:on|over|for|to|with) .*|today|now|worldwide|included))?",
-        r"(?:use |with |promo |discount |coupon |voucher )+code:? ?\S*",
-        # Addresses, hashtags and handles.
-        r"(?:https?://|www\.)\S*",
-        r"[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|shop|store|co|io|de|uk|fr|app)(?:/\S*)?",
-        r"[#@]\w\S*(?: [#@]\w\S*)*",
-    )
-)
-"""Phrases with a free part; each must match the whole keyword."""
+_WORD = re.compile(rf"{_AMOUNT}(?![^\W\d_])|[^\W_]+(?:['’][^\W\d_]+)?")
+_NUMBER = re.compile(rf"{_AMOUNT}|[\d_]+(?:st|nd|rd|th|am|pm|x|h|min|days?|s)?")
+# Thai, Japanese, Chinese and Korean letters.
+_NO_BLANKS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+# "l'offre", "dell'offerta"; in other words the apostrophe begins an ending.
+_LONGEST_ARTICLE = 2
 
 
 def refusal(keyword: str) -> Reason | None:
     """Return why a keyword cannot be looked for in a picture, None if it can.
 
-    Besides the phrases above, a keyword without a single letter names nothing.
+    Refused is what has no word that may name a thing: calls to action, prices, dates, praise; and
+    English phrases for an act or a state, as "hair loss". A word that no list has may name a
+    thing, so that brands and the nouns of other languages pass.
     """
-    text = " ".join(unicodedata.normalize("NFKC", keyword).casefold().split())
+    text = _plain(keyword)
     if text.strip(" .") in BLANK:
         return Reason.KEYWORD_BLANK
     text = text.strip(" .!?,:;*\"'“”()[]")
-    words = " ".join(text.replace("-", " ").split())
-    if not any(character.isalpha() for character in text) or words in NOT_VISUAL:
+    if NOT_VISUAL.fullmatch(text):
         return Reason.KEYWORD_NOT_VISUAL
-    if any(pattern.fullmatch(text) for pattern in NOT_VISUAL_PATTERNS):
+    words = _words(text)
+    if len(words) == 1 and words[0] in _list("homographs"):
+        return None
+    things = _possible_things(words)
+    any_thing = things <= _list("vague") and not _list("calls").isdisjoint(words)
+    if not things or any_thing or _is_act_or_state(words, things):
         return Reason.KEYWORD_NOT_VISUAL
     return None
+
+
+def is_doubtful(keyword: str) -> bool:
+    """Tell of a keyword that is not refused whether a person should look at it.
+
+    It reads like a call or a sentence ("protect your home"), ends in a word that names nothing
+    ("garden bed built"), names any thing ("gift"), or is a word of calls that is a thing as well.
+    """
+    words = _words(_plain(keyword))
+    homographs = _list("homographs")
+    opens_as_call = len(words) > 1 and words[0] in _list("verbs")
+    ends_in_nothing = len(words) > 1 and words[-1] in _nothing() and words[-1] not in homographs
+    return (
+        _possible_things(words) <= _list("vague")
+        or homographs.issuperset(words)
+        or not _list("sentence").isdisjoint(words)
+        or opens_as_call
+        or ends_in_nothing
+    )
+
+
+def _is_act_or_state(words: list[str], things: set[str]) -> bool:
+    """Tell of an English phrase; "zapatillas running" and "sac de voyage" are things."""
+    is_english = things <= _list("english_things") and _list("connectors").isdisjoint(words)
+    return is_english and len(words) > 1 and words[-1] in _list("english_nouns")
+
+
+def _plain(keyword: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", keyword).casefold().split())
+
+
+def _words(text: str) -> list[str]:
+    return [word.replace("’", "'") for word in _WORD.findall(text)]
+
+
+def _possible_things(words: list[str]) -> set[str]:
+    """Return the words that no list says to name nothing; a verb does so where it is one."""
+    return {
+        word
+        for position, word in enumerate(words)
+        if not _names_nothing(word)
+        and not (word in _list("verbs") and _is_verb_at(position, words))
+    }
+
+
+def _is_verb_at(position: int, words: list[str]) -> bool:
+    if not position:
+        return not _list("calls").isdisjoint(words[1:])
+    return words[position - 1] in _list("before_verbs")
+
+
+@lru_cache(maxsize=2**16)
+def _names_nothing(word: str) -> bool:
+    if word in _nothing() or _NUMBER.fullmatch(word):
+        return True
+    if _NO_BLANKS.fullmatch(word):
+        return bool(_run_of_calls().fullmatch(word))
+    head, apostrophe, tail = word.partition("'")
+    article = len(head) <= _LONGEST_ARTICLE or head == "dell"
+    return bool(apostrophe) and (tail if article else head) in _nothing()
+
+
+@cache
+def _list(name: str) -> frozenset[str]:
+    lines = (WORDS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    words = (word for line in lines if not line.startswith("#") for word in line.split())
+    return frozenset(map(_plain, words))
+
+
+@cache
+def _nothing() -> frozenset[str]:
+    return _list("english") | _list("calls")
+
+
+@cache
+def _run_of_calls() -> re.Pattern[str]:
+    parts = sorted(filter(_NO_BLANKS.fullmatch, _list("calls")), key=len, reverse=True)
+    return re.compile(f"(?:{'|'.join(parts)})+")

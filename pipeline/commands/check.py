@@ -23,6 +23,7 @@ from pipeline.scenes.split import TEST, TRAIN, VAL, split_of
 from pipeline.stages.validate.measure import Settings, Task, measure_scene
 from pipeline.stages.validate.params import ValidateParams
 from pipeline.stages.validate.trees import Role, SceneFiles, SceneKey, SceneTrees, scan_trees
+from schemas.keywords import is_doubtful
 from schemas.rejected_scenes import REMEDIES, Reason, Rejection
 
 SAMPLE = 200
@@ -66,6 +67,7 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     if not trees.scenes and not trees.strays:
         yield Finding("no scene images, masks or heatmaps yet: `dvc repro` makes them")
         return
+    yield _doubtful_keywords(workspace, trees)
     allowed = 1 - ValidateParams.load(workspace).min_valid_fraction
     strays = trees.strays
     fatal = len(strays) > allowed * len(trees.scenes)
@@ -85,6 +87,20 @@ def _keywords(workspace: Workspace) -> Finding:
         return Finding(title, [str(error)], "See docs/data_format.md for the columns.")
     rejections = [one._replace(file=KEYWORDS) for one in table.rejections]
     return _refusals(title, rejections, fatal=not table.keywords)
+
+
+def _doubtful_keywords(workspace: Workspace, trees: SceneTrees) -> Finding:
+    title = "keywords that are not refused name things"
+    try:
+        keywords = read_keywords(workspace.path(KEYWORDS)).keywords
+    except GazeshiftError:
+        return Finding(title)  # said already
+    videos = sorted({video_id for video_id, _ in trees.scenes} & keywords.keys())
+    found = [
+        f"{video}: {keywords[video][0]!r}" for video in videos if is_doubtful(keywords[video][0])
+    ]
+    remedy = "Look at them: do they name a thing that one can see? Change those that do not."
+    return Finding(title, found, remedy, fatal=False)
 
 
 def _refusals(title: str, rejections: Sequence[Rejection], fatal: bool) -> Finding:

@@ -1,4 +1,4 @@
-"""`gazeshift migrate --from OLD`: bring a V2 project's files to where the stages read them."""
+"""`gazeshift migrate --from OLD`: bring an old project's files to where stages read them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main(workspace: Workspace, old: str, apply: bool) -> int:
     because another is in its place.
 
     Raises:
-        InputError: `old` holds no V2 project, or its scores cannot be read.
+        InputError: `old` holds no such project, or its scores cannot be read.
     """
     moves = plan_migration(workspace, Path(old))
     say(*_listed(moves))

@@ -38,6 +38,9 @@ _NEXT = (
     (CORPUS, "what the demo's data are: drawn ads, simulated viewers"),
 )
 
+# Of the keywords in doubt, how many are listed.
+_DOUBTFUL = 20
+
 
 def main(workspace: Workspace) -> int:
     """Print the summary of the last run.
@@ -71,6 +74,7 @@ def _scenes(workspace: Workspace) -> Iterator[str]:
 def _of_scenes(summary: dict[str, Any]) -> Iterator[str]:
     counts = f"{summary['scenes_in']} came in, {summary['valid']} valid, {summary['refused']}"
     yield ""
+    yield from _doubtful(summary.get("keyword_doubtful", {}))
     yield f"Scenes: {counts} refused"
     for reason, count in summary["refused_by_reason"].items():
         yield f"  {count:>6}  {reason}: {REMEDIES[Reason(reason)]}"
@@ -82,6 +86,17 @@ def _of_scenes(summary: dict[str, Any]) -> Iterator[str]:
     )
     yield f"Split by video: {'; '.join(parts)}"
     yield from (f"Warning: {warning}" for warning in summary["warnings"])
+
+
+def _doubtful(keywords: dict[str, str]) -> Iterator[str]:
+    if not keywords:
+        return
+    yield f"Keywords in doubt: {len(keywords)}. Do they name a thing that one can see?"
+    for video, keyword in list(keywords.items())[:_DOUBTFUL]:
+        yield f"  {video}: {keyword!r}"
+    if len(keywords) > _DOUBTFUL:
+        yield f"  … all of them: {VALIDATION_SUMMARY}"
+    yield ""
 
 
 def _variants(workspace: Workspace) -> Iterator[str]:

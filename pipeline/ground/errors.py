@@ -13,6 +13,10 @@ class InputError(GazeshiftError):
     """An input that the whole stage needs is missing or unreadable."""
 
 
+class UnknownVideoError(InputError, ValueError):
+    """A video is asked for by an id that the scene table does not have, or that is no id."""
+
+
 class ContractError(GazeshiftError):
     """The data as a whole break the contract, for example too few scenes are valid."""
 

@@ -82,10 +82,12 @@ def read_table(
     convert = arrow_csv.ConvertOptions(
         column_types={
             # Pandas keeps text as large strings too, and need not convert it.
-            name: type_for_alias(dtypes[name]) if name in dtypes else large_string()
-            for name in header
+            given: type_for_alias(dtypes[name]) if name in dtypes else large_string()
+            for given, name in header.items()
         },
-        include_columns=[name for name in header if columns is None or name in columns],
+        include_columns=[
+            given for given, name in header.items() if columns is None or name in columns
+        ],
         null_values=[""],
         strings_can_be_null=True,
     )
@@ -94,10 +96,12 @@ def read_table(
         parse = arrow_csv.ParseOptions(newlines_in_values=content.find(b'"') >= 0)
         has_marks = content.find(b"'") >= 0
     table = arrow_csv.read_csv(path, parse_options=parse, convert_options=convert).to_pandas()
+    table.columns = table.columns.map(header)
     return change_texts(table, unmarked) if has_marks else table
 
 
-def _header(path: Path) -> list[str]:
+def _header(path: Path) -> dict[str, str]:
+    """Return the columns' names as they are given, each with its name without blanks around it."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             header = next(csv.reader(file), [])
@@ -105,6 +109,7 @@ def _header(path: Path) -> list[str]:
             raise ValueError(str(error)) from error
     if not header:
         raise ValueError("its first line, the header, is blank")
-    if twice := {name for name in header if header.count(name) > 1}:
+    names = [name.strip() for name in header]
+    if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"the column {min(twice)!r} is there twice")
-    return header
+    return dict(zip(header, names, strict=True))

@@ -19,11 +19,12 @@ def write_manifest(
     params: VariantParams,
     image_size: tuple[int, int],
     data_version: str,
+    further: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the manifest.
 
     The videos are {video_id: {"keyword": …, "scenes": number}}, the data's version is the digest of
-    the scene table.
+    the scene table; what is `further` to be in it stands last.
     """
     content = {
         "data_version": data_version,
@@ -31,6 +32,7 @@ def write_manifest(
         "params": recorded_params(params),
         "variants": {name: variant._asdict() for name, variant in params.variants.items()},
         "videos": dict(videos),
+        **(further or {}),
     }
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 

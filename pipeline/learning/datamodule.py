@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Set
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
 from torch.utils.data import DataLoader
 
-from pipeline.ground.errors import InputError
+from pipeline.ground.errors import InputError, UnknownVideoError
 from pipeline.ground.places import SCENES
 from pipeline.learning.dataset import PathLike, VideoSceneDatasetV3
 from pipeline.learning.loading import loader
 from pipeline.scenes.split import TRAIN, VAL
+from pipeline.scenes.table import as_video_id
 
 
 class Parts(NamedTuple):
@@ -47,8 +49,8 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
     def __init__(
         self,
         valid_scenes_file: PathLike = SCENES,
-        train_videos: Iterable[str] | None = None,
-        val_videos: Iterable[str] | None = None,
+        train_videos: Iterable[str | int] | None = None,
+        val_videos: Iterable[str | int] | None = None,
         train_val_split: float = 0.8,
         batch_size: int = 4,
         num_workers: int = 4,
@@ -60,8 +62,8 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
         super().__init__()
         if not 0 < train_val_split < 1:
             raise ValueError(f"train_val_split must be between 0 and 1, found {train_val_split}")
-        self.train_videos = None if train_videos is None else sorted(set(train_videos))
-        self.val_videos = None if val_videos is None else sorted(set(val_videos))
+        self.train_videos = None if train_videos is None else _ids(train_videos)
+        self.val_videos = None if val_videos is None else _ids(val_videos)
         self.train_val_split = train_val_split
         self.batch_size = batch_size
         self.num_workers = num_workers
@@ -74,12 +76,24 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
         )
 
     def setup(self, stage: str | None = None) -> None:
-        """Choose the videos of each side."""
-        parts = choose_parts(
+        """Choose the videos of each side; without it that happens when a side is first used."""
+        _ = self._parts
+
+    @cached_property
+    def _parts(self) -> Parts:
+        return choose_parts(
             self.scenes.splits, self.train_videos, self.val_videos, self.train_val_split, self.seed
         )
-        self.train_dataset = self.scenes.of_videos(parts.train)
-        self.val_dataset = self.scenes.of_videos(parts.val)
+
+    @cached_property
+    def train_dataset(self) -> VideoSceneDatasetV3:
+        """The scenes to train on."""
+        return self.scenes.of_videos(self._parts.train)
+
+    @cached_property
+    def val_dataset(self) -> VideoSceneDatasetV3:
+        """The scenes to validate on."""
+        return self.scenes.of_videos(self._parts.val)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the training batches, in a new order each epoch."""
@@ -92,6 +106,10 @@ class VideoSceneDataModuleV3(pl.LightningDataModule):
 
     def _loader(self, scenes: VideoSceneDatasetV3, **options: Any) -> DataLoader[Any]:
         return loader(scenes, self.num_workers, batch_size=self.batch_size, **options)
+
+
+def _ids(video_ids: Iterable[str | int]) -> list[str]:
+    return sorted({as_video_id(video_id) for video_id in video_ids})
 
 
 def choose_parts(
@@ -131,7 +149,7 @@ def choose_parts(
 
 def _check_named(known: Set[str], train: list[str], val: list[str]) -> None:
     if missing := sorted({*train, *val} - known):
-        raise InputError(
+        raise UnknownVideoError(
             f"the scene table has no video {missing[0]!r} ({len(missing)} of the named ones are "
             "missing). Ids are texts: check how they were read."
         )

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from pipeline.ground.places import SCENES, root_above
 from pipeline.pictures.tensors import GREY_LEVELS
 from pipeline.scenes.pixels import ScenePixels, read_scene
-from pipeline.scenes.table import read_scenes, video_runs
+from pipeline.scenes.table import as_video_ids, read_scenes, video_runs
 from schemas.valid_scenes import FIRST_COLUMNS
 
 PathLike = str | os.PathLike[str]
@@ -39,7 +39,8 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
     Args:
         valid_scenes_file: the scene table; its first seven columns will do, and its paths may be
             absolute.
-        video_ids: of which videos; all by default.
+        video_ids: of which videos, texts or whole numbers; all by default. What the table lacks is
+            left out, and said.
         image_size: (height, width).
         transform: called with each sample, returns what takes its place.
         normalize_heatmap: scale each heatmap to [0, 1] by its own extremes; a constant map stays as
@@ -50,12 +51,13 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
     Raises:
         InputError: the table is missing or lacks a column; when a sample is taken, a file of it is
             missing or unreadable.
+        UnknownVideoError: a ValueError; the table has none of `video_ids`.
     """
 
     def __init__(
         self,
         valid_scenes_file: PathLike = SCENES,
-        video_ids: Iterable[str] | None = None,
+        video_ids: Iterable[str | int] | None = None,
         image_size: tuple[int, int] = (512, 512),
         transform: Callable[[dict[str, Any]], Any] | None = None,
         normalize_heatmap: bool = True,
@@ -70,12 +72,14 @@ class VideoSceneDatasetV3(Dataset[dict[str, Any]]):
         self._runs = video_runs(self._scenes)
         self._rows = np.arange(len(self._scenes))
         if video_ids is not None:
-            self._rows = self._rows_of(video_ids)
+            self._rows = self._rows_of(as_video_ids(video_ids, set(self._runs.ids)))
 
     @property
     def table(self) -> pd.DataFrame:
         """The scenes' rows of the scene table, in order."""
         return self._scenes.iloc[self._rows].reset_index(drop=True)
+
+    scenes_df = table
 
     @property
     def splits(self) -> dict[str, str | None]:

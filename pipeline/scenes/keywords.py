@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.ground.encodings import decode
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import NO_FILE, is_special
 from pipeline.scenes.names import check_video_id
@@ -168,18 +169,7 @@ def _text(path: Path) -> str:
         ) from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is a folder; expected a CSV file.") from error
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", errors="replace")
-    # Every second byte of UTF-16 is zero, as long as the letters are Latin.
-    if content[:200].count(0) > len(content[:200]) // 4:
-        little = content[1:2] == b"\0"
-        return content.decode("utf-16-le" if little else "utf-16-be", errors="replace")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return content.decode("latin-1")
+    return decode(path, content)
 
 
 def _quoted(keywords: tuple[str, ...]) -> str:

@@ -46,6 +46,13 @@ class SceneName(NamedTuple):
         return f"{self.video_id}/{self.file(suffix)}"
 
 
+_OLD_NAME = re.compile(r"(?:scene_|.+-Scene-)\d+\.(?:png|jpe?g)", re.IGNORECASE)
+_MIGRATE = (
+    ". Earlier versions of the method named files so: `gazeshift migrate --from FOLDER`, where the "
+    "folder is the one that holds the trees, takes them over under the right names"
+)
+
+
 def parse_scene_name(file_name: str) -> SceneName:
     """Parse a bare file name such as `7123…-Scene-001-01.jpg`.
 
@@ -54,9 +61,10 @@ def parse_scene_name(file_name: str) -> SceneName:
     """
     match = _NAME.fullmatch(file_name)
     if match is None:
+        remedy = _MIGRATE if _OLD_NAME.fullmatch(file_name) else ""
         raise InputError(
             f"file name {file_name!r} does not parse; expected "
-            "{video_id}-Scene-{number, 3 to 15 digits}-{image, 2 digits}.jpg or .png"
+            f"{{video_id}}-Scene-{{number, 3 to 15 digits}}-{{image, 2 digits}}.jpg or .png{remedy}"
         )
     return SceneName(
         check_video_id(match["video_id"]),

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Container, Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import InputError
+from pipeline.ground.errors import InputError, UnknownVideoError
 from pipeline.ground.tables import read_table
 from pipeline.scenes.names import check_video_id, parse_scene_name
 from schemas.valid_scenes import COLUMNS, FIRST_COLUMNS, SCENE_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LOG = logging.getLogger(__name__)
 
 Keywords = Literal["first", "union"] | int
 
@@ -71,6 +75,39 @@ def video_runs(table: pd.DataFrame) -> VideoRuns:
     starts = np.flatnonzero(ids.ne(ids.shift()).to_numpy())
     lengths = np.diff(starts, append=len(table))
     return VideoRuns(ids.iloc[starts].to_numpy(object), starts, lengths)
+
+
+def as_video_ids(video_ids: Iterable[str | int], known: Container[str]) -> list[str]:
+    """Return the ids as texts; what the table lacks is left out, and said.
+
+    Raises:
+        UnknownVideoError: an id is neither a text nor a whole number, or the table has none of
+            them.
+    """
+    if isinstance(video_ids, str):
+        raise UnknownVideoError(f"video ids must be a list, found the text {video_ids!r}.")
+    wanted = [as_video_id(video_id) for video_id in video_ids]
+    missing = [video_id for video_id in wanted if video_id not in known]
+    if missing:
+        found = f"the scene table has no scenes of {len(missing)} of {len(wanted)} videos"
+        if len(missing) == len(wanted):
+            raise UnknownVideoError(f"{found}, such as {missing[0]!r}. Check how ids were read.")
+        LOG.warning("%s, such as %r", found, missing[0])
+    return [video_id for video_id in wanted if video_id in known]
+
+
+def as_video_id(video_id: str | int) -> str:
+    """Return an id as text.
+
+    Raises:
+        UnknownVideoError: it is neither a text nor a whole number.
+    """
+    if isinstance(video_id, bool) or not isinstance(video_id, str | Integral):
+        raise UnknownVideoError(
+            f"a video id is a text or a whole number, found {video_id!r}. A float has lost the "
+            "last of 19 digits: read the column with dtype=str."
+        )
+    return str(video_id)
 
 
 def mask_paths(row: Mapping[Any, Any] | pd.Series, keywords: Keywords) -> tuple[str, ...]:

@@ -185,6 +185,12 @@ def test_keywords_that_nobody_can_see_warn_unless_they_are_all(
     assert "    data/keywords.csv 70000: keyword_not_visual ('shop now')\n" in text
 
 
+def test_keywords_in_doubt_warn(workspace: Workspace) -> None:
+    path = workspace.path("data/keywords.csv")
+    path.write_text(path.read_text().replace("mug", "gift"))
+    assert marks(workspace)["keywords that"] == "⚠"
+
+
 def test_a_column_that_is_missing_fails(workspace: Workspace, gazeshift) -> None:
     workspace.path("data/keywords.csv").write_text("id,word\n1,mug\n")
     status, text, _ = gazeshift("check")

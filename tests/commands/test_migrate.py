@@ -1,4 +1,4 @@
-"""`gazeshift migrate`: a small V2 project moved in for real, twice, and cut short."""
+"""`gazeshift migrate`: small V2 and V3 projects moved in for real, twice, and cut short."""
 
 import shutil
 from pathlib import Path
@@ -72,6 +72,50 @@ def test_what_was_taken_over_passes_the_stages(workspace: Workspace, old: Path, 
     assert table.count(f"\n{VIDEO},") == 3
 
 
+@pytest.mark.parametrize("below", ["data", "."], ids=["in data", "at the root"])
+def test_both_layouts_of_v3_are_taken(workspace: Workspace, gazeshift, tmp_path, below) -> None:
+    content = encode(draw_scene(VIDEO, 1, (96, 54))[0], "png")
+    for path in (
+        f"data/video_scene_cuts/{NAME}1-01.jpg",
+        f"{below}/keyword_masks/{VIDEO}/scene_1.png",
+        f"{below}/attention_heatmap/{NAME}1.jpg",
+    ):
+        write_bytes(tmp_path / "v3" / path, content)
+    status, answer, _ = gazeshift("migrate", "--from", str(tmp_path / "v3"), "--apply")
+    assert status == 0
+    assert tree(workspace.path("data/import")).keys() == {
+        f"video_scene_cuts/{NAME}1-01.jpg",
+        f"keyword_masks/{NAME}1-01.png",
+        f"attention_heatmap/{NAME}1-01.jpg",
+    }
+    assert "Warning" not in answer
+
+
+def test_a_scene_in_two_of_the_old_trees_is_taken_once(
+    workspace: Workspace, old: Path, migrate
+) -> None:
+    (old / "keyword_masks" / VIDEO).mkdir(parents=True)
+    (old / f"keyword_masks/{NAME}1-01.png").write_bytes(b"other")
+    first = old / "data/keyword_masks" / VIDEO / "scene_1.png"
+    answer = migrate("--apply").out
+    assert f"{first} is the same scene, with other content" in answer
+    assert workspace.path(f"data/import/keyword_masks/{NAME}1-01.png").read_bytes() == (
+        first.read_bytes()
+    )
+
+
+def test_a_refusal_of_old_names_tells_of_the_command(
+    workspace: Workspace, old: Path, gazeshift
+) -> None:
+    shutil.copytree(old / "data/keyword_masks", workspace.path("keyword_masks"))
+    workspace.path("data").mkdir(exist_ok=True)
+    workspace.path("data/keywords.csv").write_text(f"_id,keyword_list[0]\n{VIDEO},mug\n")
+    assert gazeshift("validate").status == 1
+    refusals = workspace.path("reports/validation/rejected_scenes.csv").read_text()
+    assert "scene_1.png" in refusals
+    assert "`gazeshift migrate --from FOLDER`" in refusals
+
+
 def test_a_second_run_goes_on_and_overwrites_nothing(workspace: Workspace, migrate) -> None:
     migrate("--apply")
     trees = workspace.path("data/import")
@@ -131,7 +175,7 @@ def test_a_folder_that_is_no_v2_project_is_named(
 ) -> None:
     for folder, says in (
         (tmp_path / "nowhere", "there is no such folder"),
-        (workspace.root, "none of V2's folders is there"),
+        (workspace.root, "none of the folders is there"),
     ):
         status, _, error = gazeshift("migrate", "--from", str(folder))
         assert status == 1

@@ -29,6 +29,14 @@ def test_refusals_are_counted_with_their_remedy(gazeshift) -> None:
     assert "rejected_scenes.csv" in out
 
 
+def test_keywords_in_doubt_come_first(workspace: Workspace, gazeshift) -> None:
+    workspace.path("data/keywords.csv").write_text("_id,keyword\n70000,mug\n70001,gift\n")
+    assert gazeshift("validate").status == 0
+    lines = gazeshift("summary").out.strip().splitlines()
+    assert lines[0] == "Keywords in doubt: 1. Do they name a thing that one can see?"
+    assert lines[1] == "  70001: 'gift'"
+
+
 def test_the_proof_is_told_figure_by_figure(workspace: Workspace, gazeshift) -> None:
     gazeshift("validate")
     checks = [

@@ -70,6 +70,44 @@ def test_videos_and_transform(root: Path) -> None:
     assert [part[n] for n in range(len(part))] == [VIDEOS[2]] * 2 + [VIDEOS[3]] * 2
 
 
+def test_scripts_of_v3_run(root: Path) -> None:
+    ids = [int(video_id) for video_id in VIDEOS]
+    assert len(scenes(root, video_ids=np.array(ids[:3]))) == 6
+    assert list(scenes(root, video_ids=ids[:1]).scenes_df["video_id"].unique()) == VIDEOS[:1]
+    module = VideoSceneDataModuleV3(
+        root / SCENES, ids[:2], ids[2:3], image_size=SIZE, num_workers=0, root=root
+    )
+    assert (len(module.train_dataset), len(module.val_dataset)) == (4, 2)
+    batch = next(iter(module.train_dataloader()))
+    assert batch["control_tensor"].shape == (4, 2, *SIZE)
+
+
+@pytest.mark.parametrize(
+    ("video_ids", "says"),
+    [
+        (["7"], "no scenes of 1 of 1 videos, such as '7'"),
+        ([7.1e18], "a float has lost the last of 19 digits".replace("a float", "A float")),
+        (VIDEOS[0], "must be a list"),
+    ],
+    ids=["unknown", "float", "text"],
+)
+def test_ids_that_name_no_video_are_an_error(root: Path, video_ids, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        scenes(root, video_ids=video_ids)
+
+
+def test_ids_that_the_table_lacks_are_said(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert len(scenes(root, video_ids=[VIDEOS[0], "7"])) == 2
+    assert "no scenes of 1 of 2 videos, such as '7'" in caplog.text
+
+
+def test_headers_may_have_blanks_around_them(root: Path, tmp_path: Path) -> None:
+    header, rows = (root / SCENES).read_text().split("\n", 1)
+    (tmp_path / "own.csv").write_text(header.replace(",", " , ") + "\n" + rows)
+    own = VideoSceneDatasetV3(tmp_path / "own.csv", image_size=SIZE, root=root)
+    assert own.table.equals(scenes(root).table)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     write_scene_tree(tmp_path, {VIDEOS[0]: 1})
     mask = f"keyword_masks/{VIDEOS[0]}/{VIDEOS[0]}-Scene-001-01.png"

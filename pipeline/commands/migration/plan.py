@@ -1,4 +1,4 @@
-"""What V2's files become: each with its target in `data/import/`, or why it has none."""
+"""What V2's and V3's files become: each with its target in `data/import/`, or why it has none."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ TREES = {
     "keyword_masks": ("keyword_masks",),
     "attention_heatmap": ("attention_heatmap", "attention_heatmaps"),
 }
-"""V2's folders, below OLD or OLD/data, by the folder of `data/import/` that they become."""
+"""Their folders, below OLD or OLD/data, by the folder of `data/import/` that they become."""
 
-_V2_NAME = re.compile(
+_ROOT = "Name the root of the V2 or V3 project."
+
+_NUMBER_ALONE = re.compile(
     r"scene_(?P<scene>\d{1,15})\.(?P<suffix>png|jpg|jpeg)", re.IGNORECASE | re.ASCII
 )
 _NO_IMAGE_NUMBER = re.compile(
@@ -43,7 +45,7 @@ class Action(StrEnum):
 
 
 class Move(NamedTuple):
-    """One file of V2."""
+    """One file of the old project."""
 
     action: Action
     tree: str
@@ -54,13 +56,13 @@ class Move(NamedTuple):
 
 
 def plan_migration(workspace: Workspace, old: Path) -> list[Move]:
-    """Return what is to be done about each file of V2's trees; nothing is written.
+    """Return what is to be done about each file of the old trees; nothing is written.
 
     Raises:
-        InputError: `old` is no folder, or holds none of V2's trees.
+        InputError: `old` is no folder, or holds none of the trees.
     """
     if not old.is_dir():
-        raise InputError(f"--from {old}: there is no such folder. Name the root of the V2 project.")
+        raise InputError(f"--from {old}: there is no such folder. {_ROOT}")
     folders = {
         folder: tree
         for tree, names in TREES.items()
@@ -70,14 +72,15 @@ def plan_migration(workspace: Workspace, old: Path) -> list[Move]:
     }
     if not folders:
         raise InputError(
-            f"--from {old}: none of V2's folders is there (data/screenshots_tiktok, "
-            "data/keyword_masks, attention_heatmap). Name the root of the V2 project."
+            f"--from {old}: none of the folders is there (data/screenshots_tiktok, "
+            f"data/video_scene_cuts, keyword_masks, attention_heatmap). {_ROOT}"
         )
     moves: list[Move] = []
     for tree in TREES:
         present = _present(workspace.path(f"{IMPORT}/{tree}"))
+        named: dict[SceneName, Path] = {}
         for folder in (folder for folder, into in folders.items() if into == tree):
-            moves += _of_folder(workspace, folder, tree, present)
+            moves += _of_folder(workspace, folder, tree, present, named)
     return moves
 
 
@@ -91,14 +94,14 @@ def scenes_without_mates(moves: list[Move]) -> dict[str, list[str]]:
     return {tree: sorted(every - has) for tree, has in scenes.items() if every - has}
 
 
-def v2_scene_name(path: Path) -> SceneName:
+def old_scene_name(path: Path) -> SceneName:
     """Return whose file this is: `{video_id}/scene_{x}.png`, or our names with or without `-01`.
 
     Raises:
         InputError: the name has neither form, or names another video than its folder.
     """
     video_id = path.parent.name
-    if match := _V2_NAME.fullmatch(path.name):
+    if match := _NUMBER_ALONE.fullmatch(path.name):
         return SceneName(check_video_id(video_id), int(match["scene"]))
     if match := _NO_IMAGE_NUMBER.fullmatch(path.name):
         name = SceneName(check_video_id(match["video_id"]), int(match["scene"]))
@@ -116,23 +119,35 @@ def v2_scene_name(path: Path) -> SceneName:
 
 
 def _of_folder(
-    workspace: Workspace, folder: Path, tree: str, taken: dict[SceneName, Path]
+    workspace: Workspace,
+    folder: Path,
+    tree: str,
+    taken: dict[SceneName, Path],
+    named: dict[SceneName, Path],
 ) -> Iterator[Move]:
-    """Yield the moves of one folder; `taken` has the scenes' files in `data/import/` so far."""
+    """Yield the moves of one folder.
+
+    `taken` has the scenes' files in `data/import/` so far, `named` those of folders before it.
+    """
     files, links = list_files(Workspace(folder), folder)
     for link in links:
         yield Move(Action.LEFT, tree, folder / link.file, "", link.found)
-    named: dict[SceneName, Path] = {}
+    ours: dict[SceneName, Path] = {}
     for path in sorted(files, key=lambda path: ("-Scene-" not in path.name, path)):
         try:
-            name = v2_scene_name(path)
+            name = old_scene_name(path)
         except InputError as error:
             yield Move(Action.LEFT, tree, path, "", str(error))
             continue
         first = named.setdefault(name, path)
-        if first is not path:
-            yield Move(Action.LEFT, tree, path, "", f"{first.name} is the same scene")
-    for name, path in sorted(named.items()):
+        if first is path:
+            ours[name] = path
+            continue
+        shown = first.name if first.parent == path.parent else first
+        alike = filecmp.cmp(first, path, shallow=False)
+        why = f"{shown} is the same scene{'' if alike else ', with other content'}"
+        yield Move(Action.LEFT, tree, path, "", why)
+    for name, path in sorted(ours.items()):
         yield _move(workspace, tree, name, path, taken)
 
 

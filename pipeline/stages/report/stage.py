@@ -30,6 +30,7 @@ from pipeline.stages.report.pictures import colour_tables, scene_width
 from pipeline.stages.report.videos import VideoTask, draw_video
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import commit
+from schemas.keywords import is_doubtful
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,8 @@ def main(workspace: Workspace) -> None:
 def choose_videos(scenes: pd.DataFrame, edits: pd.DataFrame, max_scenes: int) -> pd.DataFrame:
     """Return the scenes of as many whole videos as make at most `max_scenes`, but at least one.
 
-    Those that were redrawn come first, then in the table's order.
+    Those that were redrawn are chosen first, and come in the table's order; of the chosen ones
+    those whose keyword is doubtful come first.
     """
     counts = scenes.groupby("video_id", sort=False).size()
     redrawn = set() if edits.empty else set(edits["video_id"])
@@ -94,6 +96,8 @@ def choose_videos(scenes: pd.DataFrame, edits: pd.DataFrame, max_scenes: int) ->
         if chosen and total > max_scenes:
             break
         chosen.append(video)
+    keywords = scenes.drop_duplicates("video_id").set_index("video_id")["keyword"]
+    chosen.sort(key=lambda video: not is_doubtful(keywords[video]))
     places = {video: place for place, video in enumerate(chosen)}
     shown = scenes[scenes["video_id"].isin(chosen)]
     return shown.sort_values("video_id", key=lambda ids: ids.map(places), kind="stable")

@@ -22,6 +22,7 @@ from pipeline.stages.report.pictures import (
     outline,
     scene_picture,
 )
+from schemas.keywords import is_doubtful
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,6 +147,7 @@ def _summary(task: VideoTask) -> dict[str, Any]:
         "split": first.get("split", ""),
         "scenes": len(task.table),
         "edited": not task.edits.empty,
+        "keyword_doubtful": is_doubtful(first["keyword"]),
         "thumbnail": base64.b64encode(thumbnail).decode(),
     }
 

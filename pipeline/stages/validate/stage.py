@@ -24,6 +24,7 @@ from pipeline.stages.validate.params import ValidateParams
 from pipeline.stages.validate.summary import Verdicts, main_reasons, summarise, valid_fraction
 from pipeline.stages.validate.trees import TREES, scan_trees
 from pipeline.stages.validate.verdicts import IngestRefusals, Rules
+from schemas.keywords import is_doubtful
 from schemas.valid_scenes import COLUMNS
 
 LOG = logging.getLogger(__name__)
@@ -51,6 +52,12 @@ def main(workspace: Workspace) -> None:
         ((_, warnings),) = outs.results()
     valid, refused = len(verdicts.rows), len(verdicts.refused)
     LOG.info("validate: %d scenes valid, %d refused (%s)", valid, refused, REJECTED)
+    if verdicts.keyword_doubtful:
+        video, keyword = next(iter(verdicts.keyword_doubtful.items()))
+        LOG.warning(
+            "validate: %d keywords are doubtful, such as %r of video %s: look at them in %s",
+            *(len(verdicts.keyword_doubtful), keyword, video, VALIDATION_SUMMARY),
+        )
     for warning in warnings:
         LOG.warning("validate: %s", warning)
     _fail_if_broken(params, verdicts, warnings)
@@ -85,7 +92,9 @@ def judge(workspace: Workspace, params: ValidateParams) -> Verdicts:
     # What is remembered comes first, so that the order tells of earlier runs.
     rows.sort(key=lambda row: row[:2])
     refused.sort(key=lambda broken: by_scene(broken[0]))
-    return Verdicts(rows, refused, resized, len(keywords.left_out))
+    videos = {row.video_id: row.keyword for row in rows}
+    doubtful = {video: keyword for video, keyword in videos.items() if is_doubtful(keyword)}
+    return Verdicts(rows, refused, resized, len(keywords.left_out), doubtful)
 
 
 def _inputs(workspace: Workspace, params: ValidateParams, verdicts: Verdicts, staging: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ class Verdicts(NamedTuple):
     """Valid scenes whose mask or heatmap has another size than the image."""
     keywords_left_out: int
     """Further keywords that name nothing one can see; their videos stay."""
+    keyword_doubtful: Mapping[str, str]
+    """Keywords of valid scenes that a person should look at, by video."""
 
     @property
     def rejections(self) -> list[Rejection]:
@@ -42,7 +44,9 @@ def summarise(verdicts: Verdicts, warnings: Sequence[str]) -> dict[str, Any]:
         videos[row.split].add(row.video_id)
         scenes[row.split] += 1
         sources[row.heatmap_source] += 1
+    doubtful = verdicts.keyword_doubtful
     return {
+        **({"keyword_doubtful": dict(doubtful)} if doubtful else {}),
         "scenes_in": valid + refused,
         "valid": valid,
         "refused": refused,

@@ -37,12 +37,20 @@ def test_the_page_names_no_address() -> None:
 
 def test_redrawn_videos_come_first_and_videos_stay_whole() -> None:
     scenes = pd.DataFrame({"video_id": ["a"] * 3 + ["b"] * 2 + ["c"] * 4, "scene_number": 1})
+    scenes["keyword"] = "mug"
     edits = pd.DataFrame({"video_id": ["c"]})
 
     def shown(max_scenes: int) -> str:
         return "".join(choose_videos(scenes, edits, max_scenes)["video_id"].unique())
 
     assert [shown(1), shown(6), shown(7), shown(9)] == ["c", "c", "ca", "cab"]
+
+
+def test_of_the_videos_shown_those_with_a_keyword_in_doubt_come_first() -> None:
+    scenes = pd.DataFrame({"video_id": ["a", "b", "c"], "scene_number": 1})
+    scenes["keyword"] = ["mug", "gift", "gift"]
+    edits = pd.DataFrame({"video_id": ["a"]})
+    assert list(choose_videos(scenes, edits, 2)["video_id"]) == ["b", "a"]
 
 
 def test_a_failed_proof_is_named_and_every_figure_of_the_gate_has_words() -> None:

@@ -2,11 +2,12 @@ import inspect
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scene_trees import SCENES, write_scene_tree
 
-from pipeline import VideoVariantGeneratorV3
+from pipeline import VideoVariantGeneratorV3, visualize_variant_comparison
 from pipeline.ground.errors import InputError
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.algebra import attention_share
@@ -60,7 +61,18 @@ def test_the_files_are_those_of_the_stage(corpus, generator, tmp_path, monkeypat
     made.rename(corpus.path("outputs/by_stage"))
     generator.generate_variants_for_all_videos(made)
     by_api = {path.relative_to(made): path.read_bytes() for path in made.rglob("*.*")}
+    manifests = [json.loads(files.pop(Path("manifest.json"))) for files in (by_api, by_stage)]
     assert by_api == by_stage
+    for video in manifests[0]["videos"].values():
+        assert video.pop("num_scenes") == video["scenes"]
+        assert video.pop("variants") == list(SEVEN)
+    assert manifests[0] == manifests[1] | {
+        "num_videos": 2,
+        "num_variants_per_video": 7,
+        "variant_types": list(SEVEN),
+        "boost_alpha": 1.5,
+        "reduction_alpha": 0.5,
+    }
 
 
 def test_statistics_measured_on_the_files_equal_those_that_were_written(corpus, generator) -> None:
@@ -84,7 +96,7 @@ def test_one_variant_alone_and_a_few_videos(corpus, generator, tmp_path) -> None
     made = generator.generate_variants_for_all_videos(tmp_path / "few", max_videos=1)
     assert list(made) == [FIRST]
     manifest = json.loads((tmp_path / "few/manifest.json").read_text())
-    assert manifest["videos"] == {FIRST: {"keyword": "sneaker", "scenes": 4}}
+    assert list(manifest["videos"]) == [FIRST]
 
 
 def test_seven_columns_and_absolute_paths_will_do(corpus, tmp_path) -> None:
@@ -109,8 +121,52 @@ def test_arrays_in_arrays_out(generator) -> None:
         generator.modify_attention_heatmap(heatmap, mask, -1)
 
 
+def test_scripts_of_v3_run(generator, tmp_path) -> None:
+    assert (generator.boost_alpha, generator.reduction_alpha) == (1.5, 0.5)
+    scenes = generator.scenes_df[generator.scenes_df["video_id"] == FIRST]
+    windows = generator.define_temporal_windows(scenes)
+    assert windows == {"early": (0, 1), "middle": (1, 2), "late": (2, 4)}
+    halves = generator.define_temporal_windows(scenes.iloc[:3], window_type="halves")
+    assert halves == {"first_half": (0, 1), "second_half": (1, 3)}
+    with pytest.raises(ValueError, match="no windows 'fifths'; known are 'thirds' and 'halves'"):
+        generator.define_temporal_windows(scenes, "fifths")
+    tables = generator.create_all_variants_for_video(int(FIRST), tmp_path)
+    modified = tables["middle_boost"]["modified"].to_numpy().nonzero()[0]
+    assert modified.tolist() == list(range(*windows["middle"]))
+    visualize_variant_comparison(tables, FIRST, "sneaker", generator)
+    profiles, means = plt.gcf().axes
+    plt.close()
+    assert [line.get_label() for line in profiles.lines] == list(SEVEN)
+    expected = generator.compute_variant_statistics(tables)["full_boost"]["mean_alignment"]
+    assert means.patches[4].get_height() == pytest.approx(expected)
+
+
+def test_a_soft_mask_weighs_the_factor(generator) -> None:
+    heatmap = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
+    mask = np.array([[0.5, 0], [1, 0]])
+    changed = generator.modify_attention_heatmap(heatmap, mask, 2.0)
+    assert changed == pytest.approx(np.array([[0.15, 0.2], [0.6, 0.4]]) / 1.35)
+    opposite = generator.modify_attention_heatmap(heatmap, 1 - mask, 2.0, False)
+    assert opposite == pytest.approx(changed)
+    near = np.where(mask == 1, 1 - 1e-9, mask.round())
+    hard = generator.modify_attention_heatmap(heatmap, mask.round(), 2.0)
+    assert generator.modify_attention_heatmap(heatmap, near, 2.0) == pytest.approx(hard)
+    with pytest.raises(ValueError, match="threshold masks at half of their range"):
+        generator.modify_attention_heatmap(heatmap, mask * 255, 2.0)
+
+
+def test_a_bad_file_leaves_out_its_video_alone(corpus, generator, tmp_path, caplog) -> None:
+    second = list(VIDEOS)[1]
+    corpus.path(f"attention_heatmap/{second}/{second}-Scene-002-01.jpg").write_bytes(b"no")
+    assert list(generator.generate_variants_for_all_videos(tmp_path)) == [FIRST]
+    assert f"video {second} is left out: {second} scene 2" in caplog.text
+    corpus.path(f"attention_heatmap/{FIRST}/{FIRST}-Scene-001-01.jpg").unlink()
+    with pytest.raises(InputError, match="none of 2 videos could be made"):
+        generator.generate_variants_for_all_videos(tmp_path)
+
+
 def test_what_does_not_exist_is_named(corpus, generator, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no scenes of a video 'nope'"):
+    with pytest.raises(ValueError, match="no scenes of a video 'nope'"):
         generator.create_all_variants_for_video("nope", tmp_path)
     with pytest.raises(ValueError, match="no variant 'boost'; known are: baseline"):
         generator.create_variant_for_video(FIRST, "boost", tmp_path)

@@ -67,7 +67,7 @@ function fillVideos(data) {
   byId("videos").append(...data.videos.map((video, place) => element("li", {},
     element("button", { type: "button", onclick: () => openVideo(data, place) },
       element("img", { src: webp(video.thumbnail), alt: "", loading: "lazy", decoding: "async" }),
-      element("span", {}, element("span", {}, video.keyword || "–"), element("span", { class: "id" }, video.id),
+      element("span", {}, element("span", {}, `${video.keyword || "–"}${video.keyword_doubtful ? " (in doubt: does it name a thing?)" : ""}`), element("span", { class: "id" }, video.id),
         element("span", { class: "id" }, `${plural(video.scenes, "scene")}${video.split ? `, ${video.split}` : ""}${video.edited ? ", redrawn" : ""}`))))));
   filterVideos(data);
 }
