@@ -23,18 +23,27 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "eye": ("left", "right"),
 }
 """Of an option the words that it may be."""
+_FORMS = {
+    "map": "FIELD=COLUMN",
+    "rename": "NAME=VIDEO_ID",
+    "screen": "WIDTHxHEIGHT",
+    "frame": "WIDTHxHEIGHT",
+    "video_at": "LEFT,TOP,WIDTH,HEIGHT",
+    "starts": "FILE",
+    "dispersion": "DEGREES",
+}
 _PLAIN = {*CHOICES, "video", "viewer", "encoding", "dispersion"}
 
 
 _TEXTS = {
-    "map": "FIELD=COLUMN: what a column is; FIELD is viewer, video, onset, end, duration, time, x, "
+    "map": "what a column is; FIELD is viewer, video, onset, end, duration, time, x, "
     "y, start, number, kind, valid, eye, recording, left, top, width or height",
-    "rename": "NAME=VIDEO_ID: which video an export means by a name",
+    "rename": "which video an export means by a name",
     "video": "the video of all rows",
     "viewer": "who looked, in all rows",
-    "screen": "WIDTHxHEIGHT of the screen in pixels",
-    "video_at": "LEFT,TOP,WIDTH,HEIGHT of the video on the screen, or fit: as large as fits",
-    "frame": "WIDTHxHEIGHT that pixels of the frame count in, if not the video's",
+    "screen": "of the screen, in pixels",
+    "video_at": "of the video on the screen, in pixels; or fit: as large as fits, in the middle",
+    "frame": "that pixels of the frame count in, if not the video's",
     "starts": "table with columns viewer, video (or one of them), start: when videos began",
     "encoding": "of the text, such as cp1252, where it is neither UTF-8 nor UTF-16",
     "dispersion": "raw samples: largest dispersion of a fixation in degrees (default: 1)",
@@ -86,7 +95,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="exports, all of one form")
     for name, text in _TEXTS.items():
-        form: dict[str, Any] = {"help": text, "metavar": name.upper()}
+        form: dict[str, Any] = {"help": text, "metavar": _FORMS.get(name, "NAME")}
         if name in CHOICES:
             form |= {"choices": CHOICES[name], "metavar": None}
         if name in ("map", "rename"):

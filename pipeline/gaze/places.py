@@ -61,8 +61,8 @@ def set_positions(reading: Reading) -> None:
             x, y = x * options.screen[0], y * options.screen[1]
     if up:
         y = full - y
-    table["x_px"] = np.round((x - box.left) / box.width * size[0], 3)
-    table["y_px"] = np.round((y - box.top) / box.height * size[1], 3)
+    table["x_px"] = (x - box.left) / box.width * size[0]
+    table["y_px"] = (y - box.top) / box.height * size[1]
     told = ", as told" if options.coordinates else ""
     reading.say("x, y", f"{columns}: {_OF[kind]}{told}; y {'up' if up else 'down'}; {seen}{where}")
 

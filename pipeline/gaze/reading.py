@@ -66,7 +66,9 @@ def read_gaze(path: Path, options: Options, clips: Mapping[str, Clip]) -> Gaze:
     set_positions(reading)
     if rows == "samples":
         _find_fixations(reading)
-    fixations = reading.table[["video_id", "viewer", *COLUMNS]]
+    # To a microsecond and a thousandth of a pixel.
+    digits = {"onset_s": 6, "duration_s": 6, "x_px": 3, "y_px": 3}
+    fixations = reading.table[["video_id", "viewer", *COLUMNS]].round(digits)
     return Gaze(fixations, [title, *reading.said])
 
 

@@ -95,6 +95,8 @@ def name_videos(reading: Reading) -> None:
     options, table = reading.options, reading.table
     if options.video:
         _check_known(reading, options.video)
+        _refuse_several(reading)
+        table = reading.table
         table["video_id"] = options.video
         reading.say("video", f"{options.video!r}, as told")
     elif "video" in table:
@@ -110,7 +112,22 @@ def name_videos(reading: Reading) -> None:
         table["video_id"] = known
         reading.say("video", f"{known!r}, by the name of the file or its folder")
     if "video_id" in reading.table:
+        reading.table["video_id"] = reading.table["video_id"].astype("category")
         _leave_out_unreadable(reading)
+
+
+def _refuse_several(reading: Reading) -> None:
+    """Take nothing that was shown beside the video for a part of it."""
+    if "video" not in reading.table:
+        return
+    reading.drop(reading.table["video"].isna(), f"without a name in {reading.quoted('video')}")
+    names = [str(name) for name in reading.table["video"].unique()]
+    if len(names) > 1:
+        raise reading.refused(
+            f"--video {reading.options.video}, but column {reading.quoted('video')} names "
+            f"{listed(names)}. Say which one it is: --rename NAME={reading.options.video}, without "
+            "--video."
+        )
 
 
 def _leave_out_unreadable(reading: Reading) -> None:
@@ -125,10 +142,10 @@ def _leave_out_unreadable(reading: Reading) -> None:
 
 
 def _name_by_column(reading: Reading) -> None:
-    names = reading.table["video"].astype("string")
-    ids = {name: id_of(reading, name) for name in names.dropna().unique()}
+    names = reading.table["video"].astype("category")
+    ids = {name: id_of(reading, str(name)) for name in names.dropna().unique()}
     found = sorted({one for one in ids.values() if one})
-    others = sorted(name for name, one in ids.items() if not one)
+    others = sorted(str(name) for name, one in ids.items() if not one)
     if not found:
         raise reading.refused(
             f"column {reading.quoted('video')}: no video is called {listed(others)}; known are "

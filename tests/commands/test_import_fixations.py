@@ -132,4 +132,4 @@ def test_an_option_of_another_form_is_named(videos, gazeshift, export, options, 
 def test_without_videos_nothing_can_be_checked(gazeshift, export) -> None:
     status, _, said = gazeshift("import-fixations", export(*ROWS))
     assert status == 1
-    assert "data/videos holds no videos" in said
+    assert "there are no videos" in said

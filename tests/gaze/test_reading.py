@@ -149,6 +149,10 @@ OPEN = {
         *("e.xls", eyelink(), {**FIT, "video": "ad1"}),
         r"first row is at 0\.500 s of the recording's or the trial's clock",
     ),
+    "several videos": (
+        *("t.tsv", tobii().decode("utf-16").replace("ad1.mp4", "Intro", 40).encode()),
+        *({**FIT, "video": "ad1"}, "names Intro, ad1.mp4. Say which one it is: --rename NAME=ad1"),
+    ),
     "another video": ("t.tsv", tobii(), {**FIT, "rename": ["ad1.mp4=ad9"]}, "no video 'ad9'"),
     "names of other videos": (
         *("t.tsv", tobii().decode("utf-16").replace("ad1.mp4", "Ad 1").encode(), FIT),
@@ -197,6 +201,13 @@ def test_ends_will_do_for_durations_and_a_column_for_the_start(tmp_path: Path) -
     content = table("who,from_ms,to_ms,x,y,began", rows)
     mapped = ["viewer=who", "onset=from_ms", "end=to_ms", "x=x", "y=y", "start=began"]
     is_truth(read(tmp_path, "f.csv", content, map=mapped, video="ad1", **FRAME).fixations)
+
+
+def test_a_viewer_may_be_called_na_and_must_be_called_something(tmp_path: Path) -> None:
+    content = table(",".join(OWN), [*own_rows(("NA",)), ("", 3, 0.3, 1, 1)])
+    gaze = read(tmp_path, "f.csv", content, video="ad1")
+    is_truth(gaze.fixations, ("NA",))
+    assert "1 rows without a viewer" in "\n".join(gaze.account)
 
 
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def _read(path: Path, video_id: str, clip: Clip) -> pd.DataFrame:
         if _is_ours(path):
             raise
     try:
-        return read_gaze(path, Options(video=video_id), {video_id: clip}).fixations
+        return read_gaze(path, Options(), {video_id: clip}).fixations
     except InputError as error:
         # The place of the repository is no part of what is recorded.
         found = str(error).replace(str(path), path.name)

@@ -126,6 +126,15 @@ def test_an_export_that_leaves_nothing_open_is_read_as_it_is(workspace: Workspac
     assert peak(heatmap(workspace, "v-Scene-001-01.jpg")) == (30, 20)
 
 
+def test_of_an_export_with_other_stimuli_the_videos_rows_count(workspace: Workspace) -> None:
+    make_cuts(workspace, {"v": 1}, SIZE)
+    text = "viewer;video;onset_s;duration_s;x_px;y_px\n"
+    text += "P1;v.mp4;0,1;0,3;20,5;30,5\nP1;intro.png;0,1;0,3;60,5;90,5\n"
+    write_text(workspace.path("data/fixations/v.csv"), text)
+    attention_heatmap.main(workspace)
+    assert peak(heatmap(workspace, "v-Scene-001-01.jpg")) == (30, 20)
+
+
 def test_fixations_outside_the_frame_are_counted_and_said(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
