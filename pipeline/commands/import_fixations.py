@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +50,15 @@ def main(workspace: Workspace, files: list[str], overwrite: bool, **said: str | 
         return 1
     gaze = gaze.astype({"video_id": "category", "viewer": "category"})
     gaze = gaze.sort_values(["video_id", "viewer", "onset_s"], ignore_index=True)
-    for video_id, rows in gaze.groupby("video_id", observed=True).indices.items():
-        fixations = gaze.iloc[rows[0] : rows[-1] + 1][list(FIXATIONS_TABLE.columns)]
-        failed |= not _write(workspace, videos, str(video_id), fixations, overwrite)
+    of_video = gaze.groupby("video_id", observed=True).indices
+    columns = list(FIXATIONS_TABLE.columns)
+    tables = [gaze.iloc[rows[0] : rows[-1] + 1][columns] for rows in of_video.values()]
+    write = partial(_write, workspace, videos, overwrite)
+    # Decoding and encoding leave the interpreter's lock.
+    with ThreadPoolExecutor() as pool:
+        for is_there, line in pool.map(write, map(str, of_video), tables):
+            failed |= not is_there
+            say(line)
     say(f"Look at {PICTURES}/: do fixations lie on what people look at? Then `gazeshift check`.")
     return int(failed)
 
@@ -75,20 +83,18 @@ def _read(
 
 
 def _write(
-    workspace: Workspace, videos: Videos, video_id: str, table: pd.DataFrame, overwrite: bool
-) -> bool:
-    """Check and write one video's fixations; tell whether they are there now."""
+    workspace: Workspace, videos: Videos, overwrite: bool, video_id: str, table: pd.DataFrame
+) -> tuple[bool, str]:
+    """Check and write one video's fixations; return whether they are there now, and a line."""
     place, clip = f"{FIXATIONS}/{video_id}.csv", videos[video_id]
     try:
         counted = check_fixations(table, clip)
     except InputError as error:
-        say(f"refused  {video_id}: {error}")
-        return False
+        return False, f"refused  {video_id}: {error}"
     content = _csv(table)
     there = workspace.path(place)
     if there.is_file() and there.read_bytes() != content and not overwrite:
-        say(f"not overwritten  {place}: it holds other fixations. --replace overwrites it.")
-        return False
+        return False, f"not overwritten  {place}: other fixations. --replace overwrites it."
     write_bytes(there, content)
     picture = f"{PICTURES}/{video_id}.jpg"
     drawn = draw_fixations(videos, video_id, table)
@@ -96,13 +102,12 @@ def _write(
         write_bytes(workspace.path(picture), drawn)
     ends = (table["onset_s"] + table["duration_s"]).max()
     of = "" if clip.end_s is None else f" of {clip.end_s:.2f} s"
-    say(
+    return True, (
         f"{place}: {counted.fixations:,} fixations of {table['viewer'].nunique()} viewers, half up "
         f"to {table['duration_s'].median() * 1000:.0f} ms, from {table['onset_s'].min():.2f} to "
         f"{ends:.2f}{of}; {counted.lines() or 'nothing odd'}"
         + (f"; {picture}" if drawn is not None else "; no picture: the video is not there")
     )
-    return True
 
 
 def _csv(table: pd.DataFrame) -> bytes:
