@@ -52,6 +52,13 @@ def main() -> None:
     _write("outlines/triangle.json", json.dumps(_OUTLINES).encode())
     header = b"viewer,onset_s,duration_s,x_px,y_px\n"
     _write("fixations/two.csv", header + b"P1,0.1,0.2,5,6\nP2,0.5,0.25,8.5,12\n")
+    semicolons = "viewer;video;onset_s;duration_s;x_px;y_px\nP1;v;0,1;0,2;5,5;6\n"
+    _write("exports/commas.csv", semicolons.encode("utf-16"))
+    header = b"section id,recording id,fixation id,start timestamp [ns],duration [ms],"
+    header += b"fixation detected on surface,fixation x [normalized],fixation y [normalized]\n"
+    _write("exports/neon.csv", header + b"s,r,1,1700000000000000000,200,True,0.5,0.25\n")
+    trial = {"stimulus": "v", "webgazer_data": [{"x": 5, "y": 6, "t": t} for t in (0, 40, 80, 120)]}
+    _write("exports/webcam.json", json.dumps([trial]).encode())
     body = {"dataframe_records": [example_row((24, 16))]}
     _write("bodies/one.json", json.dumps(body).encode())
 

@@ -15,6 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.gaze.checks import COLUMNS, Clip
+from pipeline.gaze.options import Options
+from pipeline.gaze.reading import read_gaze
 from pipeline.ground.contract import ContractBroken, read_checked
 from pipeline.ground.errors import InputError
 from pipeline.ground.tables import read_table
@@ -118,6 +121,14 @@ def test_fixations(file: Path, content: bytes) -> None:
     onsets, durations, x, y = (table[name].to_numpy(float) for name in columns)
     heatmap = fixation_map(x, y, time_within(onsets, durations, 0, 1), SIZE, 3.0)
     assert np.isfinite(heatmap).all()
+
+
+@fuzzed("exports")
+def test_exports(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with suppress(InputError):
+        gaze = read_gaze(file, Options(viewer="P"), {"v": Clip(*SIZE[::-1], 1.0)})
+        assert np.isfinite(gaze.fixations[list(COLUMNS)].to_numpy(float)).all()
 
 
 @fuzzed("bodies")

@@ -7,6 +7,7 @@ import logging
 import math
 import sys
 
+from pipeline.gaze.options import add_options
 from pipeline.ground.errors import GazeshiftError
 from pipeline.ground.memory import keep_freed_memory
 from pipeline.ground.terminal import Lines, paragraph
@@ -74,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--apply", action="store_true", help="copy; without it, only list")
         if name == "init":
             _init_options(sub)
+        if name == "import-fixations":
+            add_options(sub)
         if name in ("ui", "serve"):
             port = 5000 if name == "ui" else 5001
             sub.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")

@@ -32,6 +32,7 @@ COMMANDS = {
     "serve": "answer with the promoted editor over HTTP",
     "check": "what is missing before a first run on own data",
     "adopt": "move own files out of a stage's out folder",
+    "import-fixations": "take over what an eye tracker recorded, as exported",
     "migrate": "take over the files of a V2 or V3 project",
     "profile": "take the valid scenes as new reference",
     "vouch": "say that a change of code changes no result of a stage",
@@ -44,4 +45,6 @@ COMMANDS = {
 def module_of(name: str) -> ModuleType:
     """Import the module of a stage or command; its `main` runs it."""
     stage = f"pipeline.stages.{name}.stage"
-    return importlib.import_module(stage if name in STAGES else f"pipeline.commands.{name}")
+    return importlib.import_module(
+        stage if name in STAGES else f"pipeline.commands.{name.replace('-', '_')}"
+    )

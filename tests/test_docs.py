@@ -71,7 +71,7 @@ def test_files_that_are_named_in_the_repository_exist(document):
 def test_commands_exist(document):
     text = document.read_text()
     known = set(STAGES) | set(COMMANDS)
-    assert set(re.findall(r"\bgazeshift (?!\[)([a-z_]+)\b", _code(text))) <= known
+    assert set(re.findall(r"\bgazeshift (?!\[)([a-z_]+(?:-[a-z]+)*)\b", _code(text))) <= known
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z]+)\b", _code(text))) <= targets
     assert set(re.findall(r"\bdvc repro ([a-z_]+)\b", _code(text))) <= {*STAGES, *DEMO_STAGES}
@@ -86,14 +86,16 @@ def test_parameters_are_in_the_shipped_params_or_in_a_section_model(document):
 
 # What stands for the words in capitals of a usage line.
 _FOR = {"STAGE": "variant", "SOURCE": "folder"} | dict.fromkeys(
-    ("PORT", "TIMEOUT", "NUMBER", "CACHE_GB"), "60"
+    ("PORT", "TIMEOUT", "NUMBER", "CACHE_GB", "DEGREES"), "60"
 )
 
 
 def test_command_lines_are_accepted(document) -> None:
     code = _code(document.read_text()).replace("[", "").replace("]", "")
-    for line in re.findall(r"(?:\bgazeshift|python -m pipeline) ([a-z_]+ [^\n`#]+)", code):
-        cli._parser().parse_args([_FOR.get(word, word) for word in shlex.split(line)])
+    for line in re.findall(r"(?:\bgazeshift|python -m pipeline) ([a-z_-]+ [^\n`#]+)", code):
+        # Of a choice {one,other} the first.
+        words = [re.sub(r"^\{([\w-]+),.*\}$", r"\1", word) for word in shlex.split(line)]
+        cli._parser().parse_args([_FOR.get(word, word) for word in words])
     for line in re.findall(r"(?:^|`)dvc ([a-z]+ [^\n`#]*)", code, re.MULTILINE):
         words = shlex.split(line.replace("…", "x").split("&&")[0])
         assert parse_args(words).func is not None, line
@@ -109,7 +111,7 @@ def test_extras_exist(document) -> None:
 def test_outputs_that_are_named_are_made(document) -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
     outs = [next(iter(out)) for stage in stages for out in stage["outs"]]
-    outs += ["reports/migration", SEALED]
+    outs += ["reports/fixations", "reports/migration", SEALED]
     for name in re.findall(r"`((?:outputs|reports)/[\w./-]+)`", document.read_text()):
         path = name.rstrip("/")
         assert any(path.startswith(out) or out.startswith(f"{path}/") for out in outs), name

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.gaze.checks import COLUMNS, Clip, check_fixations
+from pipeline.gaze.options import Options
+from pipeline.gaze.reading import read_gaze
 from pipeline.ground.contract import ContractBroken, read_checked
+from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_bytes
 from pipeline.heatmaps.fixations import fixation_map, time_within
 from pipeline.heatmaps.provenance import heatmap_file
@@ -16,19 +20,26 @@ from schemas.fixations import FIXATIONS_TABLE
 from schemas.rejected_scenes import Reason
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.ingest.scene_items import VideoFile
 
 
 def map_fixations(item: Item, staging: Path, out: str, sigma: float, jpeg_quality: int) -> Made:
-    """Write the heatmaps of one video's scenes from its fixations, below `out`."""
+    """Write the heatmaps of one video's scenes from its fixations, below `out`.
+
+    The row, where something is odd about the fixations, is a `Counted`.
+    """
     recorded: VideoFile = item.task
+    first, last = recorded.scenes[0], recorded.scenes[-1]
+    clip = Clip(first.width, first.height, last.end_s)
     try:
-        fixations = read_checked(recorded.path, FIXATIONS_TABLE)
-    except ContractBroken as error:
+        fixations = _read(recorded.path, item.name, clip)
+        counted = check_fixations(fixations, clip)
+    except (ContractBroken, InputError) as error:
         refused = recorded.refuse_all(Reason.FIXATIONS_UNREADABLE, str(error))
         return Made(item.name, (), refused)
-    columns = ("onset_s", "duration_s", "x_px", "y_px")
-    onsets, durations, x, y = (fixations[name].to_numpy(float) for name in columns)
+    onsets, durations, x, y = (fixations[name].to_numpy(float) for name in COLUMNS)
     files: list[str] = []
     refused = []
     for scene in recorded.scenes:
@@ -47,4 +58,32 @@ def map_fixations(item: Item, staging: Path, out: str, sigma: float, jpeg_qualit
             continue
         files.append(f"{out}/{scene.name.relative('jpg')}")
         write_bytes(staging / files[-1], heatmap_file(heatmap, jpeg_quality, "recorded"))
-    return Made(item.name, files, refused)
+    # Short fixations are cut off at cuts: usual, and said at the import.
+    is_odd = counted.outside or counted.late or counted.overlapping
+    return Made(item.name, files, refused, [counted] if is_odd else ())
+
+
+def _read(path: Path, video_id: str, clip: Clip) -> pd.DataFrame:
+    """Read a file of our form, or an export that leaves nothing open.
+
+    Raises:
+        ContractBroken: it is of our form and breaks the contract.
+        InputError: it is no export that is known, or leaves something open.
+    """
+    try:
+        return read_checked(path, FIXATIONS_TABLE)
+    except ContractBroken:
+        if _is_ours(path):
+            raise
+    try:
+        return read_gaze(path, Options(), {video_id: clip}).fixations
+    except InputError as error:
+        # The place of the repository is no part of what is recorded.
+        found = str(error).replace(str(path), path.name)
+        raise InputError(f"{found} `gazeshift import-fixations` has these options.") from error
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = {name.strip() for name in file.readline().split(",")}
+    return len(header & set(FIXATIONS_TABLE.columns)) > 1

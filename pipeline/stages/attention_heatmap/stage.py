@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import PurePosixPath
 
+from pipeline.gaze.checks import Counted
 from pipeline.ground.artefacts import CUTS_CSV, HEATMAPS, refused_by
 from pipeline.ground.errors import ParamsError
 from pipeline.ground.files import digest
@@ -41,6 +42,14 @@ def main(workspace: Workspace) -> None:
         made = make_items(outs, plan, [refusals_table(REFUSED, plan)])
     heatmaps, refused = sum(len(result.files) for result in made), len(refusals(plan, made))
     LOG.info("attention_heatmap: %d heatmaps, %d refused (%s)", heatmaps, refused, REFUSED)
+    odd = {result.item: Counted(*row) for result in made for row in result.rows}
+    if odd:
+        worst = max(odd, key=lambda item: odd[item].outside / odd[item].fixations)
+        LOG.warning(
+            "fixations of %d videos lie in part outside the frame, after the video's end or over "
+            "one another; most of %s: %s",
+            *(len(odd), worst, odd[worst].lines()),
+        )
 
 
 def plan_fixations(workspace: Workspace, params: AttentionHeatmapParams) -> Plan:

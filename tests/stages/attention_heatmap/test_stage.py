@@ -77,13 +77,20 @@ def test_sigma_is_one_degree_of_visual_angle(workspace: Workspace) -> None:
 
 
 BAD = {
-    "empty": (b"", "not a readable UTF-8 CSV file"),
-    "binary": (b"\x00\xff\xfe\x01", "not a readable UTF-8 CSV file"),
+    "empty": (b"", "^empty.csv is no table"),
+    "binary": (b"\x00\xff\xfe\x01", "^binary.csv is not UTF-8"),
     "column": (b"viewer,onset_s,duration_s,x_px\nP1,0,1,2\n", "there is no column 'y_px'"),
     "time": (HEADER + b"P1,0,-1,2,3\nP2,0,0,2,3\n", "duration_s: must be more than 0.*line 2"),
     "text": (HEADER + b"P1,0,1,2,3\nP2,0,1,left,3\n", "x_px: .*left in line 3"),
     "blank": (HEADER + b"P1,0,1,2,3\nP2,0,1,,3\n", "x_px: .*line 3"),
     "infinite": (HEADER + b"P1,0,1,inf,3\n", "x_px: must be finite"),
+    "fractions": (HEADER + b"P1,0,1,0.2,0.3\nP2,0,1,0.9,0.8\n", "x_px, y_px: .* fractions"),
+    "milliseconds": (HEADER + b"P1,0,280,20,30\nP1,400,250,20,30\n", "In ms they would be"),
+    "onsets": (HEADER + b"P1,0,0.3,20,30\nP1,400,0.2,20,30\n", "begin after the video's end"),
+    "screen": (HEADER + b"P1,0,0.3,20,30\nP2,0,0.3,900,30\n", "1 of 2 .* outside the frame"),
+    "corner": (HEADER + b"".join(b"P%d,0,1,%d,9\n" % (i, i) for i in range(31)), "upper left"),
+    "eyes": (HEADER + b"P1,0,0.3,20,30\nP1,0.01,0.3,20,30\n", "1 of 2 .* last has ended"),
+    "foreign": (b"a;b;c\n1;2;3\n", "^foreign.csv has the columns 'a', 'b', 'c'.*import-fixations"),
     "cell": (HEADER + b"P1,1,0,1,2,3\n", "more cells than the header"),
 }
 """What is wrong with a video's file, and what is said of it."""
@@ -109,6 +116,33 @@ def test_files_from_a_spreadsheet_are_read(workspace: Workspace) -> None:
     write_bytes(workspace.path("data/fixations/v.csv"), text.encode())
     attention_heatmap.main(workspace)
     assert peak(heatmap(workspace, "v-Scene-001-01.jpg")) == (30, 20)
+
+
+def test_an_export_that_leaves_nothing_open_is_read_as_it_is(workspace: Workspace) -> None:
+    make_cuts(workspace, {"v": 1}, SIZE)
+    text = "viewer;onset_s;duration_s;x_px;y_px\nP1;0,1;0,3;20,5;30,5\n"
+    write_bytes(workspace.path("data/fixations/v.csv"), text.encode("utf-16"))
+    attention_heatmap.main(workspace)
+    assert peak(heatmap(workspace, "v-Scene-001-01.jpg")) == (30, 20)
+
+
+def test_of_an_export_with_other_stimuli_the_videos_rows_count(workspace: Workspace) -> None:
+    make_cuts(workspace, {"v": 1}, SIZE)
+    text = "viewer;video;onset_s;duration_s;x_px;y_px\n"
+    text += "P1;v.mp4;0,1;0,3;20,5;30,5\nP1;intro.png;0,1;0,3;60,5;90,5\n"
+    write_text(workspace.path("data/fixations/v.csv"), text)
+    attention_heatmap.main(workspace)
+    assert peak(heatmap(workspace, "v-Scene-001-01.jpg")) == (30, 20)
+
+
+def test_fixations_outside_the_frame_are_counted_and_said(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_cuts(workspace, {"v": 1}, SIZE)
+    inside = (0.1, 0.3, 20, 30)
+    write_fixations(workspace.root, "v", inside, inside, inside, (0.1, 0.3, -3, 30))
+    attention_heatmap.main(workspace)
+    assert "most of v: 1 (25.0%) outside the frame" in caplog.text
 
 
 def test_scenes_without_a_file_without_fixations_or_without_times_are_refused(

@@ -1,0 +1,1 @@
+"""What `gazeshift import-fixations` needs of videos: their sizes and ends, and pictures."""

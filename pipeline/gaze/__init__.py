@@ -1,0 +1,1 @@
+"""Where viewers looked: eye trackers' exports become fixations, and what cannot be is refused."""
