@@ -116,7 +116,7 @@ def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
     ("folder", "pixels", "title", "reason"),
     [
         ("data/import/keyword_masks", np.eye(54) * 255, "images read", Reason.ASPECT_RATIO_DIFFERS),
-        ("data/import/keyword_masks", np.zeros((96, 54)), "grey levels", Reason.MASK_EMPTY),
+        ("data/import/keyword_masks", np.full((96, 54), 9), "grey levels", Reason.MASK_EMPTY),
         ("data/import/keyword_masks", np.full((96, 54), 255), "grey levels", Reason.MASK_FULL),
         (
             "data/import/attention_heatmap",
@@ -125,7 +125,7 @@ def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
             Reason.HEATMAP_CONSTANT,
         ),
     ],
-    ids=["another aspect ratio", "an empty mask", "a full mask", "a constant map"],
+    ids=["another aspect ratio", "a dark mask", "a full mask", "a constant map"],
 )
 def test_one_scene_with_wrong_pixels_warns_and_many_fail(
     workspace: Workspace, gazeshift, folder: str, pixels: np.ndarray, title: str, reason: Reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ from pipeline.pictures.reading import read_grey
 from pipeline.pictures.resizing import resize
 from pipeline.scenes.corpus import Corpus
 from pipeline.scenes.masks import keyword_mask
-from pipeline.scenes.table import read_scenes
+from pipeline.scenes.table import read_whole_videos
 from pipeline.stages.variant.statistics import describe
 from pipeline.stages.variant.video import VideoTask, make_variants, write_statistics
 
@@ -39,7 +40,8 @@ class VideoVariantGeneratorV3:
 
     Args:
         valid_scenes_file: the scene table; its first seven columns will do, and its paths may be
-            absolute.
+            absolute. Scenes that the stage `validate` found to show no product are read from beside
+            it and stay unchanged.
         boost_alpha: factor of the four boosts.
         reduction_alpha: factor of the reduction.
         image_size: (height, width) of the maps.
@@ -63,7 +65,7 @@ class VideoVariantGeneratorV3:
         self.image_size = image_size
         self.params = VariantParams(alpha=boost_alpha, reduction_alpha=reduction_alpha)
         self.root = Path(root) if root is not None else root_above(self.valid_scenes_file)
-        self._corpus = Corpus(read_scenes(self.valid_scenes_file, complete=False))
+        self._corpus = Corpus(read_whole_videos(self.valid_scenes_file, complete=False))
 
     def modify_attention_heatmap(
         self,
@@ -158,7 +160,9 @@ class VideoVariantGeneratorV3:
         scenes = scenes_of(table, self.root, self.params.keywords)
         for scene, path in zip(scenes, table["modified_attention_heatmap_path"], strict=True):
             levels = resize(read_grey(self.root / path), self.image_size)
-            alignment, share = measure_levels(levels, keyword_mask(scene.masks, self.image_size))
+            mask = keyword_mask(scene.masks, self.image_size)
+            undefined = math.nan, math.nan
+            alignment, share = measure_levels(levels, mask) if mask.any() else undefined
             alignments.append(alignment)
             shares.append(share)
         return alignments, shares
