@@ -72,6 +72,8 @@ def _of_scenes(summary: dict[str, Any]) -> Iterator[str]:
     counts = f"{summary['scenes_in']} came in, {summary['valid']} valid, {summary['refused']}"
     yield ""
     yield f"Scenes: {counts} refused"
+    if absent := summary["without_product"]:
+        yield f"  {absent:>6}  do not show the product, which is no fault; they stay unchanged"
     for reason, count in summary["refused_by_reason"].items():
         yield f"  {count:>6}  {reason}: {REMEDIES[Reason(reason)]}"
     if sum(summary["refused_by_reason"].values()) > summary["refused"]:

@@ -6,17 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from scene_trees import SCENES, write_scene_tree
+from scene_trees import SCENES, hide_product, write_scene_tree
 from stage_runs import outs_of
 
-from pipeline.ground.artefacts import WITHOUT_PRODUCT
 from pipeline.ground.errors import InputError
-from pipeline.ground.tables import read_table, write_table
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import SEVEN
 from pipeline.pictures.reading import read_grey
 from pipeline.stages.variant import stage as variant
-from schemas.valid_scenes import SCENE_TABLE
 from schemas.variant_scenes import VARIANT_SCENES_TABLE
 
 VIDEOS = {"7000000000000000001": 4, "7000000000000000002": 3}
@@ -106,23 +103,12 @@ def test_a_window_of_four_scenes(corpus) -> None:
     assert os.path.samefile(baseline, late)
 
 
-def hide_product(corpus: Workspace, number: int) -> None:
-    """Move a row of the first video to the table of scenes without the product."""
-    table = read_table(corpus.path(SCENES), SCENE_TABLE.dtypes)
-    hidden = (table["video_id"] == FIRST) & (table["scene_number"] == number)
-    absent = table[hidden].assign(
-        keyword_mask_path=None, mask_coverage=None, alignment_score=None, attention_share=None
-    )
-    write_table(corpus.path(WITHOUT_PRODUCT), absent.assign(found="not outlined"))
-    write_table(corpus.path(SCENES), table[~hidden])
-
-
 def test_a_scene_without_the_product_stays_in_its_video(corpus) -> None:
     """The windows are those of the whole ad, and no figure is of a product that is not there."""
     whole = run(corpus)
     shown = rows(corpus, "full_boost")
     statistics = f"outputs/variants_v3/{FIRST}/statistics.json"
-    hide_product(corpus, 2)
+    hide_product(corpus.root, FIRST, 2)
     files = run(corpus)
     assert set(files) == set(whole)
     maps = {path for path in files if path.endswith(".jpg")}
@@ -157,7 +143,7 @@ def test_videos_without_such_scenes_stay_as_they_were_made(corpus) -> None:
     (other,) = rows(corpus, "placebo", list(VIDEOS)[1])[:1]
     untouched = corpus.path(other["modified_attention_heatmap_path"])
     before = untouched.stat().st_mtime_ns
-    hide_product(corpus, 2)
+    hide_product(corpus.root, FIRST, 2)
     run(corpus)
     assert untouched.stat().st_mtime_ns == before
 
