@@ -12,6 +12,7 @@ class Reason(StrEnum):
 
     BAD_VIDEO_ID = "bad_video_id"
     VIDEO_UNREADABLE = "video_unreadable"
+    VIDEO_IS_HDR = "video_is_hdr"
     NAME_DOES_NOT_PARSE = "name_does_not_parse"
     DUPLICATE_SCENE = "duplicate_scene"
     OUTSIDE_DATA_FOLDER = "outside_data_folder"
@@ -39,6 +40,7 @@ class Reason(StrEnum):
 REMEDIES: dict[Reason, str] = {
     Reason.BAD_VIDEO_ID: "Rename the video: letters, digits, '_', '-' and single '.' only.",
     Reason.VIDEO_UNREADABLE: "Check that the file plays; re-encode it as H.264 MP4, or remove it.",
+    Reason.VIDEO_IS_HDR: "Convert it to SDR: docs/troubleshooting.md has a command.",
     Reason.NAME_DOES_NOT_PARSE: "Name it {video_id}-Scene-001-01.jpg (or .png).",
     Reason.DUPLICATE_SCENE: "Keep one file per scene: the same scene lies here twice.",
     Reason.OUTSIDE_DATA_FOLDER: "Put the file itself here: links out of the folder are refused.",
