@@ -17,6 +17,7 @@ from pipeline.ingest.inputs import IngestParams, input_path, list_files
 from pipeline.proof.params import EvaluateParams
 from pipeline.registry import STAGES, module_of
 from pipeline.scenes.keywords import read_keywords
+from pipeline.scenes.names import normal_id
 from pipeline.stages.attention_heatmap.params import AttentionHeatmapParams
 from pipeline.stages.keyword_masks.params import KeywordMasksParams
 from pipeline.stages.scene_cuts.cutting import VIDEO_SUFFIXES
@@ -135,7 +136,7 @@ def companions(workspace: Workspace) -> Iterator[Finding]:
 
 def _stems(workspace: Workspace, folder: Path, suffixes: tuple[str, ...]) -> set[str]:
     files, _ = list_files(workspace, folder)
-    return {file.stem for file in files if file.suffix.lower() in suffixes}
+    return {normal_id(file.stem) for file in files if file.suffix.lower() in suffixes}
 
 
 def models(workspace: Workspace) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from pipeline.ingest.items import Plan, Table, in_parallel, make_items, refusals
 from pipeline.ingest.made import Item, Made
 from pipeline.ingest.take_over import copy_items, find_scene_files
 from pipeline.scenes.cuts import CutScene, read_cuts, write_cuts
+from pipeline.scenes.names import normal_id
 from pipeline.stages.scene_cuts.params import SceneCutsParams
 from schemas.rejected_scenes import Reason, Rejection
 
@@ -64,7 +65,7 @@ def plan_videos(workspace: Workspace, params: SceneCutsParams) -> Plan:
     others = [path for path in paths if path.suffix.lower() in OTHER_VIDEO_SUFFIXES]
     for path in others:
         found = f"{path.suffix}, expected {', '.join(VIDEO_SUFFIXES)}"
-        other = (path.stem, None, workspace.relative(path))
+        other = (normal_id(path.stem), None, workspace.relative(path))
         refused.append(Rejection(*other, Reason.VIDEO_UNREADABLE, found))
     _tell_of_files_beside(workspace, sorted({*paths}.difference(named, others)))
     videos, unusable = by_video(workspace, named)
