@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from scene_trees import write_validate_inputs
 
 from pipeline.ground.artefacts import GATE, PAGE
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import write_text
+from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
+from pipeline.pictures.reading import encode
 
 
 @pytest.fixture
@@ -27,6 +29,15 @@ def test_refusals_are_counted_with_their_remedy(gazeshift) -> None:
     assert "5 came in, 3 valid, 2 refused" in out
     assert "2  keyword_not_visual: Name a thing that one can see" in out
     assert "rejected_scenes.csv" in out
+
+
+def test_scenes_without_the_product_are_told_apart(workspace: Workspace, gazeshift) -> None:
+    black = encode(np.zeros((96, 54), np.uint8), "png")
+    write_bytes(workspace.path("keyword_masks/70000/70000-Scene-002-01.png"), black)
+    gazeshift("validate")
+    out = gazeshift("summary").out
+    assert "5 came in, 2 valid, 2 refused" in out
+    assert "1  do not show the product, which is no fault" in out
 
 
 def test_the_proof_is_told_figure_by_figure(workspace: Workspace, gazeshift) -> None:

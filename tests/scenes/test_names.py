@@ -64,6 +64,8 @@ def test_letters_of_all_scripts_and_their_marks_are_allowed(video_id: str) -> No
         "動" * 67,
         "\u0301a",
         "a\u200bb",
+        "a\u202eb",
+        "\ud800",
     ],
 )
 def test_ids_that_reach_beyond_their_folder_are_refused(video_id: str) -> None:

@@ -135,7 +135,7 @@ class Video:
         """
         if self._stream.frames:
             return min(first, Fraction(0))
-        sound = self._container.streams.best("audio")
+        sound: Any = self._container.streams.best("audio")
         if sound is None or sound.start_time is None:
             return first
         return min(first, sound.start_time * Fraction(sound.time_base))
@@ -199,7 +199,7 @@ def _refuse_hdr(tagged: Any) -> None:
 
 def _display_matrix(picture: av.VideoFrame) -> tuple[int, int, int, int]:
     """Return a, b, c, d of the track's matrix: a pixel at (x, y) is shown at (ax + cy, bx + dy)."""
-    found = picture.side_data.get("DISPLAYMATRIX")
+    found: Any = picture.side_data.get("DISPLAYMATRIX")
     if found is None:
         return _IDENTITY
     a, b, _, c, d, *_ = np.frombuffer(bytes(found), np.int32).tolist()
