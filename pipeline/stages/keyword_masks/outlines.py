@@ -25,6 +25,9 @@ Polygon = NDArray[np.float64]
 # Times in the files are often rounded to milliseconds.
 _TIME_TOLERANCE_S = 0.0005
 _ASPECT_TOLERANCE = 0.02
+# So many times longer than the video outlines may be: drawn on a longer cut, or "to the end". In
+# frames or milliseconds they are 24 or 1000 times as long.
+_LONGEST = 4
 
 
 class AnnotationUnreadable(Exception):
@@ -36,6 +39,7 @@ def mask_outlines(item: Item, staging: Path, out: str) -> Made:
     drawn: VideoFile = item.task
     try:
         annotation = read_annotation(drawn.path, item.name)
+        _refuse_other_times(annotation, drawn.scenes)
     except AnnotationUnreadable as error:
         refused = drawn.refuse_all(Reason.ANNOTATION_UNREADABLE, str(error))
         return Made(item.name, (), refused)
@@ -55,6 +59,21 @@ def mask_outlines(item: Item, staging: Path, out: str) -> Made:
         if not written:
             refused.append(_not_drawn(scene, drawn.file))
     return Made(item.name, files, refused)
+
+
+def _refuse_other_times(annotation: Annotation, scenes: Sequence[CutScene]) -> None:
+    """Refuse outlines that go on long after the video has ended: their times are no seconds.
+
+    Raises:
+        AnnotationUnreadable: they do.
+    """
+    last_s = max((track.keyframes[-1].time_s for track in annotation.tracks), default=0.0)
+    ends_s = [scene.end_s for scene in scenes]
+    if None not in ends_s and last_s > _LONGEST * (end_s := max(filter(None, ends_s), default=0.0)):
+        raise AnnotationUnreadable(
+            f"it goes on to {last_s:g} s, the video ends at {end_s:.3f} s: time_s is in seconds, "
+            "not in milliseconds or frames"
+        )
 
 
 def _not_drawn(scene: CutScene, file: str) -> Rejection:

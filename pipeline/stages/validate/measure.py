@@ -202,13 +202,13 @@ class _Judge:
 def label_levels(levels: Pixels) -> list[int]:
     """Return the levels of a mask that numbers what it shows (0, 1, 2 …), none of a grey one.
 
-    Such masks have few levels, most of what is not 0 dark. A level over half may be among them: in
-    some data sets 255 is what nobody has labelled, and would be taken for the product.
+    Such masks have few levels, all of them dark. 255 alone may be among them, as what nobody has
+    labelled, and would be taken for the product; a JPEG has levels next to 255, too.
     """
     counts = np.bincount(levels.ravel(), minlength=256)
     present = np.flatnonzero(counts)
-    few = 2 <= len(present) <= _MOST_LABELS and 0 < counts[1:128].sum() > counts[128:].sum()
-    return present.tolist() if few else []
+    dark = 0 < counts[1:128].sum() > counts[255] and not counts[128:255].any()
+    return present.tolist() if dark and 2 <= len(present) <= _MOST_LABELS else []
 
 
 def _heatmap(content: bytes) -> tuple[Pixels, Provenance]:

@@ -80,6 +80,19 @@ def test_bad_outline_files_refuse_their_scenes_and_the_rest_go_on(workspace: Wor
     ]
 
 
+@pytest.mark.parametrize("unit", [1000, 25], ids=["milliseconds", "frames"])
+def test_outlines_whose_times_are_no_seconds_are_refused(workspace: Workspace, unit: int) -> None:
+    """Else most scenes would seem not to show the product, and some would show it elsewhere."""
+    make_cuts(workspace, {"v": 3}, SIZE)
+    write_outlines(workspace.root, "v", SIZE, (0, 0, 3 * unit, square(0, 0)))
+    keyword_masks.main(workspace)
+    assert refusals(workspace, "keyword_masks") == [
+        ("v", number, Reason.ANNOTATION_UNREADABLE) for number in (1, 2, 3)
+    ]
+    first, *_ = read_rejections(workspace.path(REFUSED))
+    assert f"goes on to {3 * unit} s, the video ends at 3.000 s" in first.found
+
+
 def test_a_scene_at_an_unknown_time_has_no_outline(workspace: Workspace) -> None:
     scenes = make_cuts(workspace, {"v": 1}, SIZE)
     write_cuts(workspace.path(CUTS_CSV), [scenes[0]._replace(image_time_s=None)])
