@@ -27,8 +27,9 @@ class Track(BaseModel):
     keyword_index: int = Field(ge=0)
     """Which of the video's keywords it shows: 0 is the first."""
     keyframes: list[Keyframe] = Field(min_length=1)
-    """In order of time. Between two with equal numbers of vertices the outline moves linearly, else
-    the earlier one holds."""
+    """In order of time. Between two the outline moves linearly: vertex by vertex where both have as
+    many, else at equal parts of its length. Where the number of polygons differs, the earlier ones
+    hold."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

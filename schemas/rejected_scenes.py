@@ -12,6 +12,7 @@ class Reason(StrEnum):
 
     BAD_VIDEO_ID = "bad_video_id"
     VIDEO_UNREADABLE = "video_unreadable"
+    VIDEO_IS_HDR = "video_is_hdr"
     NAME_DOES_NOT_PARSE = "name_does_not_parse"
     DUPLICATE_SCENE = "duplicate_scene"
     OUTSIDE_DATA_FOLDER = "outside_data_folder"
@@ -29,6 +30,7 @@ class Reason(StrEnum):
     KEYWORD_NOT_IN_SCENE = "keyword_not_in_scene"
     MASK_EMPTY = "mask_empty"
     MASK_FULL = "mask_full"
+    MASK_OF_LABELS = "mask_of_labels"
     NO_FIXATIONS = "no_fixations"
     HEATMAP_CONSTANT = "heatmap_constant"
     ANNOTATION_UNREADABLE = "annotation_unreadable"
@@ -38,11 +40,12 @@ class Reason(StrEnum):
 REMEDIES: dict[Reason, str] = {
     Reason.BAD_VIDEO_ID: "Rename the video: letters, digits, '_', '-' and single '.' only.",
     Reason.VIDEO_UNREADABLE: "Check that the file plays; re-encode it as H.264 MP4, or remove it.",
+    Reason.VIDEO_IS_HDR: "Convert it to SDR: docs/troubleshooting.md has a command.",
     Reason.NAME_DOES_NOT_PARSE: "Name it {video_id}-Scene-001-01.jpg (or .png).",
     Reason.DUPLICATE_SCENE: "Keep one file per scene: the same scene lies here twice.",
     Reason.OUTSIDE_DATA_FOLDER: "Put the file itself here: links out of the folder are refused.",
     Reason.MISSING_SCENE_IMAGE: "Add the scene's image, or remove its mask and heatmap.",
-    Reason.MISSING_MASK: "Add the file named here, or set another keyword_masks.source.",
+    Reason.MISSING_MASK: "Add it (all black: no product is shown), or set keyword_masks.source.",
     Reason.MISSING_HEATMAP: "Add the file named here, or set another attention_heatmap.source.",
     Reason.UNREADABLE_IMAGE: "Export the file again; it is empty, damaged or no JPEG or PNG.",
     Reason.IMAGE_TOO_LARGE: "Scale the image down.",
@@ -53,8 +56,9 @@ REMEDIES: dict[Reason, str] = {
     Reason.KEYWORD_DUPLICATE: "Keep one row per video in data/keywords.csv; its rows disagree.",
     Reason.KEYWORD_NOT_VISUAL: "Name a thing that one can see, such as 'sneaker'.",
     Reason.KEYWORD_NOT_IN_SCENE: "Nothing to do if the product is not shown; else outline it.",
-    Reason.MASK_EMPTY: "Nothing to do if the product is not shown; else draw its mask.",
+    Reason.MASK_EMPTY: "Draw the product in white, larger; all black if it is not shown.",
     Reason.MASK_FULL: "Draw the product's outline; a mask of the whole frame has no background.",
+    Reason.MASK_OF_LABELS: "Save the product's label as 255 and all others as 0.",
     Reason.NO_FIXATIONS: "Record viewers, leave it out, or set attention_heatmap.source.",
     Reason.HEATMAP_CONSTANT: "Record or predict attention; a constant map says nothing.",
     Reason.ANNOTATION_UNREADABLE: "See docs/data_format.md for the form of an outline file.",

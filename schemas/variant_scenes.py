@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, NamedTuple
 
 from schemas.columns import Column, Table, columns_of
-from schemas.valid_scenes import SCENE_TABLE
+from schemas.scenes_without_product import SHOWN_OR_NOT
 
 
 def _defined(meaning: str) -> Column:
@@ -18,8 +18,8 @@ class Planned(NamedTuple):
     alpha: Annotated[
         float,
         _defined(
-            "The factor that was asked for; 1 outside the window, and where a placebo "
-            "redistributes."
+            "The factor that was asked for; 1 outside the window, where a placebo redistributes, "
+            "and where the scene does not show the product."
         ),
     ]
     region: Annotated[str, Column("Whose attention it multiplies: `keyword` or `background`.")]
@@ -54,7 +54,7 @@ VARIANT_COLUMNS = {
 
 VARIANT_SCENES_TABLE = Table(
     "{variant}_scenes.csv",
-    {**SCENE_TABLE.columns, **VARIANT_COLUMNS},
+    {**SHOWN_OR_NOT, **VARIANT_COLUMNS},
     unique=("video_id", "scene_number"),
 )
-"""One row per scene of one video."""
+"""One row per scene of one video, those that do not show the product included."""

@@ -35,6 +35,9 @@ def write_video(
     rate: int = 25,
     frame_ms: Sequence[int] | None = None,
     rotation: int = 0,
+    first_ms: int = 0,
+    light: Sequence[float] | None = None,
+    colours: tuple[int, int] | None = None,
 ) -> None:
     """Write an H.264 file.
 
@@ -45,6 +48,9 @@ def write_video(
         rate: frames per second.
         frame_ms: how long each frame is shown, where the rate varies.
         rotation: counterclockwise, for display, in degrees.
+        first_ms: when the first frame is shown; an edit list says so.
+        light: of each frame, 0 for black to 1.
+        colours: transfer characteristics and primaries, by their numbers in ITU-T H.273.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     durations = frame_ms or [_TICKS_PER_S // rate] * sum(shots)
@@ -56,9 +62,13 @@ def write_video(
         stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
         if rotation:
             stream.set_display_rotation(rotation)
-        time = 0
-        for (shot, frame), duration in zip(numbers, durations, strict=True):
-            picture = av.VideoFrame.from_ndarray(draw_shot(shot, size, frame), format="rgb24")
+        if colours:
+            stream.codec_context.color_trc, stream.codec_context.color_primaries = colours
+        time = first_ms
+        lights = light or [1.0] * len(numbers)
+        for (shot, frame), duration, seen in zip(numbers, durations, lights, strict=True):
+            drawn = np.rint(draw_shot(shot, size, frame) * seen).astype(np.uint8)
+            picture = av.VideoFrame.from_ndarray(drawn, format="rgb24")
             picture.pts, picture.time_base, picture.duration = (
                 time,
                 Fraction(1, _TICKS_PER_S),

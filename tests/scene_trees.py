@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from pipeline.ground.artefacts import WITHOUT_PRODUCT
 from pipeline.ground.files import digest, write_bytes, write_text
-from pipeline.ground.tables import write_table
+from pipeline.ground.tables import read_table, write_table
 from pipeline.heatmaps.algebra import alignment_score, attention_share
 from pipeline.pictures.reading import encode, read_heatmap, read_mask, to_levels
 from pipeline.scenes.names import SceneName
 from pipeline.scenes.split import split_of
+from schemas.valid_scenes import SCENE_TABLE
 
 SCENES = "data/valid_scenes.csv"
 
@@ -56,6 +58,17 @@ def write_scene_tree(
     table = pd.DataFrame(rows)
     write_table(root / SCENES, table)
     return table
+
+
+def hide_product(root: Path, video_id: str, number: int) -> None:
+    """Move a row of the scene table to that of scenes without the product."""
+    table = read_table(root / SCENES, SCENE_TABLE.dtypes)
+    hidden = (table["video_id"] == video_id) & (table["scene_number"] == number)
+    absent = table[hidden].assign(
+        keyword_mask_path=None, mask_coverage=None, alignment_score=None, attention_share=None
+    )
+    write_table(root / WITHOUT_PRODUCT, absent.assign(found="not outlined"))
+    write_table(root / SCENES, table[~hidden])
 
 
 def write_validate_inputs(root: Path, videos: Mapping[str, int]) -> None:

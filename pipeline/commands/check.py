@@ -23,6 +23,7 @@ from pipeline.scenes.split import TEST, TRAIN, VAL, split_of
 from pipeline.stages.validate.measure import Settings, Task, measure_scene
 from pipeline.stages.validate.params import ValidateParams
 from pipeline.stages.validate.trees import Role, SceneFiles, SceneKey, SceneTrees, scan_trees
+from pipeline.stages.validate.verdicts import IngestRefusals
 from schemas.keywords import is_doubtful
 from schemas.rejected_scenes import REMEDIES, Reason, Rejection
 
@@ -33,6 +34,7 @@ _GREY = {
     Reason.WRONG_IMAGE_MODE,
     Reason.MASK_EMPTY,
     Reason.MASK_FULL,
+    Reason.MASK_OF_LABELS,
     Reason.HEATMAP_CONSTANT,
 }
 
@@ -45,7 +47,8 @@ def main(workspace: Workspace) -> int:
     broken = sum(finding.fatal and bool(finding.offenders) for finding in findings)
     say(
         "",
-        f"{broken} of {len(findings)} checks failed."
+        f"{broken} of {len(findings)} checks failed. Do what → says below each ✗, from the top; "
+        "then run `gazeshift check` again."
         if broken
         else "Ready: `dvc repro`. Scenes under ⚠ are refused with a reason, the others go on.",
     )
@@ -62,8 +65,8 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     yield from check_setup.companions(workspace)
     yield from check_setup.repository(workspace)
     yield from check_setup.models(workspace)
-    yield _keywords(workspace)
     trees = scan_trees(workspace, _folders(workspace))
+    yield _keywords(workspace, check_setup.videos(workspace) | {video for video, _ in trees.scenes})
     if not trees.scenes and not trees.strays:
         yield Finding("no scene images, masks or heatmaps yet: `dvc repro` makes them")
         return
@@ -79,14 +82,20 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     yield _versions(workspace)
 
 
-def _keywords(workspace: Workspace) -> Finding:
+def _keywords(workspace: Workspace, videos: set[str]) -> Finding:
+    """Look at the rows of the project's videos; a list may well hold those of many others."""
     title = f"{KEYWORDS} has its columns, and keywords that one can see"
     try:
         table = read_keywords(workspace.path(KEYWORDS))
     except GazeshiftError as error:
         return Finding(title, [str(error)], "See docs/data_format.md for the columns.")
-    rejections = [one._replace(file=KEYWORDS) for one in table.rejections]
-    return _refusals(title, rejections, fatal=not table.keywords)
+    ours = [one for one in table.rejections if one.video_id in videos or not videos]
+    if videos - set(table.keywords) - {one.video_id for one in ours}:
+        # An unusable id may be meant for a video that has no row.
+        ours += [one for one in table.rejections if one.reason is Reason.BAD_VIDEO_ID]
+    usable = table.keywords.keys() & videos if videos else table.keywords
+    rejections = [one._replace(file=KEYWORDS) for one in ours]
+    return _refusals(title, rejections, fatal=bool(rejections) and not usable)
 
 
 def _doubtful_keywords(workspace: Workspace, trees: SceneTrees) -> Finding:
@@ -123,15 +132,32 @@ def _folders(workspace: Workspace) -> dict[Role, str]:
 
 
 def _mates(workspace: Workspace, trees: SceneTrees, allowed: float) -> Finding:
+    """Look for what scenes lack, unless it is the mask of a product that is not shown."""
+    ingest = IngestRefusals.read(workspace)
+    without_product = {
+        key
+        for key, files in trees.scenes.items()
+        if files.mask is None
+        and (why := ingest.why_missing("mask", key))
+        and why.reason is Reason.KEYWORD_NOT_IN_SCENE
+    }
     roles = [
         role for role, folder in trees.folders.items() if any(workspace.path(folder).glob("*"))
     ]
     missing = [
-        f"{video_id} scene {number}: no {' and no '.join(absent)}"
-        for (video_id, number), files in sorted(trees.scenes.items())
-        if (absent := [role for role in roles if getattr(files, role) is None])
+        f"{key[0]} scene {key[1]}: no {' and no '.join(absent)}"
+        for key, files in sorted(trees.scenes.items())
+        if (
+            absent := [
+                role
+                for role in roles
+                if getattr(files, role) is None and not (role == "mask" and key in without_product)
+            ]
+        )
     ]
     title = f"the same scenes on all sides ({', '.join(roles)})"
+    if without_product:
+        title += f"; {len(without_product)} without the product, which is no fault"
     remedy = "Add the missing files, or look into reports/ingest/ for why they were not made."
     return Finding(title, missing, remedy, len(missing) > allowed * len(trees.scenes))
 

@@ -17,6 +17,7 @@ from pipeline.ingest.inputs import IngestParams, input_path, list_files
 from pipeline.proof.params import EvaluateParams
 from pipeline.registry import STAGES, module_of
 from pipeline.scenes.keywords import read_keywords
+from pipeline.scenes.names import normal_id
 from pipeline.stages.attention_heatmap.params import AttentionHeatmapParams
 from pipeline.stages.keyword_masks.params import KeywordMasksParams
 from pipeline.stages.scene_cuts.cutting import VIDEO_SUFFIXES
@@ -102,13 +103,19 @@ def inputs(workspace: Workspace) -> Finding:
     return Finding("the inputs of the ingest stages are there", missing, remedy)
 
 
-def companions(workspace: Workspace) -> Iterator[Finding]:
-    """Yield, for videos, which of them lack a keyword, an outline file or a fixation file."""
+def videos(workspace: Workspace) -> set[str]:
+    """Return the ids of the videos that are to be cut; none where cuts are taken over."""
     cuts = SceneCutsParams.load(workspace)
     folder = workspace.path(cuts.input)
     if cuts.source != "videos" or not folder.is_dir():
+        return set()
+    return _stems(workspace, folder, VIDEO_SUFFIXES)
+
+
+def companions(workspace: Workspace) -> Iterator[Finding]:
+    """Yield, for videos, which of them lack a keyword, an outline file or a fixation file."""
+    if not (named_videos := videos(workspace)):
         return
-    videos = _stems(workspace, folder, VIDEO_SUFFIXES)
     masks, heatmaps = KeywordMasksParams.load(workspace), AttentionHeatmapParams.load(workspace)
     try:
         table = read_keywords(workspace.path(KEYWORDS))
@@ -121,15 +128,15 @@ def companions(workspace: Workspace) -> Iterator[Finding]:
         if params.source == source and place.is_dir():
             known[params.input] = _stems(workspace, place, suffixes)
     for where, named in known.items():
-        missing = [f"{video}: nothing" for video in sorted(videos - named)]
+        missing = [f"{video}: nothing" for video in sorted(named_videos - named)]
         remedy = "Add it, or leave the video out: all its scenes would be refused."
-        fatal = len(missing) == len(videos)
+        fatal = len(missing) == len(named_videos)
         yield Finding(f"every video has its part in {where}", missing, remedy, fatal)
 
 
 def _stems(workspace: Workspace, folder: Path, suffixes: tuple[str, ...]) -> set[str]:
     files, _ = list_files(workspace, folder)
-    return {file.stem for file in files if file.suffix.lower() in suffixes}
+    return {normal_id(file.stem) for file in files if file.suffix.lower() in suffixes}
 
 
 def models(workspace: Workspace) -> Iterator[Finding]:

@@ -76,6 +76,8 @@ def _of_scenes(summary: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield from _doubtful(summary.get("keyword_doubtful", {}))
     yield f"Scenes: {counts} refused"
+    if absent := summary["without_product"]:
+        yield f"  {absent:>6}  do not show the product, which is no fault; they stay unchanged"
     for reason, count in summary["refused_by_reason"].items():
         yield f"  {count:>6}  {reason}: {REMEDIES[Reason(reason)]}"
     if sum(summary["refused_by_reason"].values()) > summary["refused"]:

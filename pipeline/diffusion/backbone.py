@@ -16,6 +16,7 @@ from pipeline.ground.errors import InputError, ParamsError, first_line
 from pipeline.ground.files import tree_digest
 from pipeline.ground.weights import (
     Origin,
+    fetch_folder,
     load_pretrained,
     load_processor,
     read_config,
@@ -200,9 +201,8 @@ def backbone_folder(location: str, root: Path) -> Path:
     Raises:
         InputError: it is neither, or a kind of model that is not supported.
     """
-    folder = root / location
-    if not folder.is_dir():
-        folder = _from_hub(location)
+    wanted = [INDEX, *(f"{part}/{pattern}" for part in _PARTS for pattern in _FILES)]
+    folder = fetch_folder(location, root, "model.backbone", wanted, _VARIANTS)
     index = folder / INDEX
     if not index.is_file():
         raise InputError(
@@ -242,20 +242,3 @@ def backbone_files(folder: Path) -> list[Path]:
         for path in (folder / part).glob(pattern)
         if not any(path.match(variant) for variant in _VARIANTS)
     )
-
-
-def _from_hub(location: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    wanted = [INDEX, *(f"{part}/{pattern}" for part in _PARTS for pattern in _FILES)]
-    try:
-        return Path(
-            snapshot_download(location, allow_patterns=wanted, ignore_patterns=list(_VARIANTS))
-        )
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"model.backbone: {location!r} is no folder here, and the model hub gives none "
-            f"({type(error).__name__}). With a network: `hf download {location}`, once. Without: "
-            "copy the model's folder to models/ and name it. For the demo's, run "
-            "`dvc pull models/demo_backbone.dvc`."
-        ) from error

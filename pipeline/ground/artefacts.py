@@ -7,6 +7,7 @@ path here changes no item's code.
 from __future__ import annotations
 
 from pipeline.ground.places import SCENES as SCENES
+from pipeline.ground.places import WITHOUT_PRODUCT as WITHOUT_PRODUCT
 
 # What people give.
 VIDEOS = "data/videos"
@@ -100,7 +101,7 @@ OUTS: dict[str, tuple[str, ...]] = {
     "scene_cuts": (CUTS, refused_by("scene_cuts")),
     "keyword_masks": (MASKS, refused_by("keyword_masks")),
     "attention_heatmap": (HEATMAPS, refused_by("attention_heatmap")),
-    "validate": (SCENES, REJECTED, VALIDATION_SUMMARY, DATA_DOCS),
+    "validate": (SCENES, WITHOUT_PRODUCT, REJECTED, VALIDATION_SUMMARY, DATA_DOCS),
     "encode": (ENCODED,),
     "train": (TRAINING, TRAIN_METRICS, TRAIN_HEADLINE, TRAIN_CURVE),
     "attention_model": (

@@ -51,7 +51,7 @@ def json_object(path: Path) -> dict[str, Any]:
         RecursionError: it is nested too deep.
         TypeError: it is another value.
     """
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = json.loads(path.read_text(encoding="utf-8-sig"))
     if not isinstance(values, dict):
         raise TypeError(f"must hold a JSON object, found {type(values).__name__}")
     return values

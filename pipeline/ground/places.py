@@ -7,6 +7,8 @@ from pathlib import Path
 MARKER = "params.yaml"
 SCENES = "data/valid_scenes.csv"
 """The scene table, the scenes that hold the contract: `schemas.valid_scenes`."""
+WITHOUT_PRODUCT = "data/scenes_without_product.csv"
+"""Beside it, sound scenes that do not show the product: `schemas.scenes_without_product`."""
 
 
 def root_above(table: Path) -> Path:

@@ -6,7 +6,7 @@ Weights are safetensors alone: loading a pickle runs whatever its maker put into
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -23,6 +23,7 @@ CONFIG = "config.json"
 # A buffer that older releases of transformers wrote, and newer ones make themselves.
 _NO_WEIGHT = "position_ids"
 _WORD_END = "</w>"
+_POINTER = b"version https://git-lfs"
 
 
 class Origin(NamedTuple):
@@ -36,6 +37,57 @@ class Origin(NamedTuple):
     def fault(self, path: Path, found: str) -> InputError:
         """Return the error to raise: what is wrong with a file or folder."""
         return InputError(f"{self.name}: {path} {found}. {self.remedy}")
+
+
+def fetch_folder(
+    location: str, root: Path, origin: str, wanted: Sequence[str], unwanted: Sequence[str] = ()
+) -> Path:
+    """Return a model's folder: below the root, or the local copy of the hub's.
+
+    Args:
+        location: a folder, or a hub's name, OWNER/NAME.
+        root: what a folder is relative to.
+        origin: the parameter that names the model, for messages.
+        wanted: patterns of the hub's files to fetch.
+        unwanted: patterns of those among them to leave.
+
+    Raises:
+        InputError: it is neither.
+    """
+    folder = root / location
+    if folder.is_dir():
+        return folder
+    demo = "For the demo's backbone, run `dvc pull models/demo_backbone.dvc`."
+    if _is_path(location, root):
+        raise InputError(
+            f"{origin}: there is no folder {location} here. Copy the model's folder (safetensors) "
+            f"there, or name where it is, or a model of the hub as OWNER/NAME. {demo}"
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                location, allow_patterns=list(wanted), ignore_patterns=list(unwanted) or None
+            )
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{origin}: {location!r} is no folder here, and the model hub gives none "
+            f"({type(error).__name__}). With a network: `hf download {location}`, once. Without: "
+            f"copy the model's folder (safetensors) to models/ and name it. {demo}"
+        ) from error
+
+
+def _is_path(location: str, root: Path) -> bool:
+    """Tell whether a folder is meant: the hub's names are NAME or OWNER/NAME."""
+    first, *rest = location.replace("\\", "/").split("/")
+    return (
+        len(rest) > 1
+        or "\\" in location
+        or first in ("", ".", "..", "~", "models")
+        or bool(rest and (root / first).is_dir())
+    )
 
 
 def read_config(path: Path, origin: Origin) -> dict[str, Any]:
@@ -83,7 +135,8 @@ def read_weights(network: nn.Module, path: Path, origin: Origin) -> None:
     try:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise origin.fault(path, f"is no safetensors file ({first_line(error)})") from error
+        why = _what_it_is(path) or first_line(error)
+        raise origin.fault(path, f"is no safetensors file ({why})") from error
     wanted = network.state_dict()
     shapes = (name for name in wanted.keys() & weights if wanted[name].shape != weights[name].shape)
     refuse_misfits(path, origin, wanted.keys() - weights, weights.keys() - wanted, shapes)
@@ -203,11 +256,25 @@ def _loaded(kind: Any, folder: Path, origin: Origin, **options: Any) -> Any:
         return kind.from_pretrained(folder, **options)
     # A configuration can ask for anything, and what the libraries raise then is anything, too.
     except Exception as error:
-        damaged = [path.name for path in sorted(folder.glob("*.safetensors")) if not _opens(path)]
-        why = f"{', '.join(damaged)} is no safetensors file" if damaged else first_line(error)
+        damaged = [path for path in sorted(folder.glob("*.safetensors")) if not _opens(path)]
+        why = first_line(error)
+        if damaged:
+            why = f"{', '.join(path.name for path in damaged)} is no safetensors file"
+            if pointer := _what_it_is(damaged[0]):
+                why += f" but {pointer}"
         raise origin.fault(
             folder, f"holds no {kind.__name__} that can be read ({type(error).__name__}: {why})"
         ) from error
+
+
+def _what_it_is(path: Path) -> str:
+    """Return what stands in the place of weights that Git LFS has not fetched, else ""."""
+    try:
+        with path.open("rb") as file:
+            is_pointer = file.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return ""
+    return "a pointer of Git LFS: `git lfs pull` fetches the weights" if is_pointer else ""
 
 
 def _opens(path: Path) -> bool:

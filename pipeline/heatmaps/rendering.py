@@ -72,6 +72,8 @@ def render_scene(
     mask = keyword_mask(scene.masks, image_size)
     maps = _SceneMaps(levels, mask, _placebo_seed(scene, params), params)
     given = treatments(recipes, position, maps.source.share, params.target_share)
+    if not maps.shows_product:
+        given = {variant: Treatment(region=one.region) for variant, one in given.items()}
     written: dict[bytes, Path] = {}
     for variant, path in targets.items():
         content = maps.file(given[variant]).content
@@ -90,6 +92,8 @@ class _SceneMaps:
     def __init__(self, levels: Pixels, mask: Mask, seed: int | None, params: VariantParams) -> None:
         self.source = LevelMap.of(levels, mask, seed)
         self.mask = mask
+        self.shows_product = bool(mask.any())
+        """Whether there is anything to change; else no share is defined."""
         self.params = params
         self._changes: dict[Treatment, HeatmapChange] = {}
         self._files: dict[Treatment, _File] = {}
@@ -117,13 +121,17 @@ class _SceneMaps:
         if distinct not in self._files:
             levels = self.source.render(change.heatmap) if change.modified else self.source.levels
             content = encode(levels, self.params.format, self.params.quality)
-            self._files[distinct] = _File(content, *measure_levels(reread(content), self.mask))
+            measured = measure_levels(reread(content), self.mask)
+            undefined = math.nan, math.nan
+            self._files[distinct] = _File(content, *(measured if self.shows_product else undefined))
         return self._files[distinct]
 
     def planned(self, treatment: Treatment) -> Planned:
         """Return what a treatment asked of the scene, and what its file holds."""
         change, file, share = self.change(treatment), self.file(treatment), self.source.share
-        if math.isnan(treatment.alpha):
+        if not self.shows_product:
+            requested = reachable = math.nan
+        elif math.isnan(treatment.alpha):
             requested, reachable = self.params.target_share or math.nan, share
         else:
             requested = float(requested_share(share, treatment.alpha, treatment.region))

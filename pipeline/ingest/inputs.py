@@ -113,7 +113,8 @@ def by_video(
             continue
         if first is not path:
             why = f"{workspace.relative(first)} has the same id"
-            refused.append(Rejection.of((path.stem, None), file, Reason.DUPLICATE_SCENE, why))
+            video_id = check_video_id(path.stem)
+            refused.append(Rejection.of((video_id, None), file, Reason.DUPLICATE_SCENE, why))
     return found, refused
 
 

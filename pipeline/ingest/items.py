@@ -75,13 +75,13 @@ def make_items(outs: StageOuts, plan: Plan, tables: Sequence[Table]) -> list[Mad
     todo = outs.begin(keys)
     for made in plan.make([item for item in plan.items if item.name in todo], outs.staging):
         rejections = [one._asdict() for one in made.rejections]
-        outs.accept(made.item, made.files, (made.files, rejections, made.rows))
+        outs.accept(made.item, made.files, (made.files, rejections, made.rows, *made.notes))
     named = {item.name: item.file for item in plan.items}
     results = [
-        Made(item, files, [_refusal(one, named[item]) for one in rejections], rows)
+        Made(item, files, [_refusal(one, named[item]) for one in rejections], rows, notes)
         for item, result in outs.results()
         if item in named
-        for files, rejections, rows in [result]
+        for files, rejections, rows, *notes in [result]
     ]
     for table in tables:
         staged, there = outs.staging / table.path, outs.workspace.path(table.path)

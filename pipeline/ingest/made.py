@@ -23,9 +23,13 @@ class Item(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What came of an item: its files (relative to the root), its refusals, its rows of a table."""
+    """What came of an item: its files (relative to the root), its refusals, its rows of a table.
+
+    Notes are what a person should know of it though nothing is refused.
+    """
 
     item: str
     files: Sequence[str] = ()
     rejections: Sequence[Rejection] = ()
     rows: Sequence[Sequence[Any]] = ()
+    notes: Sequence[str] = ()

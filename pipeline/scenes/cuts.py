@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.ground.contract import ContractBroken, read_checked
 from pipeline.ground.errors import InputError
 from pipeline.ground.tables import write_rows
-from pipeline.scenes.names import SceneName
+from pipeline.scenes.names import SceneName, normal_id
 from schemas.rejected_scenes import Reason, Rejection
 from schemas.scenes import CUTS_TABLE, Cut
 
@@ -55,6 +55,7 @@ def read_cuts(path: Path) -> list[CutScene]:
             f"{path}: {error}. Correct it, or remove it to go on without times."
         ) from error
     rows = table[list(Cut._fields)].astype(object)
+    rows["video_id"] = rows["video_id"].map(normal_id)
     return [CutScene(*row) for row in rows.where(rows.notna(), None).itertuples(index=False)]
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pipeline.ground.encodings import decode
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import NO_FILE, is_special
-from pipeline.scenes.names import check_video_id
+from pipeline.scenes.names import check_video_id, normal_id
 from schemas.keywords import ID_COLUMNS, KEYWORD_COLUMNS, further_column, refusal
 from schemas.rejected_scenes import Reason, Rejection
 
@@ -123,7 +123,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, tuple[str, ...]]]:
                 )
             cells += [""] * (width - len(cells))
             video_id, *keywords = (cells[column] if column >= 0 else "" for column in columns)
-            yield reader.line_num, video_id, tuple(keywords)
+            yield reader.line_num, normal_id(video_id), tuple(keywords)
     except csv.Error as error:
         raise InputError(
             f"{path}, near line {reader.line_num}: {error}. Close every quotation mark; inside "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 from pipeline.ground.errors import InputError
@@ -13,7 +14,10 @@ _NAME = re.compile(
     r"\.(?P<suffix>jpg|jpeg|png)",
     re.IGNORECASE | re.ASCII,
 )
-_VIDEO_ID = re.compile(r"\w[\w.-]{0,127}")
+_SIGNS = frozenset("_.-")
+_LONGEST_ID = 128
+# File systems allow names of 255 bytes, and a scene's name has more than the id.
+_MOST_BYTES = 200
 
 
 class BadVideoId(InputError):
@@ -75,14 +79,24 @@ def parse_scene_name(file_name: str) -> SceneName:
 
 
 def check_video_id(video_id: str) -> str:
-    """Return `video_id` if it may become part of a path, a URL and a log line.
+    """Return `video_id`, in its normal form, if it may become part of a path, URL and log line.
 
     Raises:
         BadVideoId: it is empty, too long, holds `..`, a separator, a space or a control character.
     """
-    if _VIDEO_ID.fullmatch(video_id) is None or ".." in video_id:
+    normal = normal_id(video_id)
+    allowed = all(one in _SIGNS or unicodedata.category(one)[0] in "LNM" for one in normal)
+    begins = normal[:1] == "_" or unicodedata.category(normal[:1] or " ")[0] in "LN"
+    short = len(normal) <= _LONGEST_ID and len(normal.encode(errors="replace")) <= _MOST_BYTES
+    if not (allowed and begins and short) or ".." in normal:
         raise BadVideoId(
             f"video id {video_id!r} is not allowed: letters, digits, '_', '-' and single '.' only, "
-            "at most 128, beginning with a letter, digit or '_'. Rename the file and its rows."
+            f"at most {_LONGEST_ID} ({_MOST_BYTES} bytes in UTF-8), beginning with a letter, digit "
+            "or '_'. Rename the file and its rows."
         )
-    return video_id
+    return normal
+
+
+def normal_id(video_id: str) -> str:
+    """Return an id in Unicode's form NFC: other systems write the same letters in other bytes."""
+    return unicodedata.normalize("NFC", video_id)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import InputError, UnknownVideoError
+from pipeline.ground.places import WITHOUT_PRODUCT
 from pipeline.ground.tables import read_table
 from pipeline.scenes.names import check_video_id, parse_scene_name
 from schemas.valid_scenes import COLUMNS, FIRST_COLUMNS, SCENE_TABLE
@@ -69,6 +70,31 @@ def read_scenes(
     return table.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
 
 
+def read_whole_videos(path: Path, *, complete: bool = True) -> pd.DataFrame:
+    """Read a scene table and, from beside it, the scenes of its videos that show no product.
+
+    Raises:
+        InputError: as `read_scenes`, of either table.
+    """
+    import pandas as pd
+
+    scenes = read_scenes(path, complete=complete)
+    beside = path.with_name(Path(WITHOUT_PRODUCT).name)
+    if not beside.is_file():
+        return scenes
+    try:
+        others = read_table(beside, SCENE_TABLE.dtypes, COLUMNS)
+        others = others[others["video_id"].isin(scenes["video_id"])]
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"{beside} is no table of scenes without product: {error}. Run `gazeshift validate`."
+        ) from error
+    if others.empty:
+        return scenes
+    whole = pd.concat([scenes, others.reindex(columns=scenes.columns)], ignore_index=True)
+    return whole.sort_values(["video_id", "scene_number"], kind="stable", ignore_index=True)
+
+
 def video_runs(table: pd.DataFrame) -> VideoRuns:
     """Return where the videos of a sorted scene table lie."""
     ids = table["video_id"]
@@ -111,8 +137,10 @@ def as_video_id(video_id: str | int) -> str:
 
 
 def mask_paths(row: Mapping[Any, Any] | pd.Series, keywords: Keywords) -> tuple[str, ...]:
-    """Return the masks of the chosen keywords; none where the scene does not show keyword N."""
+    """Return the masks of the chosen keywords; none where the scene does not show them."""
     first, extra = row["keyword_mask_path"], json.loads(row.get("extra_mask_paths") or "[]")
+    if not isinstance(first, str):  # Blank: the scene does not show the product.
+        return ()
     if keywords == "first":
         return (first,)
     if keywords == "union":

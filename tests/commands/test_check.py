@@ -10,11 +10,13 @@ from dvc_repository import OURS, DvcRepository, stages
 from scene_trees import write_scene_tree
 
 from pipeline.commands.check import check, in_words
+from pipeline.ground.artefacts import refused_by
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode
+from pipeline.scenes.names import parse_scene_name
 from pipeline.scenes.refusals import write_rejections
-from schemas.rejected_scenes import REMEDIES, Reason
+from schemas.rejected_scenes import REMEDIES, Reason, Rejection
 
 PARAMS = """\
 image_size: [48, 32]
@@ -104,6 +106,34 @@ def test_one_missing_mate_warns_and_many_fail(workspace: Workspace) -> None:
     assert marks(workspace)["the same"] == "✗"
 
 
+def test_scenes_without_the_product_lack_nothing(workspace: Workspace) -> None:
+    masks = sorted(workspace.path("data/import/keyword_masks").rglob("*.png"))
+    names = [parse_scene_name(mask.name) for mask in masks[:12]]
+    for mask in masks[:12]:
+        mask.unlink()
+    reason = Reason.KEYWORD_NOT_IN_SCENE
+    not_shown = [Rejection.of(name.key, "data/annotations", reason, "at 1 s") for name in names]
+    write_rejections(workspace.path(refused_by("keyword_masks")), not_shown)
+    (mates,) = [one for one in check(workspace) if one.title.startswith("the same scenes")]
+    assert not mates.offenders
+    assert "12 without the product" in mates.title
+
+
+def test_keywords_of_other_videos_are_not_counted(workspace: Workspace) -> None:
+    """A master list holds thousands of rows that this project does not use."""
+    keywords = workspace.path("data/keywords.csv")
+    with keywords.open("a") as rows:
+        rows.write("".join(f"9{number},shop now\n" for number in range(1000)) + "a b,mug\n")
+    title = "data/keywords.csv has"
+    assert marks(workspace)[title] == "✓"
+    keywords.write_text(keywords.read_text().replace("70000,mug", "70000,"))
+    (found,) = [one for one in check(workspace) if one.title.startswith(title)]
+    assert len(found.offenders) == 1
+    keywords.write_text(keywords.read_text().replace("70001,mug", "70 001,mug"))
+    (found,) = [one for one in check(workspace) if one.title.startswith(title)]
+    assert [offender.split()[1] for offender in found.offenders] == ["70000:", "70", "a"]
+
+
 def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
     image = next(workspace.path("data/import/video_scene_cuts").rglob("*.jpg"))
     image.write_bytes(image.read_bytes()[:200])
@@ -116,7 +146,7 @@ def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
     ("folder", "pixels", "title", "reason"),
     [
         ("data/import/keyword_masks", np.eye(54) * 255, "images read", Reason.ASPECT_RATIO_DIFFERS),
-        ("data/import/keyword_masks", np.zeros((96, 54)), "grey levels", Reason.MASK_EMPTY),
+        ("data/import/keyword_masks", np.full((96, 54), 9), "grey levels", Reason.MASK_EMPTY),
         ("data/import/keyword_masks", np.full((96, 54), 255), "grey levels", Reason.MASK_FULL),
         (
             "data/import/attention_heatmap",
@@ -125,7 +155,7 @@ def test_broken_pixels_and_names_are_found(workspace: Workspace) -> None:
             Reason.HEATMAP_CONSTANT,
         ),
     ],
-    ids=["another aspect ratio", "an empty mask", "a full mask", "a constant map"],
+    ids=["another aspect ratio", "a dark mask", "a full mask", "a constant map"],
 )
 def test_one_scene_with_wrong_pixels_warns_and_many_fail(
     workspace: Workspace, gazeshift, folder: str, pixels: np.ndarray, title: str, reason: Reason

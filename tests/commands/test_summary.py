@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from scene_trees import write_validate_inputs
 
 from pipeline.ground.artefacts import GATE, PAGE
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import write_text
+from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
+from pipeline.pictures.reading import encode
 
 
 @pytest.fixture
@@ -35,6 +37,15 @@ def test_keywords_in_doubt_come_first(workspace: Workspace, gazeshift) -> None:
     lines = gazeshift("summary").out.strip().splitlines()
     assert lines[0] == "Keywords in doubt: 1. Do they name a thing that one can see?"
     assert lines[1] == "  70001: 'gift'"
+
+
+def test_scenes_without_the_product_are_told_apart(workspace: Workspace, gazeshift) -> None:
+    black = encode(np.zeros((96, 54), np.uint8), "png")
+    write_bytes(workspace.path("keyword_masks/70000/70000-Scene-002-01.png"), black)
+    gazeshift("validate")
+    out = gazeshift("summary").out
+    assert "5 came in, 2 valid, 2 refused" in out
+    assert "1  do not show the product, which is no fault" in out
 
 
 def test_the_proof_is_told_figure_by_figure(workspace: Workspace, gazeshift) -> None:

@@ -92,6 +92,18 @@ def test_a_size_that_pictures_do_not_come_back_with_is_refused(backbone: Backbon
         backbone.check_size((6 * step + 1, 5 * step))
 
 
+@pytest.mark.parametrize(
+    "location", ["models/sd15", "./sd15", "/data/sd15", "a/b/c", "models\\sd15", "here/sd15"]
+)
+def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(
+    tmp_path: Path, location: str
+) -> None:
+    (tmp_path / "here").mkdir()
+    with pytest.raises(InputError, match=r"^model\.backbone: there is no folder") as refused:
+        load_backbone(location, tmp_path)
+    assert "hf download" not in str(refused.value)
+
+
 def test_a_folder_that_was_not_pulled_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"dvc pull models/demo_backbone\.dvc"):
         load_backbone("models/demo_backbone", tmp_path)

@@ -23,6 +23,7 @@ SCHEDULER = "scheduler/scheduler_config.json"
 TOKENIZER = "tokenizer/tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer/tokenizer_config.json"
 Damage = Callable[[Path], object]
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 603\n"
 
 
 def settings(file: str, **values: object) -> Damage:
@@ -45,6 +46,16 @@ def gone(file: str) -> Damage:
 
 def cut(file: str) -> Damage:
     return lambda folder: (folder / file).write_bytes((folder / file).read_bytes()[:-9])
+
+
+def half(file: str) -> Damage:
+    """As a download that broke off leaves it."""
+
+    def damage(folder: Path) -> None:
+        whole = (folder / file).read_bytes()
+        (folder / file).write_bytes(whole[: len(whole) // 2])
+
+    return damage
 
 
 def tensors(file: str, what: str) -> Damage:
@@ -85,6 +96,8 @@ PARTS = {
         ("not finite", lambda file: tensors(file, "not finite"), "not finite"),
         ("weights truncated", cut, r"\.safetensors is no safetensors file"),
         ("weights empty", lambda file: content(file, b""), r"\.safetensors is no safetensors file"),
+        ("weights half", half, r"\.safetensors is no safetensors file"),
+        ("weights a pointer", lambda file: content(file, POINTER), "Git LFS: `git lfs pull`"),
         ("weights gone", gone, "no file named .*safetensors"),
     )
 }
@@ -131,6 +144,15 @@ def test_a_damaged_backbone_is_named(
     damage(shutil.copytree(tiny_backbone, tmp_path / "damaged"))
     with pytest.raises(InputError, match=rf"^model\.backbone: .*{words}.*save_pretrained"):
         load_backbone("damaged", tmp_path)
+
+
+def test_a_byte_order_mark_before_the_index_does_no_harm(
+    tiny_backbone: Path, tmp_path: Path
+) -> None:
+    """Some editors write one."""
+    index = shutil.copytree(tiny_backbone, tmp_path / "marked") / "model_index.json"
+    index.write_bytes(b"\xef\xbb\xbf" + index.read_bytes())
+    assert load_backbone("marked", tmp_path).factor
 
 
 def test_parts_of_two_models_are_no_backbone(tiny_backbone: Path, tmp_path: Path) -> None:

@@ -119,12 +119,12 @@ def test_a_target_share_is_what_the_file_has(scene) -> None:
 
 def test_a_scene_without_the_keyword_stays_as_it_is(scene) -> None:
     measured, files = render(scene._replace(masks=()), target_share=0.3)
-    row = measured["full_boost"]
-    assert not row.modified
-    assert (row.planned_share, row.requested_share) == (0, 0.3)
-    assert math.isnan(row.alpha)
-    assert not row.feasible
-    assert measured["reduction"].feasible  # a factor on nothing asks for nothing
+    for row in measured.values():
+        assert not row.modified
+        assert row.feasible  # nothing is asked of it
+        assert row.alpha == 1
+        shares = (row.planned_share, row.requested_share, row.reachable_share, row.alignment)
+        assert all(map(math.isnan, shares))
     assert os.stat(files["full_boost"]).st_ino == os.stat(files["baseline"]).st_ino
 
 

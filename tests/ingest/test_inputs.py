@@ -1,13 +1,21 @@
 """Input folders: what is found in them, and what is not followed out of them."""
 
+import json
+import unicodedata
 from pathlib import Path
 
 import pytest
+from ingest_inputs import write_video
 
+from pipeline.ground.artefacts import CUTS_CSV
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import file_digest, write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.ingest.inputs import by_video, content_digests, list_files
+from pipeline.scenes.cuts import read_cuts
+from pipeline.scenes.keywords import read_keywords
+from pipeline.stages.keyword_masks import stage as keyword_masks
+from pipeline.stages.scene_cuts import stage as scene_cuts
 from schemas.rejected_scenes import Reason
 
 
@@ -70,3 +78,25 @@ def test_a_file_is_no_folder(workspace: Workspace, folder: Path) -> None:
 def test_digests_come_in_the_order_of_the_files(folder: Path) -> None:
     paths = [folder / "b.csv", folder / "a.csv"]
     assert content_digests(paths) == [file_digest(path) for path in paths]
+
+
+def test_ids_of_all_files_are_one_however_their_systems_write_them(workspace: Workspace) -> None:
+    """A Mac writes é as two letters, the keywords come from a browser, the outlines from Linux."""
+    one, two = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    assert one != two
+    write_text(workspace.path("params.yaml"), "compute: {n_jobs: 1}\n")
+    write_video(workspace.path(f"data/videos/{two}.mp4"), shots=[5])
+    write_text(workspace.path("data/keywords.csv"), f"_id,keyword\n{two},mug\n")
+    outline = {"time_s": 0, "polygons": [[[0, 0], [20, 0], [20, 20]]]}
+    drawn = {
+        "video_id": two,
+        "frame_width": 64,
+        "frame_height": 96,
+        "tracks": [{"keyword_index": 0, "keyframes": [outline, {**outline, "time_s": 1}]}],
+    }
+    write_text(workspace.path(f"data/annotations/{one}.json"), json.dumps(drawn))
+    scene_cuts.main(workspace)
+    keyword_masks.main(workspace)
+    assert [scene.video_id for scene in read_cuts(workspace.path(CUTS_CSV))] == [one]
+    assert workspace.path(f"keyword_masks/{one}/{one}-Scene-001-01.png").is_file()
+    assert list(read_keywords(workspace.path("data/keywords.csv")).keywords) == [one]

@@ -82,7 +82,7 @@ def judged(workspace: Workspace) -> list[tuple[str, Reason]]:
 def test_a_refused_mask_is_called_by_its_name(workspace: Workspace) -> None:
     write_validate_inputs(workspace.root, {"v00": 2})
     mask = "keyword_masks/v00/v00-Scene-002-01.png"
-    write_bytes(workspace.path(mask), encode(np.zeros((96, 54), np.uint8), "png"))
+    write_bytes(workspace.path(mask), encode(np.full((96, 54), 9, np.uint8), "png"))
     assert judged(workspace) == [(mask, Reason.MASK_EMPTY)]
     moved = "keyword_masks/v00-Scene-002-01.png"
     rename(workspace, mask, moved)

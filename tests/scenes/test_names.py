@@ -1,5 +1,7 @@
 """File names of scenes, and ids from strangers."""
 
+import unicodedata
+
 import pytest
 
 from pipeline.ground.errors import InputError
@@ -36,7 +38,35 @@ def test_other_names_are_refused(file_name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "video_id", ["", "..", "a/b", "a\\b", "a..b", "a\n", "-rf", ".x", "a" * 129]
+    "video_id",
+    ["café", "видео_1", "動画", "विज्ञापन", "โฆษณา", "إعلان", "பட்டு", "광고-2"],
+)
+def test_letters_of_all_scripts_and_their_marks_are_allowed(video_id: str) -> None:
+    normal = unicodedata.normalize("NFC", video_id)
+    for form in ("NFC", "NFD"):
+        written = unicodedata.normalize(form, video_id)
+        assert check_video_id(written) == normal
+        assert parse_scene_name(f"{written}-Scene-001-01.jpg") == SceneName(normal, 1)
+
+
+@pytest.mark.parametrize(
+    "video_id",
+    [
+        "",
+        "..",
+        "a/b",
+        "a\\b",
+        "a..b",
+        "a\n",
+        "-rf",
+        ".x",
+        "a" * 129,
+        "動" * 67,
+        "\u0301a",
+        "a\u200bb",
+        "a\u202eb",
+        "\ud800",
+    ],
 )
 def test_ids_that_reach_beyond_their_folder_are_refused(video_id: str) -> None:
     with pytest.raises(InputError, match="is not allowed"):

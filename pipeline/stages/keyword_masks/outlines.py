@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from pipeline.ingest.made import Item, Made
 from pipeline.scenes.cuts import CutScene
+from pipeline.scenes.names import normal_id
 from pipeline.stages.keyword_masks.files import Mask, write_masks
 from schemas.annotations import Annotation, Track
-from schemas.rejected_scenes import Reason
+from schemas.rejected_scenes import Reason, Rejection
 
 if TYPE_CHECKING:
     from pipeline.ingest.scene_items import VideoFile
@@ -24,6 +25,9 @@ Polygon = NDArray[np.float64]
 # Times in the files are often rounded to milliseconds.
 _TIME_TOLERANCE_S = 0.0005
 _ASPECT_TOLERANCE = 0.02
+# So many times longer than the video outlines may be: drawn on a longer cut, or "to the end". In
+# frames or milliseconds they are 24 or 1000 times as long.
+_LONGEST = 4
 
 
 class AnnotationUnreadable(Exception):
@@ -35,6 +39,7 @@ def mask_outlines(item: Item, staging: Path, out: str) -> Made:
     drawn: VideoFile = item.task
     try:
         annotation = read_annotation(drawn.path, item.name)
+        _refuse_other_times(annotation, drawn.scenes)
     except AnnotationUnreadable as error:
         refused = drawn.refuse_all(Reason.ANNOTATION_UNREADABLE, str(error))
         return Made(item.name, (), refused)
@@ -52,11 +57,31 @@ def mask_outlines(item: Item, staging: Path, out: str) -> Made:
         written = write_masks(staging, out, scene, _outlined(annotation, scene))
         files += written
         if not written:
-            time_s = scene.image_time_s
-            found = "no outline of the first keyword"
-            found += ": the image's time is unknown" if time_s is None else f" at {time_s:.3f} s"
-            refused.append(scene.refusal(Reason.KEYWORD_NOT_IN_SCENE, drawn.file, found))
+            refused.append(_not_drawn(scene, drawn.file))
     return Made(item.name, files, refused)
+
+
+def _refuse_other_times(annotation: Annotation, scenes: Sequence[CutScene]) -> None:
+    """Refuse outlines that go on long after the video has ended: their times are no seconds.
+
+    Raises:
+        AnnotationUnreadable: they do.
+    """
+    last_s = max((track.keyframes[-1].time_s for track in annotation.tracks), default=0.0)
+    ends_s = [scene.end_s for scene in scenes]
+    if None not in ends_s and last_s > _LONGEST * (end_s := max(filter(None, ends_s), default=0.0)):
+        raise AnnotationUnreadable(
+            f"it goes on to {last_s:g} s, the video ends at {end_s:.3f} s: time_s is in seconds, "
+            "not in milliseconds or frames"
+        )
+
+
+def _not_drawn(scene: CutScene, file: str) -> Rejection:
+    if scene.image_time_s is None:
+        found = "the image's time is unknown, so no outline can be told to be on it"
+        return scene.refusal(Reason.MISSING_MASK, file, found)
+    found = f"no outline of the first keyword at {scene.image_time_s:.3f} s"
+    return scene.refusal(Reason.KEYWORD_NOT_IN_SCENE, file, found)
 
 
 def _outlined(annotation: Annotation, scene: CutScene) -> dict[int, Mask]:
@@ -87,7 +112,7 @@ def read_annotation(path: Path, video_id: str) -> Annotation:
         raise AnnotationUnreadable(f"{where}: {first['msg']}{more}".removeprefix(": ")) from error
     except UnicodeDecodeError as error:
         raise AnnotationUnreadable(f"not UTF-8: {error}") from error
-    if annotation.video_id != video_id:
+    if normal_id(annotation.video_id) != video_id:
         raise AnnotationUnreadable(f"its video_id is {annotation.video_id!r}")
     return annotation
 
@@ -106,7 +131,10 @@ def outlines_at(annotation: Annotation, time_s: float) -> dict[int, list[Polygon
 
 
 def _track_at(track: Track, time_s: float) -> list[Polygon]:
-    """Interpolate as CVAT does: linearly where vertices correspond, else the earlier one holds."""
+    """Interpolate linearly: vertices that correspond, else points at equal parts of the outlines.
+
+    Where the number of polygons differs, nobody can say which is which: the earlier ones hold.
+    """
     keyframes = track.keyframes
     first, last = keyframes[0].time_s, keyframes[-1].time_s
     if not first - _TIME_TOLERANCE_S <= time_s <= last + _TIME_TOLERANCE_S:
@@ -115,10 +143,54 @@ def _track_at(track: Track, time_s: float) -> list[Polygon]:
     before = next((k for k in reversed(keyframes) if k.time_s <= time_s), keyframes[0])
     here = [np.array(polygon) for polygon in before.polygons]
     there = [np.array(polygon) for polygon in after.polygons]
-    if before is after or [len(p) for p in here] != [len(p) for p in there]:
+    if before is after or len(here) != len(there):
         return here
     part = (time_s - before.time_s) / (after.time_s - before.time_s)
-    return [(1 - part) * p + part * q for p, q in zip(here, there, strict=True)]
+    pairs = (
+        (p, q) if len(p) == len(q) else _matched(p, q) for p, q in zip(here, there, strict=True)
+    )
+    return [(1 - part) * p + part * q for p, q in pairs]
+
+
+def _matched(here: Polygon, there: Polygon) -> tuple[Polygon, Polygon]:
+    """Return two outlines with as many vertices each, those at the same part of their lengths.
+
+    No vertex is lost: each outline has its own, and points between them where the other has some.
+    The second one is turned round, and begun, so that the points lie as near as they can.
+    """
+    if _area(here) * _area(there) < 0:
+        there = there[::-1]
+
+    def distance(first: int) -> float:
+        p, q = _at_equal_parts(here, np.roll(there, -first, axis=0))
+        # Where the product moves, all points do.
+        return float(np.square((p - p.mean(axis=0)) - (q - q.mean(axis=0))).sum())
+
+    first = min(range(len(there)), key=distance)
+    return _at_equal_parts(here, np.roll(there, -first, axis=0))
+
+
+def _at_equal_parts(here: Polygon, there: Polygon) -> tuple[Polygon, Polygon]:
+    parts = np.union1d(_parts(here)[:-1], _parts(there)[:-1])
+    return _points(here, parts), _points(there, parts)
+
+
+def _parts(polygon: Polygon) -> NDArray[np.float64]:
+    """Return at which part of the outline's length its vertices lie: 0 for the first, to 1."""
+    sides = np.linalg.norm(np.roll(polygon, -1, axis=0) - polygon, axis=1)
+    return np.concatenate([[0.0], np.cumsum(sides) / max(sides.sum(), np.finfo(float).tiny)])
+
+
+def _points(polygon: Polygon, parts: NDArray[np.float64]) -> Polygon:
+    closed = np.concatenate([polygon, polygon[:1]])
+    known = _parts(polygon)
+    return np.stack([np.interp(parts, known, closed[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def _area(polygon: Polygon) -> float:
+    """Return the area, negative where the vertices go the other way round."""
+    x, y = polygon.T
+    return float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2
 
 
 def draw_outlines(polygons: Sequence[Polygon], size: tuple[int, int]) -> Mask:

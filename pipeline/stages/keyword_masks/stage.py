@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.ground.artefacts import CUTS_CSV, MASKS, refused_by
-from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.parallel import each
 from pipeline.ground.params import ComputeParams
+from pipeline.ground.weights import fetch_folder
 from pipeline.ground.workspace import Workspace
 from pipeline.ingest.inputs import content_digests, input_path
 from pipeline.ingest.items import Plan, in_parallel, make_items, refusals, refusals_table
@@ -69,7 +69,7 @@ def plan_clipseg(workspace: Workspace, params: KeywordMasksParams) -> Plan:
     table = read_keywords(input_path(workspace, params))
     cuts = read_cuts(workspace.path(CUTS_CSV))
     scenes = [scene for scene in cuts if scene.video_id in table.keywords]
-    folder = fetch_model(params.model, workspace.root)
+    folder = fetch_folder(params.model, workspace.root, "keyword_masks.model", _FILES)
     settings = digest(model_digest(folder), repr(params.threshold))
     items = []
     for item in scene_items(workspace, scenes, settings):
@@ -109,28 +109,6 @@ def search_keywords(
     )
     for made in each(work, batches, ComputeParams(n_jobs=1), params.name, "batch"):
         yield from made
-
-
-def fetch_model(model: str, root: Path) -> Path:
-    """Return the folder of a model: a folder below `root`, or the local copy of a hub id.
-
-    Raises:
-        InputError: it is no folder, and the hub has none or cannot be reached.
-    """
-    from huggingface_hub import snapshot_download
-
-    folder = root / model
-    if folder.is_dir():
-        return folder
-    try:
-        return Path(snapshot_download(model, allow_patterns=list(_FILES)))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"keyword_masks.model: {model!r} is no folder here, and the model hub gives none "
-            f"({type(error).__name__}). With a network: `hf download {model}`, once. Without: copy "
-            "the model's folder here (safetensors) and name it, or set keyword_masks.source to "
-            "annotations or folder."
-        ) from error
 
 
 def model_digest(folder: Path) -> str:

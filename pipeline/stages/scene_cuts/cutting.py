@@ -12,7 +12,7 @@ from pipeline.scenes.cuts import CutScene
 from pipeline.scenes.names import SceneName
 from pipeline.stages.scene_cuts.decoding import VideoUnreadable, open_video
 from pipeline.stages.scene_cuts.shots import find_shots, make_detector
-from schemas.rejected_scenes import Reason, Rejection
+from schemas.rejected_scenes import Rejection
 
 if TYPE_CHECKING:
     from pipeline.stages.scene_cuts.params import SceneCutsParams
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 # One family of containers, each of which states the length of every track: that is how a
 # truncated file is told from a short one.
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
+OTHER_VIDEO_SUFFIXES = (
+    ".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".gif", ".m2ts", ".mkv", ".mpeg", ".mpg",
+    ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+)  # fmt: skip
+"""Of videos in containers that are not taken; a file with any other suffix is no video."""
+_LEAST_RATE = 10
+SLOW = (
+    f"fewer than {_LEAST_RATE} frames a second, so that a movement can look like a cut and a cut "
+    "be missed: look at their scenes, or cut them yourself (scene_cuts.source: folder)"
+)
+"""Said of a video, which is cut all the same."""
 
 
 def cut_video(item: Item, staging: Path, out: str, params: SceneCutsParams) -> Made:
@@ -39,8 +50,9 @@ def cut_video(item: Item, staging: Path, out: str, params: SceneCutsParams) -> M
                 height, width = picture.shape[:2]
                 times = (float(shot.start), float(shot.end), float(shot.image_time))
                 scenes.append(CutScene(item.name, number, *times, width, height))
+            rate = video.average_rate
     except VideoUnreadable as error:
-        reason = Reason.VIDEO_UNREADABLE
-        refusal = Rejection(item.name, None, item.file, reason, str(error))
+        refusal = Rejection(item.name, None, item.file, error.reason, str(error))
         return Made(item.name, rejections=[refusal])
-    return Made(item.name, files, rows=scenes)
+    notes = [SLOW] if rate < _LEAST_RATE else []
+    return Made(item.name, files, rows=scenes, notes=notes)

@@ -6,30 +6,49 @@ cannot tell a truncated file from a short one, so the decoding is ours and its d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import av
 import numpy as np
+from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
 from pipeline.pictures.reading import MAX_PIXELS, Pixels
 from pipeline.pictures.resizing import resize
+from schemas.rejected_scenes import Reason
 
 # FFmpeg's reader of MP4, M4V and QuickTime.
 _CONTAINER = "mov"
 _USUAL_RATE = Fraction(30)
 
+# ITU-T H.273: transfer characteristics and colour primaries by number.
+_HDR_TRANSFERS = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
+_BT_2020 = 9
+_IDENTITY = (1, 0, 0, 1)
+
 
 class VideoUnreadable(Exception):
     """A video cannot be decoded from its first to its last frame; the text says what was found."""
 
+    reason: ClassVar[Reason] = Reason.VIDEO_UNREADABLE
+
+
+class VideoIsHdr(VideoUnreadable):
+    """A video's colours are for other screens: shown as they are, they would be dull and grey."""
+
+    reason = Reason.VIDEO_IS_HDR
+
 
 class Frame(NamedTuple):
-    """A decoded frame, on screen from `start` on (seconds; the first frame's is 0)."""
+    """A decoded frame, on screen from `start` on, in seconds of the file.
+
+    They count as players do: from where the file's own timeline begins, for picture and sound.
+    """
 
     picture: av.VideoFrame
     start: Fraction
@@ -42,6 +61,11 @@ class Video:
         stream: Any = container.streams.best("video")
         if stream is None:
             raise VideoUnreadable("it holds no video track")
+        if _is_cover(stream):
+            moving = (t for t in container.streams.video if not _is_cover(t))
+            if (stream := next(moving, None)) is None:
+                raise VideoUnreadable("it holds no video track, only sound with a cover picture")
+        _refuse_hdr(stream.codec_context)
         if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
             raise VideoUnreadable(f"frames of more than {MAX_PIXELS:,} pixels")
         # The index at the front says where each frame lies; a decoder would just stop early.
@@ -52,6 +76,7 @@ class Video:
         stream.thread_type = "NONE"
         self._container = container
         self._stream = stream
+        self._first_start = Fraction(0)
         # One reformatter for all frames keeps its tables: five times faster than one per frame.
         self._reformatter = VideoReformatter()
 
@@ -61,13 +86,18 @@ class Video:
         rate = self._stream.guessed_rate or self._stream.average_rate or _USUAL_RATE
         return Fraction(rate.numerator, rate.denominator)
 
+    @property
+    def average_rate(self) -> Fraction:
+        """Frames per second over the whole video."""
+        return Fraction(self._stream.average_rate or self.frame_rate)
+
     def end(self, last_start: Fraction) -> Fraction:
         """Return when the video ends, in seconds, given when its last frame starts.
 
         The track's stated length comes first: a frame's own duration is that of its packet, which
         in variable-rate videos with reordered frames belongs to another frame.
         """
-        stated = (self._stream.duration or 0) * Fraction(self._stream.time_base)
+        stated = self._first_start + (self._stream.duration or 0) * Fraction(self._stream.time_base)
         return stated if stated > last_start else last_start + 1 / self.frame_rate
 
     def frames(self) -> Iterator[Frame]:
@@ -86,13 +116,29 @@ class Video:
             if picture.pts is None:
                 raise VideoUnreadable(f"a frame without a time after {float(start):.2f} s")
             if first is None:
+                _refuse_hdr(picture)
                 first, size = picture.pts, (picture.width, picture.height)
+                zero = self._zero(first * base)
+                self._first_start = first * base - zero
             if (picture.width, picture.height) != size:
                 raise VideoUnreadable(f"the frame size changes after {float(start):.2f} s")
-            start = (picture.pts - first) * base
+            start = picture.pts * base - zero
             yield Frame(picture, start)
         if first is None:
             raise VideoUnreadable("it holds no frames")
+
+    def _zero(self, first: Fraction) -> Fraction:
+        """Return the time that counts as 0, given that of the first frame, in seconds.
+
+        An edit list can have the picture begin later than the sound. Fragments, which have no
+        table of all frames, may be cut from something longer: they begin with what comes first.
+        """
+        if self._stream.frames:
+            return min(first, Fraction(0))
+        sound: Any = self._container.streams.best("audio")
+        if sound is None or sound.start_time is None:
+            return first
+        return min(first, sound.start_time * Fraction(sound.time_base))
 
     def small_bgr(self, frame: Frame, least_width: int) -> Pixels:
         """Return the frame as stored (not rotated) as H×W×3 BGR.
@@ -120,8 +166,7 @@ class Video:
             height, width = pixels.shape[:2]
             displayed = max(1, round(width * aspect.numerator / aspect.denominator))
             pixels = resize(pixels, (height, displayed))
-        quarter_turns = round(picture.rotation / 90)
-        return np.ascontiguousarray(np.rot90(pixels, quarter_turns))
+        return _displayed(pixels, _display_matrix(picture))
 
     def pictures_at(self, starts: Iterable[Fraction]) -> Iterator[Pixels]:
         """Yield, upright, the frames that start at these times; `starts` rise.
@@ -132,6 +177,42 @@ class Video:
         frames = self.frames()
         for wanted in starts:
             yield next(self.upright_rgb(frame) for frame in frames if frame.start == wanted)
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _refuse_hdr(tagged: Any) -> None:
+    """Refuse what a codec or a frame says of its colours, if that is not SDR.
+
+    Raises:
+        VideoIsHdr: it is PQ, HLG, Dolby Vision or BT.2020.
+    """
+    if transfer := _HDR_TRANSFERS.get(tagged.color_trc):
+        raise VideoIsHdr(f"its transfer function is {transfer}")
+    if tagged.color_primaries == _BT_2020:
+        raise VideoIsHdr("its colours are those of BT.2020")
+    if getattr(tagged, "codec_tag", "").startswith("dv"):
+        raise VideoIsHdr("it is Dolby Vision")
+
+
+def _display_matrix(picture: av.VideoFrame) -> tuple[int, int, int, int]:
+    """Return a, b, c, d of the track's matrix: a pixel at (x, y) is shown at (ax + cy, bx + dy)."""
+    found: Any = picture.side_data.get("DISPLAYMATRIX")
+    if found is None:
+        return _IDENTITY
+    a, b, _, c, d, *_ = np.frombuffer(bytes(found), np.int32).tolist()
+    return a, b, c, d
+
+
+def _displayed(pixels: Pixels, matrix: tuple[int, int, int, int]) -> Pixels:
+    """Return the picture mirrored, as front cameras have it, and turned, as the matrix says."""
+    a, b, c, d = matrix
+    if a * d < b * c:
+        pixels, a, b = pixels[:, ::-1], -a, -b
+    clockwise = round(math.degrees(math.atan2(b, a)) / 90)
+    return np.ascontiguousarray(np.rot90(pixels, -clockwise))
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
+import cv2
 from scenedetect import (
     AdaptiveDetector,
     ContentDetector,
@@ -23,6 +25,8 @@ from pipeline.stages.scene_cuts.decoding import Video
 # PySceneDetect itself shrinks frames by a whole factor to no less than this before it compares
 # them; its thresholds are made for that.
 _DETECTION_WIDTH_PX = 256
+# Standard deviation, in grey levels, of a picture in which nothing is seen: noise on black.
+_NOTHING_SEEN = 3.0
 
 _DETECTORS: dict[str, tuple[type[SceneDetector], str]] = {
     "adaptive": (AdaptiveDetector, "adaptive_threshold"),
@@ -70,25 +74,37 @@ def find_shots(video: Video, detector: SceneDetector, image_at: float) -> list[S
         VideoUnreadable: the video is damaged or empty.
     """
     starts: list[Fraction] = []
+    contrasts: list[float] = []
     cuts: list[FrameTimecode] = []
     rate = video.frame_rate
     for frame in video.frames():
         timecode = _timecode(frame.start, rate)
-        cuts += detector.process_frame(timecode, video.small_bgr(frame, _DETECTION_WIDTH_PX))
+        small = video.small_bgr(frame, _DETECTION_WIDTH_PX)
+        cuts += detector.process_frame(timecode, small)
         starts.append(frame.start)
+        contrasts.append(float(cv2.meanStdDev(small)[1].max()))
     cuts += detector.post_process(timecode)
     # A fade's cut may lie between two frames; the new shot then begins with the later one.
     indices = {bisect_left(starts, _fraction(cut)) for cut in cuts}
     bounds = [starts[index] for index in sorted(indices | {0}) if index < len(starts)]
-    return [
-        Shot(first, last, _shown_at(starts, first + Fraction(image_at) * (last - first)))
-        for first, last in pairwise([*bounds, video.end(starts[-1])])
-    ]
+    shots = []
+    for first, last in pairwise([*bounds, video.end(starts[-1])]):
+        wanted = bisect_right(starts, first + Fraction(image_at) * (last - first)) - 1
+        inside = range(bisect_left(starts, first), bisect_left(starts, last))
+        shots.append(Shot(first, last, starts[_seen(contrasts, inside, wanted)]))
+    return shots
 
 
-def _shown_at(starts: list[Fraction], time: Fraction) -> Fraction:
-    """Return the start of the frame that is on screen at `time`."""
-    return starts[bisect_right(starts, time) - 1]
+def _seen(contrasts: Sequence[float], shot: range, wanted: int) -> int:
+    """Return which frame stands for a shot: the wanted one, unless nothing is seen in it.
+
+    Then, as in a fade through black, the nearest with half of the shot's greatest contrast.
+    """
+    least = max(contrasts[frame] for frame in shot) / 2
+    if contrasts[wanted] >= _NOTHING_SEEN or least < _NOTHING_SEEN / 2:
+        return wanted
+    seen = [frame for frame in shot if contrasts[frame] >= least]
+    return min(seen, key=lambda frame: abs(frame - wanted))
 
 
 def _timecode(time: Fraction, rate: Fraction) -> FrameTimecode:

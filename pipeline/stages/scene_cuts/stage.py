@@ -17,6 +17,7 @@ from pipeline.ingest.items import Plan, Table, in_parallel, make_items, refusals
 from pipeline.ingest.made import Item, Made
 from pipeline.ingest.take_over import copy_items, find_scene_files
 from pipeline.scenes.cuts import CutScene, read_cuts, write_cuts
+from pipeline.scenes.names import normal_id
 from pipeline.stages.scene_cuts.params import SceneCutsParams
 from schemas.rejected_scenes import Reason, Rejection
 
@@ -33,6 +34,7 @@ def main(workspace: Workspace) -> None:
     with StageOuts(workspace, params.name) as outs:
         made = make_items(outs, plan, [table, refusals_table(REFUSED, plan)])
     scenes = _scenes(made)
+    _tell_notes(made)
     LOG.info(
         "scene_cuts: %d scenes of %d videos, %d refused (%s)",
         len(scenes),
@@ -56,14 +58,16 @@ def plan_videos(workspace: Workspace, params: SceneCutsParams) -> Plan:
     Raises:
         InputError: there is no such folder, or nothing in it.
     """
-    from pipeline.stages.scene_cuts.cutting import VIDEO_SUFFIXES, cut_video
+    from pipeline.stages.scene_cuts.cutting import OTHER_VIDEO_SUFFIXES, VIDEO_SUFFIXES, cut_video
 
     paths, refused = list_files(workspace, input_path(workspace, params))
     named = [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES]
-    for path in sorted(set(paths) - set(named)):
-        found = f"{path.suffix or 'no suffix'}, expected {', '.join(VIDEO_SUFFIXES)}"
-        other = (path.stem, None, workspace.relative(path))
+    others = [path for path in paths if path.suffix.lower() in OTHER_VIDEO_SUFFIXES]
+    for path in others:
+        found = f"{path.suffix}, expected {', '.join(VIDEO_SUFFIXES)}"
+        other = (normal_id(path.stem), None, workspace.relative(path))
         refused.append(Rejection(*other, Reason.VIDEO_UNREADABLE, found))
+    _tell_of_files_beside(workspace, sorted({*paths}.difference(named, others)))
     videos, unusable = by_video(workspace, named)
     refused += unusable
     if not videos and not refused:
@@ -77,6 +81,22 @@ def plan_videos(workspace: Workspace, params: SceneCutsParams) -> Plan:
     work = partial(cut_video, out=CUTS, params=params)
     make = in_parallel(work, workspace, params.name, "video")
     return Plan(items, make, (cut_video.__module__,), refused)
+
+
+def _tell_of_files_beside(workspace: Workspace, beside: Sequence[Path]) -> None:
+    """Say once what lies beside the videos: downloaders leave pictures, texts and sound there."""
+    if beside:
+        first = workspace.relative(beside[0])
+        LOG.warning("not used, as they are no videos: %d files (first: %s)", len(beside), first)
+
+
+def _tell_notes(made: Sequence[Made]) -> None:
+    by_note: dict[str, list[str]] = {}
+    for result in made:
+        for note in result.notes:
+            by_note.setdefault(note, []).append(result.item)
+    for note, videos in by_note.items():
+        LOG.warning("%d videos (first: %s) have %s", len(videos), videos[0], note)
 
 
 def plan_folder(workspace: Workspace, params: SceneCutsParams) -> Plan:

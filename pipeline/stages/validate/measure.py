@@ -20,6 +20,8 @@ from pipeline.pictures.resizing import resize
 from schemas.rejected_scenes import Reason, Rejection
 
 T = TypeVar("T")
+# As many levels as a mask of labels has at most; a blurred or soft one has more.
+_MOST_LABELS = 32
 Mask = NDArray[np.bool_]
 
 
@@ -49,6 +51,7 @@ class SceneFigures(NamedTuple):
     width: int
     height: int
     mask_coverage: float
+    """0 where there is no mask, or an all black one: it does not show the product."""
     alignment_score: float
     attention_share: float | None
     resized: bool
@@ -123,10 +126,13 @@ class _Judge:
         for path, levels in zip(self._paths[1:], mates, strict=True):
             if size and levels is not None:
                 self._check_aspect(path, levels.shape, size)
-        mask = None if mask_levels is None else self._mask(mask_levels)
+        shows_product = mask_levels is not None and mask_levels.any()
+        mask = self._mask(mask_levels) if mask_levels is not None and shows_product else None
         heatmap = None if heatmap_levels is None else self._heatmap(heatmap_levels)
-        if self.refused or size is None or mask is None or heatmap is None or source is None:
+        if self.refused or size is None or heatmap is None or source is None:
             return self.refused
+        if mask is None:
+            mask = np.zeros(heatmap.shape, np.bool_)
         alignment, share = measure_levels(heatmap, mask)
         return SceneFigures(
             width=size[1],
@@ -162,13 +168,21 @@ class _Judge:
 
     def _mask(self, levels: Pixels) -> Mask:
         mask = self._over_half(levels)
+        if labels := label_levels(levels):
+            found = (
+                f"its grey levels are {', '.join(map(str, labels))}: numbers of labels, it seems"
+            )
+            self._refuse(self._paths[1], Reason.MASK_OF_LABELS, found)
+            return mask
         if mask.any() and not mask.all():
             return mask
         reason = Reason.MASK_FULL if mask.any() else Reason.MASK_EMPTY
         inside = np.count_nonzero(levels > 127)
         height, width = mask.shape
         found = f"{inside} of {levels.size} pixels are over half grey"
-        if 0 < inside < levels.size:
+        if inside == 0:
+            found += f", the brightest has {levels.max()} of 255"
+        elif inside < levels.size:
             found += f"; at {width}x{height}, {'all' if mask.any() else 'none'}"
         self._refuse(self._paths[1], reason, found)
         return mask
@@ -183,6 +197,18 @@ class _Judge:
 
     def _over_half(self, levels: Pixels) -> Mask:
         return resize(levels, self._settings.image_size) > 127
+
+
+def label_levels(levels: Pixels) -> list[int]:
+    """Return the levels of a mask that numbers what it shows (0, 1, 2 …), none of a grey one.
+
+    Such masks have few levels, all of them dark. 255 alone may be among them, as what nobody has
+    labelled, and would be taken for the product; a JPEG has levels next to 255, too.
+    """
+    counts = np.bincount(levels.ravel(), minlength=256)
+    present = np.flatnonzero(counts)
+    dark = 0 < counts[1:128].sum() > counts[255] and not counts[128:255].any()
+    return present.tolist() if dark and 2 <= len(present) <= _MOST_LABELS else []
 
 
 def _heatmap(content: bytes) -> tuple[Pixels, Provenance]:

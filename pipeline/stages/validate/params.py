@@ -15,7 +15,7 @@ class ValidateParams(Section):
     name: ClassVar[str] = "validate"
 
     min_valid_fraction: float = Field(0.5, ge=0, le=1)
-    """The stage fails, with its report written, when fewer of all scenes are valid."""
+    """The stage fails, its report written, if fewer of the valid and refused scenes are valid."""
     aspect_tolerance: float = Field(0.02, ge=0, le=0.5)
     """Mask and heatmap are resized when their aspect ratios are this near to the image's."""
     min_scenes: int = Field(1, ge=0)

@@ -7,7 +7,14 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.ground.artefacts import DATA_DOCS, KEYWORDS, REJECTED, SCENES, VALIDATION_SUMMARY
+from pipeline.ground.artefacts import (
+    DATA_DOCS,
+    KEYWORDS,
+    REJECTED,
+    SCENES,
+    VALIDATION_SUMMARY,
+    WITHOUT_PRODUCT,
+)
 from pipeline.ground.code import Key
 from pipeline.ground.errors import ContractError
 from pipeline.ground.files import digest, file_digest, write_text
@@ -25,9 +32,14 @@ from pipeline.stages.validate.summary import Verdicts, main_reasons, summarise, 
 from pipeline.stages.validate.trees import TREES, scan_trees
 from pipeline.stages.validate.verdicts import IngestRefusals, Rules
 from schemas.keywords import is_doubtful
+from schemas.rejected_scenes import Reason
+from schemas.scenes_without_product import COLUMNS as WITHOUT_PRODUCT_COLUMNS
+from schemas.scenes_without_product import without_product
 from schemas.valid_scenes import COLUMNS
 
 LOG = logging.getLogger(__name__)
+
+_ABSENT = Reason.KEYWORD_NOT_IN_SCENE
 
 
 def main(workspace: Workspace) -> None:
@@ -40,6 +52,8 @@ def main(workspace: Workspace) -> None:
     with StageOuts(workspace, params.name) as outs:
         verdicts = judge(workspace, params)
         write_rows(outs.staging / SCENES, COLUMNS, verdicts.rows)
+        absent = verdicts.without_product
+        write_rows(outs.staging / WITHOUT_PRODUCT, WITHOUT_PRODUCT_COLUMNS, absent)
         write_rejections(outs.staging / REJECTED, verdicts.rejections)
         inputs = _inputs(workspace, params, verdicts, outs.staging)
         if outs.begin({"contract": Key(inputs, (__name__,))}):
@@ -48,9 +62,14 @@ def main(workspace: Workspace) -> None:
             write_text(outs.staging / VALIDATION_SUMMARY, summary + "\n")
             docs = sorted(path for path in (outs.staging / DATA_DOCS).rglob("*") if path.is_file())
             pages = [path.relative_to(outs.staging).as_posix() for path in docs]
-            outs.accept("contract", [SCENES, REJECTED, VALIDATION_SUMMARY, *pages], warnings)
+            tables = [SCENES, WITHOUT_PRODUCT, REJECTED, VALIDATION_SUMMARY]
+            outs.accept("contract", [*tables, *pages], warnings)
         ((_, warnings),) = outs.results()
     valid, refused = len(verdicts.rows), len(verdicts.refused)
+    LOG.info(
+        "validate: %d scenes valid, %d refused (%s), %d without the product (%s)",
+        valid, refused, REJECTED, len(absent), WITHOUT_PRODUCT,
+    )  # fmt: skip
     LOG.info("validate: %d scenes valid, %d refused (%s)", valid, refused, REJECTED)
     if verdicts.keyword_doubtful:
         video, keyword = next(iter(verdicts.keyword_doubtful.items()))
@@ -77,24 +96,29 @@ def judge(workspace: Workspace, params: ValidateParams) -> Verdicts:
     for key, files in trees.scenes.items():
         rules.leave_aside_unused(key, files)
     settings = Settings(workspace.root, load_image_size(workspace), params.aspect_tolerance)
-    rows = []
+    rows, absent = [], []
     resized = 0
     for key, result in measure_scenes(workspace, settings, trees.scenes):
         files = trees.scenes[key]
         broken = rules.refusals(key, files)
         if not isinstance(result.outcome, SceneFigures):
             broken += result.outcome
+        elif not result.outcome.mask_coverage and all(one.reason is _ABSENT for one in broken):
+            found = broken[0].found if broken else f"{files.paths[1]} is all black"
+            absent.append(without_product(rules.row(key, files, result), found))
+            broken = []
         elif not broken:
             rows.append(rules.row(key, files, result))
             resized += result.outcome.resized
         if broken:
             refused.append(broken)
     # What is remembered comes first, so that the order tells of earlier runs.
-    rows.sort(key=lambda row: row[:2])
+    for sound in (rows, absent):
+        sound.sort(key=lambda row: row[:2])
     refused.sort(key=lambda broken: by_scene(broken[0]))
     videos = {row.video_id: row.keyword for row in rows}
     doubtful = {video: keyword for video, keyword in videos.items() if is_doubtful(keyword)}
-    return Verdicts(rows, refused, resized, len(keywords.left_out), doubtful)
+    return Verdicts(rows, refused, absent, resized, len(keywords.left_out), doubtful)
 
 
 def _inputs(workspace: Workspace, params: ValidateParams, verdicts: Verdicts, staging: Path) -> str:
@@ -103,9 +127,10 @@ def _inputs(workspace: Workspace, params: ValidateParams, verdicts: Verdicts, st
     return digest(
         params.model_dump_json(),
         file_digest(staging / SCENES),
+        file_digest(staging / WITHOUT_PRODUCT),
         file_digest(staging / REJECTED),
         file_digest(profile) if profile.is_file() else "",
-        repr(verdicts[2:]),
+        repr((verdicts.resized, verdicts.keywords_left_out)),
     )
 
 
@@ -126,11 +151,16 @@ def _check_tables(
 
 def _fail_if_broken(params: ValidateParams, verdicts: Verdicts, warnings: Sequence[str]) -> None:
     valid, fraction = len(verdicts.rows), valid_fraction(verdicts)
-    total = valid + len(verdicts.refused)
-    if total == 0:
+    total, absent = valid + len(verdicts.refused), len(verdicts.without_product)
+    if total + absent == 0:
         raise ContractError(
             f"there are no scenes in {', '.join(TREES.values())}. Run the stages before this one: "
             "dvc repro validate"
+        )
+    if total == 0:
+        raise ContractError(
+            f"none of {absent} scenes shows its product, and why is in {WITHOUT_PRODUCT}. Is it "
+            "what data/keywords.csv says, and are the outlines or masks of these videos?"
         )
     if valid == 0 or fraction < params.min_valid_fraction:
         raise ContractError(

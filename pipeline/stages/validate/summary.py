@@ -20,6 +20,8 @@ class Verdicts(NamedTuple):
     refused: Sequence[Sequence[Rejection]]
     """Of each refused scene, or file or video that no scene was found of: all the rules that it
     breaks, those first that come first."""
+    without_product: Sequence[Sequence[Any]]
+    """Rows of sound scenes that do not show the product: neither valid nor refused."""
     resized: int
     """Valid scenes whose mask or heatmap has another size than the image."""
     keywords_left_out: int
@@ -36,6 +38,7 @@ class Verdicts(NamedTuple):
 def summarise(verdicts: Verdicts, warnings: Sequence[str]) -> dict[str, Any]:
     """Return the content of `summary.json`."""
     valid, refused = len(verdicts.rows), len(verdicts.refused)
+    without_product = len(verdicts.without_product)
     reasons = Counter(reason.value for reason in _reasons(verdicts))
     videos = {split: set[str]() for split in (TRAIN, VAL, TEST)}
     scenes = Counter[str]()
@@ -47,8 +50,9 @@ def summarise(verdicts: Verdicts, warnings: Sequence[str]) -> dict[str, Any]:
     doubtful = verdicts.keyword_doubtful
     return {
         **({"keyword_doubtful": dict(doubtful)} if doubtful else {}),
-        "scenes_in": valid + refused,
+        "scenes_in": valid + refused + without_product,
         "valid": valid,
+        "without_product": without_product,
         "refused": refused,
         "valid_fraction": round(valid_fraction(verdicts), 6),
         "resized": verdicts.resized,
@@ -64,7 +68,7 @@ def summarise(verdicts: Verdicts, warnings: Sequence[str]) -> dict[str, Any]:
 
 
 def valid_fraction(verdicts: Verdicts) -> float:
-    """Return valid scenes over all scenes, 0 where there are none."""
+    """Return valid scenes over valid and refused ones, 0 where there are none."""
     total = len(verdicts.rows) + len(verdicts.refused)
     return len(verdicts.rows) / total if total else 0.0
 

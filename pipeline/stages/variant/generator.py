@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Collection, Mapping
 from itertools import pairwise
@@ -29,7 +30,7 @@ from pipeline.pictures.reading import ImageRefused, read_grey
 from pipeline.pictures.resizing import resize
 from pipeline.scenes.corpus import Corpus
 from pipeline.scenes.masks import keyword_mask
-from pipeline.scenes.table import as_video_id, read_scenes
+from pipeline.scenes.table import as_video_id, read_whole_videos
 from pipeline.stages.variant.statistics import describe
 from pipeline.stages.variant.video import (
     SceneFailed,
@@ -53,7 +54,8 @@ class VideoVariantGeneratorV3:
 
     Args:
         valid_scenes_file: the scene table; its first seven columns will do, and its paths may be
-            absolute.
+            absolute. Scenes that the stage `validate` found to show no product are read from beside
+            it and stay unchanged.
         boost_alpha: factor of the four boosts.
         reduction_alpha: factor of the reduction.
         image_size: (height, width) of the maps.
@@ -77,7 +79,7 @@ class VideoVariantGeneratorV3:
         self.image_size = image_size
         self.params = VariantParams(alpha=boost_alpha, reduction_alpha=reduction_alpha)
         self.root = Path(root) if root is not None else root_above(self.valid_scenes_file)
-        self._scenes = read_scenes(self.valid_scenes_file, complete=False)
+        self._scenes = read_whole_videos(self.valid_scenes_file, complete=False)
         self._corpus = Corpus(self._scenes)
 
     def modify_attention_heatmap(
@@ -118,7 +120,7 @@ class VideoVariantGeneratorV3:
 
     @property
     def scenes_df(self) -> pd.DataFrame:
-        """The scene table, sorted by video and scene; ids are texts."""
+        """The scenes of the table's videos, sorted by video and scene; ids are texts."""
         return self._scenes.copy()
 
     def define_temporal_windows(
@@ -241,7 +243,9 @@ class VideoVariantGeneratorV3:
         scenes = scenes_of(table, self.root, self.params.keywords)
         for scene, path in zip(scenes, table["modified_attention_heatmap_path"], strict=True):
             levels = resize(read_grey(self.root / path), self.image_size)
-            alignment, share = measure_levels(levels, keyword_mask(scene.masks, self.image_size))
+            mask = keyword_mask(scene.masks, self.image_size)
+            undefined = math.nan, math.nan
+            alignment, share = measure_levels(levels, mask) if mask.any() else undefined
             alignments.append(alignment)
             shares.append(share)
         return alignments, shares

@@ -29,7 +29,7 @@ from pipeline.ground.params import ComputeParams, load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.manifest import write_manifest
 from pipeline.heatmaps.params import VariantParams
-from pipeline.scenes.table import read_scenes
+from pipeline.scenes.table import read_whole_videos
 from pipeline.stages.variant.statistics import POSITIONS, CorpusSummary
 from pipeline.stages.variant.video import VideoTask, make_video
 from pipeline.tracking.runs import TrackedRun, log_run
@@ -53,7 +53,7 @@ def main(workspace: Workspace) -> None:
     params = VariantParams.load(workspace)
     image_size = load_image_size(workspace)
     compute = ComputeParams.load(workspace)
-    corpus = Corpus(read_scenes(workspace.path(SCENES)))
+    corpus = Corpus(read_whole_videos(workspace.path(SCENES)))
     table_digest = file_digest(workspace.path(SCENES))
     sample = set(corpus.sample(params.sample_videos))
     inputs = corpus.inputs(params.model_dump_json(exclude={"sample_videos"}), str(image_size))

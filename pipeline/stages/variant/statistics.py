@@ -16,9 +16,12 @@ def describe(alignments: Sequence[float], shares: Sequence[float]) -> dict[str, 
     """Return the statistics of one variant of one video, ready for JSON.
 
     Args:
-        alignments: alignment score of each scene, in scene order.
-        shares: attention share of each scene, NaN where undefined; those count in no statistic and
-            are null in the profile. The standard deviation is the population's.
+        alignments: alignment score of each scene, in scene order; NaN where it does not show the
+            product.
+        shares: attention share of each scene, NaN where undefined.
+
+    What is NaN counts in no statistic and is null in the profile. The standard deviation is the
+    population's.
     """
     return {
         **_moments(alignments, "alignment"),
@@ -54,7 +57,7 @@ class CorpusSummary:
         self.videos: dict[str, dict[str, Any]] = {}
         self.scenes = 0
         self._shares = np.zeros((len(self.variants), 2))  # sum, number of defined ones
-        self._alignments = np.zeros(len(self.variants))
+        self._alignments = np.zeros((len(self.variants), 2))  # as above
         self._profile = np.zeros((len(self.variants), len(POSITIONS), 2))
         self._feasible = self._asked = self._weak_placebos = 0
         self._placebo_deviation = 0.0
@@ -72,7 +75,8 @@ class CorpusSummary:
             known_shares = np.stack([np.where(defined, shares, 0), defined], axis=1)
             self._shares[index] += known_shares.sum(axis=0)
             self._profile[index] += known_shares[shown]
-            self._alignments[index] += sum(rows["alignment"])
+            alignments = [one for one in rows["alignment"] if one is not None]
+            self._alignments[index] += [sum(alignments), len(alignments)]
             self._feasible += sum(rows["feasible"])
             self._asked += len(rows["feasible"])
         self._add_placebo(video["variants"])
@@ -114,8 +118,7 @@ class CorpusSummary:
     def mean_alignments(self) -> dict[str, float | None]:
         """Return the mean alignment score of each variant."""
         return {
-            variant: _mean(self._alignments[index], self.scenes)
-            for index, variant in enumerate(self.variants)
+            variant: _mean(*self._alignments[index]) for index, variant in enumerate(self.variants)
         }
 
     def share_profile(self) -> dict[str, list[float | None]]:

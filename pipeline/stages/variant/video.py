@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -138,7 +139,7 @@ def summary_of_video(task: VideoTask, made: VariantsOfVideo) -> dict[str, Any]:
 def _row_lists(rows: Sequence[Planned]) -> dict[str, list[Any]]:
     return {
         "planned_share": [known(row.planned_share) for row in rows],
-        "alignment": [row.alignment for row in rows],
+        "alignment": [None if math.isnan(row.alignment) else row.alignment for row in rows],
         "placebo_change_ratio": [known(row.placebo_change_ratio) for row in rows],
         # Where no dose is asked for there is nothing to be feasible.
         "feasible": [row.feasible for row in rows if row.alpha != 1],

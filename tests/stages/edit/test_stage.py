@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scene_trees import write_scene_tree
+from scene_trees import hide_product, write_scene_tree
 from stage_runs import killed_after_one_item, tree
 from tiny_models import BrightnessGuide, TinyBackbone, tiny_controlnet
 
@@ -101,6 +101,19 @@ def original(workspace: Workspace, number: int = 1) -> np.ndarray:
 
 def mask(workspace: Workspace, number: int = 1) -> np.ndarray:
     return read_mask(workspace.path(f"keyword_masks/{VIDEO}/{STEM}{number}-01.png"), (96, 54))
+
+
+def test_a_scene_without_the_product_is_its_own_picture_in_every_arm(corpus) -> None:
+    hide_product(corpus.root, VIDEO, 2)
+    variant.main(corpus)
+    edit.main(corpus)
+    table = table_of(corpus, artefacts.EDITS)
+    of_second = table[table["scene_number"] == 2]
+    assert len(of_second) == 7
+    assert not of_second["modified"].any()
+    for name in of_second["variant"]:
+        assert (scene(corpus, name, 2) == original(corpus, 2)).all()
+    assert table.loc[table["scene_number"] == 1, "modified"].any()
 
 
 def test_every_variant_of_every_scene_is_there(edited) -> None:

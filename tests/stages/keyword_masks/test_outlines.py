@@ -72,9 +72,43 @@ def test_a_track_moves_linearly_between_its_keyframes() -> None:
     assert polygon == pytest.approx(np.add(SQUARE, (2, 0)))
 
 
-def test_the_earlier_keyframe_holds_where_vertices_do_not_correspond() -> None:
-    track = annotation((0, {1.0: [SQUARE], 2.0: [SQUARE[:3]], 3.0: [SQUARE[:3], SQUARE]}))
-    assert [len(p) for p in outlines_at(track, 1.9)[0]] == [4]
+def area(polygon: np.ndarray) -> float:
+    x, y = np.transpose(polygon)
+    return abs(float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))) / 2
+
+
+@pytest.mark.parametrize(
+    "redrawn",
+    [
+        lambda square: np.insert(square, 1, (square[0] + square[1]) / 2, axis=0),
+        lambda square: np.insert(square, 3, (square[2] + 2 * square[3]) / 3, axis=0),
+        lambda square: np.roll(np.insert(square, 1, (square[0] + square[1]) / 2, axis=0), 2, 0),
+        lambda square: np.insert(square, 1, (square[0] + square[1]) / 2, axis=0)[::-1],
+    ],
+    ids=["one more vertex", "elsewhere", "begun elsewhere", "the other way round"],
+)
+def test_outlines_of_other_vertices_move_as_well(redrawn) -> None:
+    """The same square, 8 further right, drawn with five vertices: halfway it is 4 further right."""
+    square = np.array(SQUARE, float)
+    there = redrawn(np.add(square, (8, 0))).tolist()
+    for first, last in ((SQUARE, there), (there, SQUARE)):
+        (halfway,) = outlines_at(annotation((0, {1.0: [first], 2.0: [last]})), 1.5)[0]
+        size = (80, 60)
+        assert area(halfway) == pytest.approx(area(square))
+        wanted = draw_outlines([np.add(square, (4, 0))], size)
+        assert (draw_outlines([halfway], size) == wanted).all()
+
+
+def test_a_corner_that_goes_shrinks_the_outline_bit_by_bit() -> None:
+    track = annotation((0, {1.0: [SQUARE], 2.0: [SQUARE[:3]]}))
+    areas = [area(outlines_at(track, time_s)[0][0]) for time_s in (1, 1.25, 1.5, 1.75, 2)]
+    assert areas[0] == pytest.approx(2 * areas[-1])
+    assert areas == sorted(areas, reverse=True)
+    assert len(set(areas)) == 5
+
+
+def test_the_earlier_keyframe_holds_where_polygons_do_not_correspond() -> None:
+    track = annotation((0, {2.0: [SQUARE[:3]], 3.0: [SQUARE[:3], SQUARE]}))
     assert [len(p) for p in outlines_at(track, 2.9)[0]] == [3]
     assert [len(p) for p in outlines_at(track, 3.0)[0]] == [3, 4]
 

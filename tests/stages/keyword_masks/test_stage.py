@@ -80,13 +80,28 @@ def test_bad_outline_files_refuse_their_scenes_and_the_rest_go_on(workspace: Wor
     ]
 
 
+@pytest.mark.parametrize("unit", [1000, 25], ids=["milliseconds", "frames"])
+def test_outlines_whose_times_are_no_seconds_are_refused(workspace: Workspace, unit: int) -> None:
+    """Else most scenes would seem not to show the product, and some would show it elsewhere."""
+    make_cuts(workspace, {"v": 3}, SIZE)
+    write_outlines(workspace.root, "v", SIZE, (0, 0, 3 * unit, square(0, 0)))
+    keyword_masks.main(workspace)
+    assert refusals(workspace, "keyword_masks") == [
+        ("v", number, Reason.ANNOTATION_UNREADABLE) for number in (1, 2, 3)
+    ]
+    first, *_ = read_rejections(workspace.path(REFUSED))
+    assert f"goes on to {3 * unit} s, the video ends at 3.000 s" in first.found
+
+
 def test_a_scene_at_an_unknown_time_has_no_outline(workspace: Workspace) -> None:
     scenes = make_cuts(workspace, {"v": 1}, SIZE)
     write_cuts(workspace.path(CUTS_CSV), [scenes[0]._replace(image_time_s=None)])
     write_outlines(workspace.root, "v", SIZE, (0, 0, 1, square(0, 0)))
     keyword_masks.main(workspace)
     (refusal,) = read_rejections(workspace.path(REFUSED))
-    assert refusal.found == "no outline of the first keyword: the image's time is unknown"
+    # Not that the product is not shown: nobody can tell.
+    assert refusal.reason is Reason.MISSING_MASK
+    assert refusal.found.startswith("the image's time is unknown")
 
 
 def test_a_changed_outline_file_remakes_its_video_alone(workspace: Workspace) -> None:
@@ -253,16 +268,20 @@ def test_a_damaged_scene_image_is_refused_and_the_batch_goes_on(clipseg: Workspa
     assert "a-Scene-002-01.png" in masks(clipseg)
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 603\n"
+
+
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
         ("model.safetensors", None, r"1 missing \(.*1 not known to it \(extra\)"),
         ("model.safetensors", b"garbage", "model.safetensors is no safetensors file"),
+        ("model.safetensors", POINTER, "a pointer of Git LFS: `git lfs pull`"),
         ("config.json", b"[]", "config.json must hold a JSON object"),
         ("processor_config.json", b"{", "no CLIPSegProcessor that can be read"),
         ("tokenizer.json", b"", "no CLIPSegProcessor that can be read"),
     ],
-    ids=["tensors", "garbage", "config", "processor", "tokenizer"],
+    ids=["tensors", "garbage", "pointer", "config", "processor", "tokenizer"],
 )
 def test_a_damaged_model_is_named(
     tiny_clipseg: Path, tmp_path: Path, file: str, content: bytes | None, words: str
@@ -289,6 +308,13 @@ def test_a_model_that_is_not_there_is_named_with_the_remedy(
     set_params(clipseg, "{source: clipseg, input: data/keywords.csv, model: nobody/nothing}")
     with pytest.raises(InputError, match=r"'nobody/nothing' is no folder here.*hf download"):
         keyword_masks.main(clipseg)
+
+
+def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(clipseg: Workspace) -> None:
+    set_params(clipseg, "{source: clipseg, input: data/keywords.csv, model: models/gone}")
+    with pytest.raises(InputError, match="there is no folder models/gone here") as refused:
+        keyword_masks.main(clipseg)
+    assert "hf download" not in str(refused.value)
 
 
 def test_pickled_weights_are_never_loaded(clipseg: Workspace, tiny_clipseg: Path) -> None:

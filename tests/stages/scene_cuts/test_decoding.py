@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from ingest_inputs import draw_shot, footage, write_video
 
+from pipeline.pictures.reading import encode
 from pipeline.stages.scene_cuts.decoding import VideoUnreadable, open_video
+from schemas.rejected_scenes import Reason
+
+SIGNS = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
 
 
 def first_picture(path: Path) -> np.ndarray:
@@ -30,6 +34,81 @@ def test_rotation_agrees_with_ffmpeg_itself(tmp_path: Path, rotation: int) -> No
     write_video(tmp_path / "v.mp4", shots=[2], rotation=rotation)
     _, bgr = cv2.VideoCapture(str(tmp_path / "v.mp4")).read()
     assert np.abs(first_picture(tmp_path / "v.mp4")[..., ::-1].astype(int) - bgr).max() <= 3
+
+
+def set_matrix(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    """Overwrite a, b, c, d of the matrix in the track's header (tkhd, version 0)."""
+    content = bytearray(path.read_bytes())
+    start = content.index(b"tkhd") + 44
+    a, b, c, d = (value << 16 for value in matrix)
+    fixed = np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], ">i4")
+    content[start : start + 36] = fixed.tobytes()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [*((a, 0, 0, d) for a, d in SIGNS), *((0, b, c, 0) for b, c in SIGNS)],
+    ids=str,
+)
+def test_mirrored_and_turned_videos_come_out_as_their_matrix_says(
+    tmp_path: Path, matrix: tuple[int, int, int, int]
+) -> None:
+    """A pixel at (x, y) is shown at (ax + cy, bx + dy): front cameras mirror, too."""
+    write_video(tmp_path / "v.mp4", shots=[2])
+    set_matrix(tmp_path / "v.mp4", matrix)
+    stored = draw_shot(0, (96, 64))
+    a, b, c, d = matrix
+    y, x = np.mgrid[:96, :64]
+    across, down = a * x + c * y, b * x + d * y
+    across, down = across - across.min(), down - down.min()
+    shown = np.zeros((down.max() + 1, across.max() + 1, 3), np.uint8)
+    shown[down, across] = stored
+    picture = first_picture(tmp_path / "v.mp4")
+    assert picture.shape == shown.shape
+    assert np.abs(picture.astype(int) - shown).mean() < 5
+
+
+def test_a_picture_that_begins_late_keeps_the_files_own_times(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.mp4", shots=[5], first_ms=480)
+    with open_video(tmp_path / "v.mp4") as video:
+        times = [float(frame.start) for frame in video.frames()]
+        assert times == pytest.approx([0.48, 0.52, 0.56, 0.6, 0.64])
+        assert float(video.end(Fraction(0))) == pytest.approx(0.68)
+
+
+@pytest.mark.parametrize(
+    ("colours", "found"),
+    [((16, 9), "PQ"), ((18, 9), "HLG"), ((14, 9), r"BT\.2020"), ((18, 1), "HLG")],
+    ids=["PQ", "HLG", "BT.2020 without HDR", "HLG with other primaries"],
+)
+def test_hdr_is_refused_and_not_shown_as_grey(
+    tmp_path: Path, colours: tuple[int, int], found: str
+) -> None:
+    write_video(tmp_path / "v.mp4", shots=[2], colours=colours)
+    with pytest.raises(VideoUnreadable, match=found) as refused:
+        first_picture(tmp_path / "v.mp4")
+    assert refused.value.reason is Reason.VIDEO_IS_HDR
+
+
+def test_sound_with_a_cover_picture_is_no_video(tmp_path: Path) -> None:
+    import av
+
+    with av.open(str(tmp_path / "v.mp4"), "w") as container:
+        sound = container.add_stream("aac", rate=16000, layout="mono")
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width = cover.height = 64
+        cover.pix_fmt = "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.sample_rate = 16000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+        packet = av.Packet(encode(draw_shot(0, (64, 64)), "jpg"))
+        packet.stream, packet.pts, packet.dts = cover, 0, 0
+        container.mux(packet)
+    with pytest.raises(VideoUnreadable, match="only sound with a cover picture"):
+        first_picture(tmp_path / "v.mp4")
 
 
 def test_pixels_that_are_not_square_are_made_square() -> None:

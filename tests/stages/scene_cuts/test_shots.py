@@ -67,6 +67,21 @@ def test_shorter_shots_than_asked_for_are_not_cut(tmp_path: Path) -> None:
     assert len(shots_of(tmp_path / "v.mp4", min_scene_s=1.1)) == 1
 
 
+def test_the_image_of_a_fade_through_black_is_one_in_which_something_is_seen(
+    tmp_path: Path,
+) -> None:
+    light = [1.0] * 20 + [0.8, 0.6, 0.4, 0.2, 0, 0, 0, 0.2, 0.4, 0.6, 0.8] + [1.0] * 19
+    write_video(tmp_path / "v.mp4", shots=[50], light=light)
+    ((start, end, image),) = shots_of(tmp_path / "v.mp4", min_scene_s=2)
+    assert (start, end) == (0, 2)
+    assert light[round(image * 25)] in (0.6, 0.8)
+
+
+def test_a_black_video_has_its_middle_as_image(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.mp4", shots=[25], light=[0.0] * 25)
+    assert shots_of(tmp_path / "v.mp4") == [(0.0, 1.0, 0.48)]
+
+
 @pytest.mark.parametrize(("image_at", "image_s"), [(0.0, 0.0), (0.5, 0.48), (0.99, 0.96)])
 def test_the_image_is_the_frame_on_screen_then(tmp_path, image_at: float, image_s: float) -> None:
     write_video(tmp_path / "v.mp4", shots=[25])

@@ -75,12 +75,39 @@ def test_bad_videos_are_refused_and_the_rest_go_on(
         ("empty", "data/videos/empty.mp4", Reason.VIDEO_UNREADABLE),
         ("good", "data/videos/good.mp4", Reason.DUPLICATE_SCENE),
         ("link", "data/videos/link.mp4", Reason.OUTSIDE_DATA_FOLDER),
-        ("notes", "data/videos/notes.txt", Reason.VIDEO_UNREADABLE),
         ("truncated", "data/videos/truncated.mp4", Reason.VIDEO_UNREADABLE),
         ("two words", "data/videos/two words.mp4", Reason.BAD_VIDEO_ID),
     ]
     assert [scene.video_id for scene in read_cuts(workspace.path(CUTS_CSV))] == ["good"]
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_what_downloaders_leave_beside_a_video_is_said_once(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    videos = workspace.path("data/videos")
+    write_video(videos / "v.mp4", shots=[5])
+    for suffix in ("jpg", "webp", "description", "info.json", "en.vtt", "m4a", "mp4.part"):
+        write_bytes(videos / f"v.{suffix}", b"beside")
+    write_bytes(videos / "other.webm", b"a video that is not taken")
+    scene_cuts.main(workspace)
+    assert [scene.video_id for scene in read_cuts(workspace.path(CUTS_CSV))] == ["v"]
+    assert refused(workspace) == [("other", "data/videos/other.webm", Reason.VIDEO_UNREADABLE)]
+    assert [text for text in caplog.messages if "no videos" in text] == [
+        "not used, as they are no videos: 7 files (first: data/videos/v.description)"
+    ]
+
+
+def test_a_low_frame_rate_is_said_in_every_run(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_video(workspace.path("data/videos/slow.mp4"), shots=[10], rate=5)
+    write_video(workspace.path("data/videos/usual.mp4"), shots=[10])
+    for _ in range(2):
+        caplog.clear()
+        scene_cuts.main(workspace)
+        (said,) = [text for text in caplog.messages if "frames a second" in text]
+        assert said.startswith("1 videos (first: slow) have fewer than 10 frames a second")
 
 
 def test_only_what_changed_is_cut_again(workspace: Workspace) -> None:

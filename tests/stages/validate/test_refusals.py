@@ -94,6 +94,18 @@ def spot(size: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
     return pixels
 
 
+def with_void() -> bytes:
+    """Labels 0 and 1, and between them 255 for what nobody has labelled, as some data sets do."""
+    labels = spot() // 255
+    labels[HEIGHT // 2] = 255
+    return encode(labels, "png")
+
+
+def ramp() -> np.ndarray:
+    """Every grey level up to half: of something soft, not numbers of labels."""
+    return np.resize(np.arange(128, dtype=np.uint8), (HEIGHT, WIDTH))
+
+
 def on_its_side() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -145,7 +157,14 @@ BROKEN: dict[str, tuple[str, Change, Reason]] = {
         write(encode(spot((100, 58)), "jpg")),
         Reason.ASPECT_RATIO_DIFFERS,
     ),
-    "mask of nothing": ("mask", write(levels(0)), Reason.MASK_EMPTY),
+    "mask of labels": ("mask", write(encode(spot() // 255, "png")), Reason.MASK_OF_LABELS),
+    "mask of labels from 1": (
+        "mask",
+        write(encode(spot() // 255 + 1, "png")),
+        Reason.MASK_OF_LABELS,
+    ),
+    "mask of labels and void": ("mask", write(with_void()), Reason.MASK_OF_LABELS),
+    "mask that is dark": ("mask", write(encode(ramp(), "png")), Reason.MASK_EMPTY),
     "mask below the threshold": ("mask", write(levels(127)), Reason.MASK_EMPTY),
     "mask of all": ("mask", write(levels(255)), Reason.MASK_FULL),
     "heatmap of zeros": ("heatmap", write(levels(0)), Reason.HEATMAP_CONSTANT),
@@ -213,7 +232,7 @@ def test_a_scene_is_refused_for_all_its_faults_at_once(workspace: Workspace) -> 
     (workspace.path("data/keywords.csv")).write_text(f"_id,keyword\n{video},mug\n{other},\n")
     files, others = (Files.of(workspace.root, one) for one in SOUND)
     cut(0.6)(files.image)
-    files.mask.write_bytes(levels(0))
+    files.mask.write_bytes(levels(9))
     others.mask.write_bytes(encode(spot((WIDTH, HEIGHT)), "png"))
     for heatmap in (files.heatmap, others.heatmap):
         heatmap.unlink()
@@ -235,7 +254,7 @@ def test_outs_do_not_tell_what_was_remembered(workspace: Workspace) -> None:
     """Refusals come in the order of the scenes, not in that in which they were found out."""
     video, other = SOUND
     write_validate_inputs(workspace.root, {video: 2, other: 1})
-    Files.of(workspace.root, other).mask.write_bytes(levels(0))
+    Files.of(workspace.root, other).mask.write_bytes(levels(9))
     params = validate.ValidateParams.load(workspace)
     validate.judge(workspace, params)
     Files.of(workspace.root, video).mask.write_bytes(levels(255))

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scene_trees import write_scene_tree, write_validate_inputs
 
@@ -12,12 +13,14 @@ from pipeline.ground import artefacts
 from pipeline.ground.errors import ContractError, InputError
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
+from pipeline.pictures.reading import encode
 from pipeline.scenes.names import SceneName
 from pipeline.scenes.refusals import read_rejections, write_rejections
 from pipeline.scenes.split import split_of
 from pipeline.stages.validate import stage as validate
 from schemas.rejected_scenes import Reason, Rejection
 from schemas.scene_batch import make_profile
+from schemas.scenes_without_product import WITHOUT_PRODUCT_TABLE
 from schemas.valid_scenes import COLUMNS, VALID_SCENES_TABLE
 
 FIRST, SECOND, THIRD = (f"712345678901234567{number}" for number in range(3))
@@ -141,6 +144,63 @@ def test_too_few_valid_scenes_fail_the_stage_after_its_full_report(workspace: Wo
     assert len(read_rejections(workspace.path(artefacts.REJECTED))) == 2
     assert summary(workspace)["valid_fraction"] == 0.5
     assert workspace.path(artefacts.DATA_DOCS).joinpath("index.html").is_file()
+
+
+def test_scenes_without_the_product_are_no_fault_and_stay_beside_the_table(
+    workspace: Workspace,
+) -> None:
+    """Neither an all black mask nor an outline that is not there, but a mask that nobody made."""
+    write_validate_inputs(workspace.root, {FIRST: 4, SECOND: 2})
+    black = file_of(workspace, "keyword_masks", FIRST, 1)
+    write_bytes(black, encode(np.zeros((96, 54), np.uint8), "png"))
+    outlines = f"data/annotations/{FIRST}.json"
+    nowhere = "no outline of the first keyword at 2.500 s"
+    not_outlined = Rejection.of((FIRST, 3), outlines, Reason.KEYWORD_NOT_IN_SCENE, nowhere)
+    write_rejections(workspace.path(artefacts.refused_by("keyword_masks")), [not_outlined])
+    for video, number in ((FIRST, 3), (SECOND, 1)):
+        file_of(workspace, "keyword_masks", video, number).unlink()
+    set_params(workspace, "min_valid_fraction: 0.75, max_refused_share: 0.25")
+    validate.main(workspace)
+    assert [(row["video_id"], row["scene_number"]) for row in rows(workspace)] == [
+        (FIRST, "2"),
+        (FIRST, "4"),
+        (SECOND, "2"),
+    ]
+    absent = WITHOUT_PRODUCT_TABLE.read(workspace.path(artefacts.WITHOUT_PRODUCT))
+    assert absent[["video_id", "scene_number", "found"]].values.tolist() == [
+        [FIRST, 1, f"{workspace.relative(black)} is all black"],
+        [FIRST, 3, nowhere],
+    ]
+    assert absent["keyword_mask_path"].isna().all()
+    assert (
+        absent[["width", "height", "heatmap_source"]].values.tolist() == [[54, 96, "imported"]] * 2
+    )
+    (refused,) = read_rejections(workspace.path(artefacts.REJECTED))
+    assert (refused.video_id, refused.reason) == (SECOND, Reason.MISSING_MASK)
+    figures = summary(workspace)
+    counted = ("scenes_in", "valid", "without_product", "refused", "valid_fraction")
+    assert [figures[name] for name in counted] == [6, 3, 2, 1, 0.75]
+    assert figures["warnings"] == []
+
+
+def test_a_scene_that_lacks_more_than_the_product_is_refused(workspace: Workspace) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 2})
+    black = encode(np.zeros((96, 54), np.uint8), "png")
+    write_bytes(file_of(workspace, "keyword_masks", FIRST, 1), black)
+    file_of(workspace, "attention_heatmap", FIRST, 1).unlink()
+    validate.main(workspace)
+    (refused,) = read_rejections(workspace.path(artefacts.REJECTED))
+    assert refused.reason is Reason.MISSING_HEATMAP
+    assert summary(workspace)["without_product"] == 0
+
+
+def test_where_no_scene_shows_its_product_the_stage_says_so(workspace: Workspace) -> None:
+    write_validate_inputs(workspace.root, {FIRST: 2})
+    black = encode(np.zeros((96, 54), np.uint8), "png")
+    for number in (1, 2):
+        write_bytes(file_of(workspace, "keyword_masks", FIRST, number), black)
+    with pytest.raises(ContractError, match=r"none of 2 scenes shows its product.*without_product"):
+        validate.main(workspace)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,12 @@ import yaml
 from dvc_repository import OURS, DvcRepository, stages
 from scene_trees import SCENES, write_scene_tree
 
+from pipeline.ground.tables import write_rows
 from pipeline.tracking.store import EXPERIMENT
+from schemas.scenes_without_product import WITHOUT_PRODUCT_TABLE
 
-TREES = ("attention_heatmap", "keyword_masks", "data/video_scene_cuts")
+NOT_SHOWN = "data/scenes_without_product.csv"
+TREES = ("attention_heatmap", "keyword_masks", "data/video_scene_cuts", NOT_SHOWN)
 STATES = ("Queued", "Running", "Success", "Failed")
 PARAMS = """\
 image_size: [48, 32]
@@ -44,6 +47,7 @@ class Repository(DvcRepository):
         super().__init__(root)
         self.init(git=True)
         write_scene_tree(root, {"70000": 3, "70001": 3})
+        write_rows(root / NOT_SHOWN, WITHOUT_PRODUCT_TABLE.columns, [])
         (root / "params.yaml").write_text(PARAMS)
         (root / "dvc.yaml").write_text(yaml.safe_dump(the_variants_part()))
         (root / "data.dvc").write_text(yaml.safe_dump({"outs": [{"path": path} for path in TREES]}))

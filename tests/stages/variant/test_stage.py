@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from scene_trees import SCENES, write_scene_tree
+from scene_trees import SCENES, hide_product, write_scene_tree
 from stage_runs import outs_of
 
 from pipeline.ground.errors import InputError
@@ -14,6 +14,7 @@ from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import SEVEN
 from pipeline.pictures.reading import read_grey
 from pipeline.stages.variant import stage as variant
+from schemas.variant_scenes import VARIANT_SCENES_TABLE
 
 VIDEOS = {"7000000000000000001": 4, "7000000000000000002": 3}
 FIRST = next(iter(VIDEOS))
@@ -100,6 +101,51 @@ def test_a_window_of_four_scenes(corpus) -> None:
     baseline = corpus.path(rows(corpus, "baseline")[0]["modified_attention_heatmap_path"])
     late = corpus.path(rows(corpus, "late_boost")[0]["modified_attention_heatmap_path"])
     assert os.path.samefile(baseline, late)
+
+
+def test_a_scene_without_the_product_stays_in_its_video(corpus) -> None:
+    """The windows are those of the whole ad, and no figure is of a product that is not there."""
+    whole = run(corpus)
+    shown = rows(corpus, "full_boost")
+    statistics = f"outputs/variants_v3/{FIRST}/statistics.json"
+    hide_product(corpus.root, FIRST, 2)
+    files = run(corpus)
+    assert set(files) == set(whole)
+    maps = {path for path in files if path.endswith(".jpg")}
+    assert {path for path in maps if files[path] != whole[path]} == {
+        f"outputs/variants_v3/{FIRST}/{name}/attention_heatmap/{FIRST}-Scene-002-01.jpg"
+        for name in ("middle_boost", "full_boost", "reduction", "placebo")
+    }
+    for name in SEVEN:
+        row = rows(corpus, name)[1]
+        assert (row["scene_number"], row["modified"], row["keyword_mask_path"]) == (
+            "2",
+            "False",
+            "",
+        )
+        assert (row["alpha"], row["planned_share"], row["feasible"]) == ("1", "", "True")
+    table = VARIANT_SCENES_TABLE.read(
+        corpus.path(f"outputs/variants_v3/{FIRST}/full_boost_scenes.csv")
+    )
+    assert table["scene_number"].tolist() == [1, 2, 3, 4]
+    found = json.loads(files[statistics])["full_boost"]
+    others = [float(shown[place]["planned_share"]) for place in (0, 2, 3)]
+    assert found["mean_share"] == pytest.approx(sum(others) / 3, rel=1e-6)
+    assert found["share_temporal_profile"][1] is found["temporal_profile"][1] is None
+    # What is not there is asked for nothing and lowers no mean.
+    metrics = json.loads(files["reports/variant/metrics.json"])
+    assert (metrics["scenes"], metrics["videos"]) == (7, 2)
+    assert json.loads(files["outputs/variants_v3/manifest.json"])["videos"][FIRST]["scenes"] == 4
+
+
+def test_videos_without_such_scenes_stay_as_they_were_made(corpus) -> None:
+    run(corpus)
+    (other,) = rows(corpus, "placebo", list(VIDEOS)[1])[:1]
+    untouched = corpus.path(other["modified_attention_heatmap_path"])
+    before = untouched.stat().st_mtime_ns
+    hide_product(corpus.root, FIRST, 2)
+    run(corpus)
+    assert untouched.stat().st_mtime_ns == before
 
 
 def test_where_links_fail_the_same_files_are_copies(corpus, monkeypatch) -> None:
