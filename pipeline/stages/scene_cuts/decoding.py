@@ -31,6 +31,11 @@ _HDR_TRANSFERS = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
 _BT_2020 = 9
 _IDENTITY = (1, 0, 0, 1)
 
+# Of the same family of containers: HEIF and AVIF.
+_STILL_BRANDS = {"avif", "avis", "heic", "heix", "heim", "heis", "mif1", "msf1"}
+# Width by height of a pixel, or its inverse; anamorphic film has 2.
+_MOST_STRETCHED = 4
+
 
 class VideoUnreadable(Exception):
     """A video cannot be decoded from its first to its last frame; the text says what was found."""
@@ -61,12 +66,17 @@ class Video:
         stream: Any = container.streams.best("video")
         if stream is None:
             raise VideoUnreadable("it holds no video track")
+        if (brand := container.metadata.get("major_brand", "")) in _STILL_BRANDS:
+            raise VideoUnreadable(f"it is a still picture ({brand}), no video")
+        aspect = stream.sample_aspect_ratio or 1
+        if not 1 / _MOST_STRETCHED <= aspect <= _MOST_STRETCHED:
+            raise VideoUnreadable(f"pixels {float(aspect):.3g} times as wide as high")
         if _is_cover(stream):
             moving = (t for t in container.streams.video if not _is_cover(t))
             if (stream := next(moving, None)) is None:
                 raise VideoUnreadable("it holds no video track, only sound with a cover picture")
         _refuse_hdr(stream.codec_context)
-        if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
+        if stream.codec_context.width * stream.codec_context.height * max(aspect, 1) > MAX_PIXELS:
             raise VideoUnreadable(f"frames of more than {MAX_PIXELS:,} pixels")
         # The index at the front says where each frame lies; a decoder would just stop early.
         indexed = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
@@ -122,7 +132,9 @@ class Video:
                 self._first_start = first * base - zero
             if (picture.width, picture.height) != size:
                 raise VideoUnreadable(f"the frame size changes after {float(start):.2f} s")
-            start = picture.pts * base - zero
+            before, start = start, picture.pts * base - zero
+            if start < before:
+                raise VideoUnreadable(f"a frame after {float(before):.2f} s goes back in time")
             yield Frame(picture, start)
         if first is None:
             raise VideoUnreadable("it holds no frames")

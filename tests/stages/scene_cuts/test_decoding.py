@@ -1,12 +1,16 @@
 """Frames come out upright, square and with true times; damage is found."""
 
+import struct
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from ingest_inputs import draw_shot, footage, write_video
+from PIL import Image
 
 from pipeline.pictures.reading import encode
 from pipeline.stages.scene_cuts.decoding import VideoUnreadable, open_video
@@ -186,3 +190,55 @@ def test_a_video_whose_frame_size_changes_is_refused(tmp_path: Path) -> None:
         open_video(tmp_path / "v.mov") as video,
     ):
         list(video.frames())
+
+
+def rewritten(path: Path, change: Callable[[int, av.Packet], None]) -> None:
+    """Write a video's packets again, each of them changed, by its number."""
+    source = path.with_name("source.mp4")
+    write_video(source, [30])
+    with av.open(str(source)) as read, av.open(str(path), "w") as written:
+        track = written.add_stream_from_template(read.streams.video[0])
+        for number, packet in enumerate(p for p in read.demux() if p.dts is not None):
+            change(number, packet)
+            packet.stream = track
+            written.mux(packet)
+
+
+def test_frames_that_go_back_in_time_are_refused(tmp_path: Path) -> None:
+    def late(number: int, packet: av.Packet) -> None:
+        packet.pts += (1 << 16) * (number == 10)
+
+    rewritten(tmp_path / "v.mp4", late)
+    with (
+        pytest.raises(VideoUnreadable, match="goes back in time"),
+        open_video(tmp_path / "v.mp4") as video,
+    ):
+        list(video.frames())
+
+
+@pytest.mark.parametrize("aspect", [(2000, 1), (1, 2000)])
+def test_pixels_that_are_no_pixels_are_refused(tmp_path: Path, aspect: tuple[int, int]) -> None:
+    with av.open(str(tmp_path / "v.mp4"), "w") as container:
+        track = container.add_stream("libx264", rate=25)
+        track.width, track.height, track.pix_fmt = 64, 96, "yuv420p"
+        track.codec_context.sample_aspect_ratio = Fraction(2)
+        picture = av.VideoFrame.from_ndarray(draw_shot(0, (96, 64)), format="rgb24")
+        container.mux([*track.encode(picture), *track.encode()])
+    whole = (tmp_path / "v.mp4").read_bytes()
+    at = whole.index(b"pasp") + 4
+    (tmp_path / "v.mp4").write_bytes(whole[:at] + struct.pack(">2I", *aspect) + whole[at + 8 :])
+    with (
+        pytest.raises(VideoUnreadable, match="times as wide as high"),
+        open_video(tmp_path / "v.mp4"),
+    ):
+        pass
+
+
+def test_a_still_picture_of_the_same_containers_is_no_video(tmp_path: Path) -> None:
+    Image.fromarray(draw_shot(0, (96, 64))).save(tmp_path / "v.avif")
+    (tmp_path / "v.avif").rename(tmp_path / "v.mp4")
+    with (
+        pytest.raises(VideoUnreadable, match="a still picture"),
+        open_video(tmp_path / "v.mp4"),
+    ):
+        pass
