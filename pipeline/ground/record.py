@@ -189,7 +189,8 @@ class Record:
         """Return the digest of all of the stage's code: what runs it, and what made its items."""
         made_by = {maker for *makers, _ in _made_by(self.workspace, self.stage) for maker in makers}
         there = sorted(maker for maker in made_by if maker_file(maker))
-        return code_digest(f"pipeline.stages.{self.stage}.stage", *there)
+        entries = (f"pipeline.stages.{self.stage}.stage", f"demo.{self.stage}")
+        return code_digest(*filter(maker_file, entries), *there)
 
     def _note(self, name: str, default: Any) -> Any:
         row = self.db.execute("SELECT content FROM notes WHERE name = ?", (name,)).fetchone()

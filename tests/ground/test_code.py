@@ -11,6 +11,9 @@ import pytest
 
 from pipeline.ground import code
 from pipeline.ground.code import Key, code_digest, installed_version, summary_key, versions
+from pipeline.ground.record import Record
+from pipeline.ground.workspace import Workspace
+from pipeline.registry import DEMO_STAGES, STAGES
 
 FILES = {
     "house/__init__.py": '"""A package."""\n',
@@ -160,3 +163,9 @@ def test_packages_have_a_docstring_and_nothing_else() -> None:
     for path in code.ROOT.glob("pipeline/*/**/__init__.py"):
         assert len(ast.parse(path.read_text()).body) == 1, path
     assert os.path.samefile(code.ROOT, Path(sys.modules["pipeline"].__file__ or "").parents[1])
+
+
+@pytest.mark.parametrize("stage", [*STAGES, *DEMO_STAGES])
+def test_the_code_of_every_stage_is_known_to_vouch_for(workspace: Workspace, stage: str) -> None:
+    with Record(workspace, stage) as record:
+        assert record._stage_code()
