@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +36,10 @@ _PARTS = {
 }
 """Of a Stable Diffusion, with what their classes' names begin; any noise scheduler will do."""
 _SCHEDULER = "scheduler/scheduler_config.json"
+_MOST_KEPT = 0.05
+"""Of a picture's variance, at the last timestep: Stable Diffusions keep 0.005 or less."""
+_SCALES = {"scaling_factor": (1e-3, 1e3), "shift_factor": (-1e3, 1e3)}
+"""Of latents, least and most, since 32 bits do not bear all; known ones have 0.1 to 2."""
 _PREDICTIONS = ("epsilon", "v_prediction")
 # Of a UNet: what else it is to be told beside latents, time and text.
 _FURTHER_INPUTS = ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type")
@@ -170,12 +173,10 @@ def _misfits(backbone: Backbone) -> Iterator[str]:
         yield f"unet reads embeddings of {widths}"
     if further := [name for name in _FURTHER_INPUTS if unet.get(name)]:
         yield f"unet is to be told more than latents, time and text ({further[0]})"
-    for name in ("scaling_factor", "shift_factor"):
-        value = vae.get(name) or 0
-        if not (isinstance(value, int | float) and math.isfinite(value)):
-            yield f"vae/config.json has {name} {value!r}, which is no number"
-    if not vae.scaling_factor:
-        yield "vae/config.json has scaling_factor 0, which latents are divided by"
+    for name, (least, most) in _SCALES.items():
+        value = 0 if vae.get(name) is None else vae[name]
+        if type(value) not in (int, float) or not least <= value <= most:
+            yield f"vae/config.json has {name} {value!r}: a number from {least:g} to {most:g} works"
     for fault in tokenizer_faults(backbone.tokenizer, text):
         yield f"tokenizer {fault}"
     if backbone.prediction_type not in _PREDICTIONS:
@@ -191,8 +192,14 @@ def _schedule_fault(backbone: Backbone) -> str | None:
     # Whatever a setting of another type or size comes to in diffusers.
     except Exception as error:
         return f"{type(error).__name__}: {first_line(error)}"
-    falls = len(kept) > 1 and bool((kept.diff() < 0).all()) and kept[0] < 1 and kept[-1] > 0
-    return None if falls else "what is kept of a picture must fall from step to step, in (0, 1)"
+    if not (len(kept) > 1 and bool((kept.diff() < 0).all()) and kept[0] < 1 and kept[-1] > 0):
+        return "what is kept of a picture must fall from step to step, in (0, 1)"
+    if kept[-1] > _MOST_KEPT:
+        return (
+            f"its {len(kept)} timesteps end with {kept[-1]:.2g} of a picture kept, and must end "
+            f"in noise ({_MOST_KEPT} or less)"
+        )
+    return None
 
 
 def backbone_folder(location: str, root: Path) -> Path:

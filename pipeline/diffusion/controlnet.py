@@ -22,14 +22,9 @@ _ORIGIN = Origin(
     "the trained ControlNet",
     "Restore its folder with `dvc checkout`, or delete it and run `dvc repro` to train it anew.",
 )
-# Of its configuration: what it must have as the UNet that it was made for.
-_OF_UNET = (
-    "in_channels",
-    "cross_attention_dim",
-    "block_out_channels",
-    "down_block_types",
-    "layers_per_block",
-)
+# Of its configuration, all else of which it must have as the UNet that it was made for: what
+# diffusers would apply to pictures, or not at all.
+_AS_MADE = {"controlnet_conditioning_channel_order": "rgb", "global_pool_conditions": False}
 
 
 def weights_digest(folder: Path) -> str:
@@ -73,12 +68,18 @@ def load_controlnet(folder: Path, backbone: Backbone) -> ControlNetModel:
     conditioning_channels(folder)
     controlnet = load_pretrained(ControlNetModel, folder, _ORIGIN)
     own, unet = controlnet.config, backbone.unet.config
-    if other := [name for name in _OF_UNET if _plain(own[name]) != _plain(unet[name])]:
+    shared = sorted(name for name in own.keys() & unet.keys() if name[0] != "_")
+    if other := [name for name in shared if _plain(own[name]) != _plain(unet[name])]:
         raise _ORIGIN.fault(
             folder,
             f"was trained for another backbone: {other[0]} is {own[other[0]]}, the backbone's "
             f"{unet[other[0]]}",
         )
+    for name, wanted in _AS_MADE.items():
+        if own[name] != wanted:
+            raise _ORIGIN.fault(
+                folder / CONFIG, f"has {name} {own[name]!r}: ours are made with {wanted!r}"
+            )
     halvings = len(own.conditioning_embedding_out_channels) - 1
     if 2**halvings != backbone.factor:
         raise _ORIGIN.fault(

@@ -24,6 +24,8 @@ CONFIG = "config.json"
 _NO_WEIGHT = "position_ids"
 _WORD_END = "</w>"
 _POINTER = b"version https://git-lfs"
+_SHORTEST = 3
+"""Tokens of a text: its begin, its end, and one that says something."""
 
 
 class Origin(NamedTuple):
@@ -187,9 +189,9 @@ def tokenizer_faults(tokenizer: Any, reader: Any) -> Iterator[str]:
     """
     cut, longest = tokenizer.model_max_length, reader.max_position_embeddings
     vocabulary, most = tokenizer.get_vocab(), reader.vocab_size
-    if cut > longest:
-        limit = f"{cut} tokens (model_max_length in tokenizer_config.json)"
-        yield f"cuts texts at {limit}, the text encoder reads {longest}"
+    if type(cut) is not int or not _SHORTEST <= cut <= longest:
+        limit = f"{cut!r} tokens (model_max_length in tokenizer_config.json)"
+        yield f"cuts texts at {limit}, from {_SHORTEST} on the text encoder reads {longest}"
     if vocabulary.keys() <= set(tokenizer.all_special_tokens):
         yield "has no vocabulary (tokenizer.json, or vocab.json and merges.txt)"
     elif max(vocabulary.values()) >= most:

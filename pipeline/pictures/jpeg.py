@@ -5,14 +5,16 @@ or a restart marker, until the end-of-image marker. So a search for anything els
 end and foreign bytes in a fraction of the time of decoding.
 
 What it cannot find is data that end early, with an end marker put behind them. A decoder makes up
-zeros for what is missing: blocks of `MADE_UP`. Where the last pixel is such, `with_more_data` tells
-whether it is the picture's own.
+zeros for what is missing: blocks of `MADE_UP`. Where the last pixel is such, and wherever data end
+in more places than one (at restart markers, and in each of several scans), `with_more_data` tells
+whether the pixels are the picture's own.
 """
 
 from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 MADE_UP = 128
@@ -22,16 +24,26 @@ MAX_SCANS = 20
 
 _END = 0xD9
 _SCAN = 0xDA
+_RESTART_INTERVAL = 0xDD
 _SEQUENTIAL = (0xC0, 0xC1)
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Arithmetic coding leaves out zeros at the end of its data.
+_ENDS_EARLY = range(0xC9, 0xD0)
 # A 0xFF is no marker's if stuffing, a restart or one more fill byte follows.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # So many pixel rows are decoded to prove that the tables are sound: one row of blocks at most.
 _PROOF_ROWS = 16
 _BYTES_PER_PROOF_PIXEL = 4
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
-_RESTARTS = range(0xD0, 0xD8)
-_NOISE = bytes(byte * 89 % 251 for byte in range(1, 64))
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+# Its first codes are long: rare ones, not those that end many blocks. The rest is to get beyond
+# blocks that lie outside of the picture.
+_NOISE = b"\xfe\xfe" + bytes(byte * 89 % 251 for byte in range(1, 251)) * 4
+_LEAST_NOISE = 32
+
+
+Span = tuple[int, int]
+"""Where something begins and where it ends: offsets into the file."""
 
 
 class Layout(NamedTuple):
@@ -43,11 +55,13 @@ class Layout(NamedTuple):
     """The entropy-coded data."""
     next_marker: int | None
     """What follows the data: the end of the image in a sound file; None if nothing does."""
+    has_restarts: bool
+    """Whether the data are in intervals, each of which may end early."""
 
 
 def read_layout(content: bytes) -> Layout | None:
     """Return the layout, None for a progressive or other JPEG that must be decoded to be judged."""
-    position, frame, components = 2, 0, b""
+    position, frame, components, has_restarts = 2, 0, b"", False
     while position + 4 <= len(content) and content[position] == 0xFF:
         marker = content[position + 1]
         if marker == 0xFF:
@@ -58,12 +72,14 @@ def read_layout(content: bytes) -> Layout | None:
             if marker not in _SEQUENTIAL:
                 return None
             frame, components = position + 2, content[position + 9 : position + 10]
+        if marker == _RESTART_INTERVAL:
+            has_restarts = any(content[position + 4 : position + 6])
         if marker == _SCAN:
             if not frame or content[position + 4 : position + 5] != components:
                 return None
             data = position + 2 + length
             found = _MARKER.search(content, data)
-            return Layout(frame, data, found.start() if found else None)
+            return Layout(frame, data, found.start() if found else None, has_restarts)
         position += 2 + length
     return None
 
@@ -88,14 +104,24 @@ def first_rows(content: bytes, layout: Layout) -> bytes:
     return bytes(header) + content[layout.data : min(end, layout.next_marker or end)] + b"\xff\xd9"
 
 
-def with_more_data(content: bytes, end: int) -> bytes:
-    """Return the JPEG with noise put in where its data end, at the marker `end`.
+def with_more_data(content: bytes, spans: Iterable[Span]) -> bytes:
+    """Return the JPEG with noise put in wherever its data, at `spans`, end: at restarts as well.
 
-    A decoder that has all pixels skips it; for one that misses some, it makes other pixels. With
-    restart markers it takes data up again at the one that it waits for, whichever that is.
+    A decoder that has all pixels skips it; for one that misses some, it makes other pixels. Restart
+    markers are numbered anew, since a decoder waits for one that is left out, and some are added.
     """
-    noise = b"".join(_NOISE + bytes((0xFF, marker)) for marker in _RESTARTS)
-    return content[:end] + noise + _NOISE + content[end:]
+    pieces, last = [], 0
+    for start, end in spans:
+        pieces.append(content[last:start])
+        intervals = _RESTART.split(content[start:end])
+        for number, interval in enumerate(intervals + [b""] * 8):
+            # Many intervals must not make a large file.
+            shorter = number + 1 < len(intervals)
+            noise = _NOISE[: len(interval) + _LEAST_NOISE] if shorter else _NOISE
+            # A fill byte, 0xFF, would make a marker of the noise.
+            pieces += interval.rstrip(b"\xff"), noise, bytes((0xFF, 0xD0 + number % 8))
+        last = end
+    return b"".join(pieces) + content[last:]
 
 
 class Scans(NamedTuple):
@@ -104,19 +130,22 @@ class Scans(NamedTuple):
     number: int
     complete: bool
     """Whether every bit of every coefficient is among it."""
-    end: int | None
-    """Where the end marker is; None if there is none."""
+    spans: tuple[Span, ...]
+    """The entropy-coded data of each; none where they may end early."""
 
 
 def read_scans(content: bytes) -> Scans:
     """Follow a JPEG of several scans, progressive or not, from marker to marker to its end."""
     # {(component, coefficient): bits that are still to come}, and -1 for all of them.
     missing: dict[tuple[int, int], int] = {}
-    count, position, progressive = 0, 2, False
+    spans: list[Span] = []
+    position, progressive, ends_early = 2, False, False
     try:
         # One scan too many says enough: each costs time, to follow it as well.
-        while count <= MAX_SCANS and content[position] == 0xFF and content[position + 1] != _END:
+        while len(spans) <= MAX_SCANS and content[position] == 0xFF:
             marker = content[position + 1]
+            if marker == _END:
+                break
             if marker == 0xFF:
                 position += 1
                 continue
@@ -124,13 +153,12 @@ def read_scans(content: bytes) -> Scans:
             segment = content[position + 4 : position + 2 + length]
             position += 2 + length
             if marker in _FRAMES:
-                progressive = marker in _PROGRESSIVE
+                progressive, ends_early = marker in _PROGRESSIVE, marker in _ENDS_EARLY
                 components = segment[6 : 6 + 3 * segment[5] : 3]
                 missing = {
                     (component, place): -1 for component in components for place in range(64)
                 }
             if marker == _SCAN:
-                count += 1
                 components = segment[1 : 1 + 2 * segment[0] : 2]
                 first, last, bits = segment[1 + 2 * segment[0] :][:3] if progressive else (0, 63, 0)
                 brought = {
@@ -139,9 +167,10 @@ def read_scans(content: bytes) -> Scans:
                 missing |= dict.fromkeys(brought & missing.keys(), bits & 15)
                 found = _MARKER.search(content, position)
                 if found is None:
-                    return Scans(count, False, None)
+                    return Scans(len(spans), False, ())
+                spans.append((position, found.start()))
                 position = found.start()
     except (IndexError, ValueError, struct.error):
-        return Scans(count, False, None)
-    is_end = content[position] == 0xFF
-    return Scans(count, bool(missing) and not any(missing.values()), position if is_end else None)
+        return Scans(len(spans), False, ())
+    complete = bool(missing) and not any(missing.values())
+    return Scans(len(spans), complete, () if ends_early else tuple(spans))

@@ -23,6 +23,7 @@ from pipeline.pictures.jpeg import (
     MADE_UP,
     MAX_SCANS,
     Layout,
+    Span,
     damage,
     first_rows,
     read_layout,
@@ -91,8 +92,8 @@ class _Opened(NamedTuple):
     """Of a sequential JPEG."""
     layout: Layout | None
     """Likewise."""
-    data_end: int | None
-    """Where the data of a JPEG end."""
+    spans: tuple[Span, ...]
+    """The entropy-coded data of a JPEG."""
     chunks: list[Chunk]
     """Of a PNG."""
 
@@ -100,9 +101,9 @@ class _Opened(NamedTuple):
         """Decode all pixels and apply the EXIF orientation."""
         stored = inflated(self.chunks) if self.chunks else None
         image = _decode(Image.open(BytesIO(stored)) if stored else _by_pillow(self.content))
-        # The last pixel that is stored lies in a corner. Later scans may lack what first ones have.
+        # The last pixel that is stored lies in a corner.
         corners = [(x, y) for x in (0, image.width - 1) for y in (0, image.height - 1)]
-        if not self.jpeg or any(_is_made_up(image.getpixel(corner)) for corner in corners):
+        if self._ends_often() or any(_is_made_up(image.getpixel(corner)) for corner in corners):
             self._refuse_early_end(image)
         return image
 
@@ -136,15 +137,19 @@ class _Opened(NamedTuple):
         pixels = cv2.imdecode(np.frombuffer(self.content, np.uint8), flag)
         if pixels is None:
             return None
-        if _is_made_up(pixels[-1, -1]):
+        if self._ends_often() or _is_made_up(pixels[-1, -1]):
             self._refuse_early_end(_decode(_by_pillow(self.content)))
         return np.asarray(pixels, np.uint8)
 
+    def _ends_often(self) -> bool:
+        """Return whether data can end early before the last pixel: in a scan, or at a restart."""
+        return self.layout is None or self.layout.has_restarts
+
     def _refuse_early_end(self, image: Image.Image) -> None:
         """Refuse a JPEG, decoded to `image`, whose data end before its pixels do."""
-        if self.data_end is None:
+        if not self.spans:
             return
-        more = _decode(_by_pillow(with_more_data(self.content, self.data_end)))
+        more = _decode(_by_pillow(with_more_data(self.content, self.spans)))
         if not np.array_equal(np.asarray(image), np.asarray(more)):
             raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: the data end early")
 
@@ -161,27 +166,28 @@ def _open(content: bytes) -> _Opened:
         header = (_known_header if len(start) <= _KNOWN_BYTES else _jpeg_header)(start)
         if found := damage(content, layout):
             raise ImageRefused(Reason.UNREADABLE_IMAGE, f"damaged or truncated: {found}")
-        return _Opened(content, header, layout, layout.next_marker, [])
+        span = layout.data, layout.next_marker or len(content)
+        return _Opened(content, header, layout, (span,), [])
     image = _by_pillow(content)
     if image.format != "PNG":
-        return _Opened(content, None, None, _end_of_scans(content), [])
+        return _Opened(content, None, None, _spans(content), [])
     chunks = read_chunks(content)
     if chunks is None:
         raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: a checksum is wrong")
     if found := beyond_8_bits(chunks):
         raise ImageRefused(Reason.WRONG_IMAGE_MODE, f"{found}, expected 8 bits, opaque")
-    return _Opened(content, None, None, None, chunks)
+    return _Opened(content, None, None, (), chunks)
 
 
-def _end_of_scans(content: bytes) -> int | None:
-    """Return where the data of a JPEG of several scans end."""
+def _spans(content: bytes) -> tuple[Span, ...]:
+    """Return where the data of a JPEG of several scans are."""
     scans = read_scans(content)
     if scans.number > MAX_SCANS:
         found = f"{scans.number:,} scans, at most {MAX_SCANS} allowed"
         raise ImageRefused(Reason.UNREADABLE_IMAGE, found)
     if not scans.complete:
         raise ImageRefused(Reason.UNREADABLE_IMAGE, "damaged or truncated: scans are missing")
-    return scans.end
+    return scans.spans
 
 
 def _jpeg_header(start: bytes) -> _Header:

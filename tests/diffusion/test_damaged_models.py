@@ -1,6 +1,7 @@
 """A damaged or wrong model is named with its file and the remedy, and never used."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -114,9 +115,13 @@ OTHERS: dict[str, tuple[Damage, str]] = {
     "fewer layers": (settings("text_encoder/config.json", num_hidden_layers=1), "16 not known"),
     "no heads": (settings("text_encoder/config.json", num_attention_heads=0), "ZeroDivision"),
     "scaling": (settings("vae/config.json", scaling_factor="x"), "scaling_factor 'x'"),
+    "no scaling": (settings("vae/config.json", scaling_factor=1e-300), "scaling_factor 1e-300"),
+    "far shift": (settings("vae/config.json", shift_factor=1e308), "shift_factor 1e.308"),
     "prediction": (settings(SCHEDULER, prediction_type="sample"), "prediction_type sample; known"),
     "schedule": (settings(SCHEDULER, beta_end=5), "no noise schedule"),
     "schedule text": (settings(SCHEDULER, beta_start="a"), "no noise schedule: TypeError"),
+    "2 timesteps": (settings(SCHEDULER, num_train_timesteps=2), "2 timesteps end with 0.99"),
+    "half the timesteps": (settings(SCHEDULER, num_train_timesteps=450), "must end in noise"),
     "scheduler list": (content(SCHEDULER, b"[1]"), f"{SCHEDULER} must hold a JSON object"),
     "index garbage": (content("model_index.json", b"\xff"), "model_index.json is no JSON"),
     "index list": (content("model_index.json", b"[]"), "model_index.json must hold"),
@@ -128,6 +133,12 @@ OTHERS: dict[str, tuple[Damage, str]] = {
     "tokenizer gone": (gone(TOKENIZER), "tokenizer has no vocabulary"),
     "tokenizer cut short": (fewer_merges, "tokenizer has no merges for"),
     "texts not cut": (gone(TOKENIZER_CONFIG), "tokenizer cuts texts at .*text encoder reads 16"),
+} | {
+    f"texts cut at {limit!r}": (
+        settings(TOKENIZER_CONFIG, model_max_length=limit),
+        f"cuts texts at {re.escape(repr(limit))} tokens",
+    )
+    for limit in ("x", [1], -1, 0, 2, 17, 9.5, True)
 }
 DAMAGES = PARTS | CONFIGS | OTHERS
 
@@ -186,6 +197,16 @@ CONTROLNET_DAMAGES = {
     "garbage": (content(CONTROLNET, b"garbage" * 9), "is no safetensors file"),
     "config garbage": (content("config.json", b"{"), "config.json is no JSON"),
     "channels": (settings("config.json", conditioning_channels="x"), "conditioning_channels 'x'"),
+    **{
+        f"{name} {value}": (settings("config.json", **{name: value}), f"{name} {words}")
+        for name, value, words in (
+            ("controlnet_conditioning_channel_order", "xyz", "'xyz': ours are made with 'rgb'"),
+            ("controlnet_conditioning_channel_order", "bgr", "'bgr': ours are made with 'rgb'"),
+            ("global_pool_conditions", True, "True: ours are made with False"),
+            ("act_fn", "gelu", "is gelu, the backbone's silu"),
+            ("attention_head_dim", 2, "is 2, the backbone's 4"),
+        )
+    },
 }
 
 

@@ -1,6 +1,7 @@
 """Files that are not what they are called, or cost more than they should: refused, at once."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -19,7 +20,7 @@ from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.params import load_image_size, read_params
 from pipeline.ground.workspace import Workspace
-from pipeline.pictures.jpeg import MAX_SCANS
+from pipeline.pictures.jpeg import MAX_SCANS, read_scans
 from pipeline.pictures.reading import (
     ImageRefused,
     grey_pixels,
@@ -115,6 +116,66 @@ def test_a_cut_jpeg_with_an_end_behind_is_refused(kind: str, part: float, tmp_pa
     if kind == "best":
         with pytest.raises(ImageRefused, match="truncated"):
             read_rgb_at(path, (18, 10))
+
+
+def without(content: bytes, start: int, end: int, kept: float) -> bytes:
+    """Leave out the end of some data, and no marker."""
+    return content[: start + int(kept * (end - start))].rstrip(b"\xff") + content[end:]
+
+
+def data_of(content: bytes) -> list[tuple[int, int]]:
+    """Where the data of each scan are, or of each restart interval."""
+    parts = []
+    for start, end in read_scans(content).spans:
+        for interval in re.split(rb"\xff[\xd0-\xd7]", content[start:end]):
+            parts.append((start, start + len(interval)))
+            start += len(interval) + 2
+    return parts
+
+
+SMOOTH = np.linspace(0, 255, 72 * 40 * 3).reshape(72, 40, 3).astype(np.uint8)
+IN_PARTS = {
+    "restarts": file_of(NOISE, "JPEG", restart_marker_rows=1),
+    "grey restarts": file_of(NOISE[..., 0], "JPEG", restart_marker_rows=1),
+    "progressive": file_of(NOISE, "JPEG", progressive=True),
+    "smooth progressive": file_of(SMOOTH, "JPEG", progressive=True, quality=95),
+    "progressive restarts": file_of(NOISE, "JPEG", progressive=True, restart_marker_rows=2),
+}
+
+
+@pytest.mark.parametrize("content", IN_PARTS.values(), ids=IN_PARTS)
+@pytest.mark.parametrize("kept", [0.0, 0.5])
+def test_data_that_end_early_in_any_part_are_refused(
+    content: bytes, kept: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "cut.jpg"
+    for start, end in data_of(content):
+        cut = without(content, start, end, kept)
+        if np.array_equal(Image.open(BytesIO(cut)), Image.open(BytesIO(content))):
+            continue
+        path.write_bytes(cut)
+        with pytest.raises(ImageRefused, match="the data end early"):
+            whole_size(path)
+        with pytest.raises(ImageRefused, match="the data end early"):
+            rgb_pixels(cut)
+
+
+def test_a_restart_interval_that_is_gone_with_its_marker_is_missed(tmp_path: Path) -> None:
+    content = IN_PARTS["restarts"]
+    parts = data_of(content)
+    path = tmp_path / "gone.jpg"
+    for number in range(1, len(parts)):
+        path.write_bytes(content[: parts[number - 1][1]] + content[parts[number][1] :])
+        with pytest.raises(ImageRefused, match="the data end early"):
+            whole_size(path)
+
+
+@pytest.mark.parametrize("content", IN_PARTS.values(), ids=IN_PARTS)
+def test_sound_parts_are_taken_with_and_without_bytes_that_fill(content: bytes) -> None:
+    filled = content
+    for _, end in reversed(data_of(content)):
+        filled = filled[:end] + b"\xff" * 3 + filled[end:]
+    np.testing.assert_array_equal(rgb_pixels(content), rgb_pixels(filled))
 
 
 def test_scans_are_counted_before_they_are_decoded(tmp_path: Path) -> None:
