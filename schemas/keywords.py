@@ -81,11 +81,22 @@ NOT_VISUAL_PATTERNS = tuple(
 """Phrases with a free part; each must match the whole keyword."""
 
 
+LONGEST = 200
+"""Characters of a keyword: far above what a text encoder reads, which is 77 tokens."""
+
+
+def _is_text(letter: str) -> bool:
+    return letter.isspace() or unicodedata.category(letter) not in ("Cc", "Cs")
+
+
 def refusal(keyword: str) -> Reason | None:
     """Return why a keyword cannot be looked for in a picture, None if it can.
 
-    Besides the phrases above, a keyword without a single letter names nothing.
+    Besides the phrases above, a keyword without a single letter names nothing, nor does one that is
+    longer than a text encoder reads, or has control characters.
     """
+    if len(keyword) > LONGEST or not all(map(_is_text, keyword)):
+        return Reason.KEYWORD_NOT_VISUAL
     text = " ".join(unicodedata.normalize("NFKC", keyword).casefold().split())
     if text.strip(" .") in BLANK:
         return Reason.KEYWORD_BLANK

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pipeline.ground.damage import json_object
 from pipeline.ground.errors import InputError, first_line
+from pipeline.ground.files import refuse_no_file
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -23,6 +24,8 @@ CONFIG = "config.json"
 # A buffer that older releases of transformers wrote, and newer ones make themselves.
 _NO_WEIGHT = "position_ids"
 _WORD_END = "</w>"
+# Of the files that are read.
+_SUFFIXES = (".json", ".txt", ".safetensors")
 
 
 class Origin(NamedTuple):
@@ -199,6 +202,12 @@ def not_finite(model: nn.Module) -> str | None:
 
 
 def _loaded(kind: Any, folder: Path, origin: Origin, **options: Any) -> Any:
+    # The libraries would wait for a pipe, and pass over a link that leads nowhere.
+    for path in sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES):
+        try:
+            refuse_no_file(path)
+        except OSError as error:
+            raise origin.fault(path, f"cannot be read ({error.strerror})") from error
     try:
         return kind.from_pretrained(folder, **options)
     # A configuration can ask for anything, and what the libraries raise then is anything, too.

@@ -1,6 +1,7 @@
 """A damaged or wrong model is named with its file and the remedy, and never used."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +69,14 @@ def tensors(file: str, what: str) -> Damage:
     return damage
 
 
+def other_kind(name: str, make: Callable[[Path], object]) -> Damage:
+    def damage(folder: Path) -> None:
+        (folder / name).unlink()
+        make(folder / name)
+
+    return damage
+
+
 def fewer_merges(folder: Path) -> None:
     path = folder / TOKENIZER
     found = json.loads(path.read_text())
@@ -97,6 +106,22 @@ CONFIGS = {
         ("gone", gone, "cannot be read"),
     )
 }
+NO_FILES = {
+    f"{file} {name}": (damage(file, make), rf"{file} cannot be read \({words}")
+    for file in (
+        "unet/config.json",
+        "text_encoder/model.safetensors",
+        SCHEDULER,
+        TOKENIZER,
+        TOKENIZER_CONFIG,
+    )
+    for name, damage, make, words in (
+        ("pipe", other_kind, os.mkfifo, "no file: a pipe"),
+        ("folder", other_kind, os.mkdir, "Is a directory"),
+        ("loop", other_kind, lambda path: path.symlink_to(path.name), "Too many levels"),
+        ("lost link", other_kind, lambda path: path.symlink_to("gone"), "No such file"),
+    )
+}
 OTHERS: dict[str, tuple[Damage, str]] = {
     "fewer layers": (settings("text_encoder/config.json", num_hidden_layers=1), "16 not known"),
     "no heads": (settings("text_encoder/config.json", num_attention_heads=0), "ZeroDivision"),
@@ -116,7 +141,7 @@ OTHERS: dict[str, tuple[Damage, str]] = {
     "tokenizer cut short": (fewer_merges, "tokenizer has no merges for"),
     "texts not cut": (gone(TOKENIZER_CONFIG), "tokenizer cuts texts at .*text encoder reads 16"),
 }
-DAMAGES = PARTS | CONFIGS | OTHERS
+DAMAGES = PARTS | CONFIGS | OTHERS | NO_FILES
 
 
 @pytest.fixture(scope="module")

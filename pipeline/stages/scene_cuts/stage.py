@@ -19,6 +19,7 @@ from pipeline.ingest.take_over import copy_items, find_scene_files
 from pipeline.scenes.cuts import CutScene, read_cuts, write_cuts
 from pipeline.stages.scene_cuts.params import SceneCutsParams
 from schemas.rejected_scenes import Reason, Rejection
+from schemas.scenes import Cut
 
 LOG = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def main(workspace: Workspace) -> None:
     plan = {"videos": plan_videos, "folder": plan_folder}[params.source](workspace, params)
     table = Table(CUTS_CSV, _write_table, (__name__,))
     with StageOuts(workspace, params.name) as outs:
-        made = make_items(outs, plan, [table, refusals_table(REFUSED, plan)])
+        made = make_items(outs, plan, [table, refusals_table(REFUSED, plan)], Cut)
     scenes = _scenes(made)
     LOG.info(
         "scene_cuts: %d scenes of %d videos, %d refused (%s)",

@@ -171,6 +171,9 @@ def test_a_batch_that_drifts_from_the_reference_is_a_warning_or_fails_as_params_
     reference = write_scene_tree(workspace.path("reference"), {SECOND: 12})
     params = "reference_profile: profile.json, min_drift_scenes: 12"
     set_params(workspace, params)
+    validate.main(workspace)
+    (warning,) = summary(workspace)["warnings"]
+    assert "there is no profile.json, so drift was not looked at" in warning
     write_text(workspace.path("profile.json"), json.dumps(make_profile(reference)))
     validate.main(workspace)
     assert summary(workspace)["warnings"] == []
