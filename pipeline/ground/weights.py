@@ -84,6 +84,7 @@ def read_weights(network: nn.Module, path: Path, origin: Origin) -> None:
     from safetensors.torch import load_file
 
     try:
+        refuse_no_file(path)
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
         raise origin.fault(path, f"is no safetensors file ({first_line(error)})") from error

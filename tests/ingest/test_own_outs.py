@@ -37,7 +37,6 @@ def taken_over(workspace: Workspace, gazeshift) -> dict[str, bytes]:
         "data",
         "data/import/link",
         "data/import/root/data/video_scene_cuts/v",
-        ".gazeshift/staging/scene_cuts",
     ],
 )
 def test_its_own_out_is_refused_as_input_and_stays(
@@ -64,6 +63,16 @@ def test_an_out_that_is_a_link_to_the_input_is_refused(
     assert status == 1
     assert "are one place or lie in one another" in said
     assert outs_of(workspace, "scene_cuts") == taken_over
+
+
+def test_unfinished_files_are_no_input_and_stay(workspace: Workspace, gazeshift) -> None:
+    staging = ".gazeshift/staging/scene_cuts"
+    write_text(workspace.path(f"{staging}/v/v-Scene-001-01.jpg"), "mine")
+    set_input(workspace, staging)
+    status, _, said = gazeshift("scene_cuts")
+    assert status == 1
+    assert "are one place or lie in one another" in said
+    assert workspace.path(f"{staging}/v/v-Scene-001-01.jpg").read_text() == "mine"
 
 
 @pytest.mark.parametrize("link", ["staging", "staging/scene_cuts"])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 from scene_trees import write_scene_tree, write_validate_inputs
 
 from pipeline.ground import artefacts
-from pipeline.ground.errors import ContractError, InputError
+from pipeline.ground.errors import ContractError, InputError, ParamsError
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.names import SceneName
 from pipeline.scenes.refusals import read_rejections, write_rejections
 from pipeline.scenes.split import split_of
 from pipeline.stages.validate import stage as validate
+from pipeline.stages.validate.batch import read_profile
 from schemas.rejected_scenes import Reason, Rejection
 from schemas.scene_batch import make_profile
 from schemas.valid_scenes import COLUMNS, VALID_SCENES_TABLE
@@ -162,6 +164,17 @@ def test_nothing_valid_fails_the_stage_whatever_fraction_is_asked_for(
         validate.main(workspace)
     assert rows(workspace) == []
     assert summary(workspace)["valid"] == 0
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe", "loop", "folder", "deep.json", "list.json"])
+def test_what_is_no_profile_is_named_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    write_text(tmp_path / "deep.json", "[" * 100_000)
+    write_text(tmp_path / "list.json", "[]")
+    with pytest.raises(ParamsError, match="is no reference profile"):
+        read_profile(tmp_path / name)
 
 
 def test_a_batch_that_drifts_from_the_reference_is_a_warning_or_fails_as_params_say(
