@@ -74,11 +74,13 @@ def test_folders_in_folders_are_followed_however_deep(workspace: Workspace) -> N
         Path("7000-Scene-001-01.gif").touch()
     finally:
         os.chdir(here)
-    (stray,) = strays(workspace)
-    assert stray.file.endswith(f"{'/a' * deep}/7000-Scene-001-01.gif")
-    assert len(list_files(workspace, root)[0]) == 1
-    # What removes temporary folders gives up on such depths.
-    subprocess.run(["rm", "-rf", root], check=True)
+    try:
+        (stray,) = strays(workspace)
+        assert stray.file.endswith(f"{'/a' * deep}/7000-Scene-001-01.gif")
+        assert len(list_files(workspace, root)[0]) == 1
+    finally:
+        # What removes temporary folders gives up on such depths.
+        subprocess.run(["rm", "-rf", root], check=True)
 
 
 def test_what_systems_leave_behind_is_no_stray(workspace: Workspace) -> None:
