@@ -114,7 +114,7 @@ def main(workspace: Workspace) -> None:
         planned = list(_jobs(workspace, params, outs.staging / COUNTERFACTUAL))
         plan = {job.item: key for job, key in planned}
         plan[_SUMMARY] = summary_key(plan, _MAKERS)
-        todo = outs.begin(plan)
+        todo = outs.begin(plan, dict.fromkeys(plan.keys() - {_SUMMARY}, list[dict[str, Any]]))
         jobs = [job for job, _ in planned if job.item in todo]
         failures = []
         for job, rows, failure in each(redrawn, jobs, ComputeParams.load(workspace), "draw again"):

@@ -122,6 +122,8 @@ def _keywords(_: str) -> Iterator[str]:
         names = " or ".join(f"`{name}`" for name in getattr(keywords, constant))
         yield _row(names, _meaning(_code(f"schemas.keywords:{constant}")))
     yield _row(f"`{keywords.further_column(1)}`, …", "Further products, optional.")
+    limit = f"at most {keywords.LONGEST} characters, none of them a control character"
+    yield f"\nA keyword has {limit}."
 
 
 def _reasons(_: str) -> Iterator[str]:

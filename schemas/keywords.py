@@ -58,13 +58,24 @@ _NO_BLANKS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]
 _LONGEST_ARTICLE = 2
 
 
+LONGEST = 200
+"""Characters of a keyword: far above what a text encoder reads, which is 77 tokens."""
+
+
+def _is_text(letter: str) -> bool:
+    return letter.isspace() or unicodedata.category(letter) not in ("Cc", "Cs")
+
+
 def refusal(keyword: str) -> Reason | None:
     """Return why a keyword cannot be looked for in a picture, None if it can.
 
     Refused is what has no word that may name a thing: calls to action, prices, dates, praise; and
     English phrases for an act or a state, as "hair loss". A word that no list has may name a
     thing, so that brands and the nouns of other languages pass.
+    So is one that is longer than a text encoder reads, or has control characters.
     """
+    if len(keyword) > LONGEST or not all(map(_is_text, keyword)):
+        return Reason.KEYWORD_NOT_VISUAL
     text = _plain(keyword)
     if text.strip(" .") in BLANK:
         return Reason.KEYWORD_BLANK

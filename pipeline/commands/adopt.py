@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from pipeline.ground.artefacts import IMPORT, OUTS
 from pipeline.ground.errors import UserFilesError
+from pipeline.ground.files import move
 from pipeline.ground.lock import stage_lock
 from pipeline.ground.outs import foreign_files
 from pipeline.ground.terminal import say
@@ -48,9 +48,7 @@ def _move(workspace: Workspace, stage: str) -> list[Path]:
             "Move or rename it first. Nothing has been moved."
         )
     for source, target in moves:
-        workspace.path(target).parent.mkdir(parents=True, exist_ok=True)
-        # Also to another disk, which a rename does not reach.
-        shutil.move(workspace.path(source), workspace.path(target))
+        move(workspace.path(source), workspace.path(target))
     return [target for _, target in moves]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import io
 import json
 import subprocess
@@ -34,7 +33,7 @@ from pipeline.commands.init_settings import (
 )
 from pipeline.ground.artefacts import KEYWORDS, VIDEOS
 from pipeline.ground.errors import InputError, ParamsError
-from pipeline.ground.files import write_text
+from pipeline.ground.files import md5, write_text
 from pipeline.ground.params import ModelParams
 from pipeline.ground.places import MARKER
 from pipeline.ground.tables import write_table
@@ -129,12 +128,9 @@ def _demo_files(workspace: Workspace) -> list[Path]:
         options = ("--recursive", "--dvc-only", "--show-hash", "--json")
         listed = json.loads(_dvc(workspace, "list", ".", out["path"], *options))
         known |= {place / entry["path"]: entry["md5"] for entry in listed if not entry["isdir"]}
-    return sorted(path for path, md5 in known.items() if path.is_file() and _md5(path) == md5)
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return sorted(
+        path for path, known_md5 in known.items() if path.is_file() and md5(path) == known_md5
+    )
 
 
 def _tracked(workspace: Workspace) -> dict[str, Any]:

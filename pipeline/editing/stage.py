@@ -20,6 +20,9 @@ from pipeline.pictures.reading import ImageRefused
 # Looking through a cache of thousands of files takes a while, a batch takes longer than that.
 _BATCHES_PER_PRUNING = 20
 
+RECORDS = list[dict[str, Any]]
+"""What the record holds of a scene: one of each edit."""
+
 
 def item_key(
     task: SceneTask, editor: SceneEditor, image_size: tuple[int, int], *makers: str

@@ -10,8 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ground.errors import InputError, first_line
+from pipeline.ground.files import read_text
 
-SIGNS = (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error)
+SIGNS = (
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    csv.Error,
+)
 """What fails where a file is picked apart that holds something else."""
 
 
@@ -51,7 +60,7 @@ def json_object(path: Path) -> dict[str, Any]:
         RecursionError: it is nested too deep.
         TypeError: it is another value.
     """
-    values = json.loads(path.read_text(encoding="utf-8-sig"))
+    values = json.loads(read_text(path, "utf-8-sig"))
     if not isinstance(values, dict):
         raise TypeError(f"must hold a JSON object, found {type(values).__name__}")
     return values

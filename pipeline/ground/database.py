@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pipeline.ground.files import make_folder
+from pipeline.ground.files import make_folder, refuse_other_kinds
 
 LOG = logging.getLogger(__name__)
 
@@ -42,8 +40,7 @@ def open_database(path: Path, tables: str) -> sqlite3.Connection:
     A kill loses nothing that was committed; only a power cut can, and then its work is done again.
     """
     make_folder(path.parent)
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    refuse_other_kinds(path)
     try:
         return _opened(path, tables)
     except sqlite3.DatabaseError as error:

@@ -8,8 +8,9 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -19,14 +20,14 @@ JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
 NO_FILE = "no file: a pipe, a socket or a device"
 NO_UTF_8 = "the path is not UTF-8, so that no table can hold it"
 # As `replacing` names it: {name} and the process.
-_TEMPORARY = re.compile(r"\..+\.\d+\.part", re.DOTALL)
+_TEMPORARY = re.compile(r"\..+\.\d+\.gazeshift-part", re.DOTALL)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it takes the name `path` if the block succeeds."""
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.gazeshift-part")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -75,6 +76,42 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def refuse_no_file(path: Path) -> None:
+    """Refuse what is no file and leads to none, without opening it.
+
+    Raises:
+        OSError: as to open a file would, where it is missing or a folder; of a pipe or a device,
+            which nobody must wait for, with ENXIO.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.ENXIO, NO_FILE, str(path))
+
+
+def refuse_other_kinds(path: Path) -> None:
+    """Refuse, as `refuse_no_file`, what stands where a file is to be written."""
+    if os.path.lexists(path):
+        refuse_no_file(path)
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a file to read its bytes.
+
+    Raises:
+        OSError: it is no file (see `refuse_no_file`), or may not be read.
+    """
+    refuse_no_file(path)
+    return path.open("rb")
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """Return the text of a file, as `open_file` opens it."""
+    with open_file(path) as file:
+        return file.read().decode(encoding)
+
+
 def digest(*parts: bytes | str) -> str:
     """Return a short hash of the parts; the borders between them count."""
     state = hashlib.blake2b(digest_size=16)
@@ -87,8 +124,14 @@ def digest(*parts: bytes | str) -> str:
 
 def file_digest(path: Path) -> str:
     """Return the hash of a file's content."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def md5(path: Path) -> str:
+    """Return the hash that DVC knows a file's content by."""
+    with open_file(path) as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def tree_digest(folder: Path, paths: Iterable[Path]) -> str:
@@ -115,7 +158,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Move a file to its place, whole or not at all, also to another disk."""
+    """Move a file, or a link as such, to its place: whole or not at all, also to another disk."""
     make_folder(target.parent)
     try:
         os.replace(source, target)
@@ -123,13 +166,33 @@ def move(source: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         with replacing(target) as temporary:
-            shutil.copy2(source, temporary)
+            shutil.copy2(source, temporary, follow_symlinks=False)
         source.unlink()
 
 
 def is_left_over(name: str) -> bool:
     """Tell by a file's name whether a file manager, or a process that was killed, left it."""
     return name in JUNK or _TEMPORARY.fullmatch(name) is not None
+
+
+def entries_below(folder: Path, enters: Callable[[str], bool]) -> Iterator[os.DirEntry[str]]:
+    """Yield what lies below a folder at any depth, but for folders; links are not followed.
+
+    Args:
+        folder: where to look.
+        enters: tells by its name whether a folder is looked into.
+
+    Raises:
+        OSError: a folder cannot be listed.
+    """
+    waiting: list[str] = [str(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry
+                elif enters(entry.name):
+                    waiting.append(entry.path)
 
 
 def make_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from pipeline.ground.errors import BusyError, StorageError
-from pipeline.ground.files import make_folder
+from pipeline.ground.files import make_folder, refuse_other_kinds
 from pipeline.ground.workspace import Workspace
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -30,6 +30,7 @@ def stage_lock(workspace: Workspace, stage: str) -> Iterator[None]:
     """
     path = workspace.state / "locks" / f"{stage}.lock"
     make_folder(path.parent)
+    refuse_other_kinds(path)
     with path.open("a+b", buffering=0) as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

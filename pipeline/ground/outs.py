@@ -13,12 +13,11 @@ was killed, and whatever a user had put there. So our outs are `persist: true` a
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,16 +26,24 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
 from pipeline.ground.artefacts import IMPORT, OUTS, record_of
 from pipeline.ground.code import Key
+from pipeline.ground.damage import SIGNS
 from pipeline.ground.errors import InputError, ParamsError, UserFilesError, first_line
-from pipeline.ground.files import file_digest, is_left_over, make_folder, move
+from pipeline.ground.files import (
+    file_digest,
+    is_left_over,
+    make_folder,
+    md5,
+    move,
+    read_text,
+    refuse_other_kinds,
+)
 from pipeline.ground.lock import stage_lock
 from pipeline.ground.params import read_params
 from pipeline.ground.record import File, Record, copied, current
-from pipeline.ground.workspace import Workspace
+from pipeline.ground.workspace import STATE, Workspace
+from pipeline.ground.yaml_text import load_yaml
 
 # Temporary tables, which take less memory than sets of 1,400,000 paths.
 _STOCK = """
@@ -64,13 +71,14 @@ class StageOuts:
         self.workspace = workspace
         self.stage = stage
         self.outs = OUTS[stage]
-        self.staging = workspace.state / "staging" / stage
+        self.staging = _staging(workspace) / stage
         self._plan: dict[str, Key] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             opened.enter_context(stage_lock(self.workspace, self.stage))
             refuse_own_outs(self.workspace, self.stage)
+            _refuse_links(self.staging.parent, self.staging)
             shutil.rmtree(self.staging, ignore_errors=True)
             opened.callback(shutil.rmtree, self.staging, ignore_errors=True)
             self.staging.mkdir(parents=True)
@@ -85,10 +93,15 @@ class StageOuts:
             if kind is None:
                 self._record.share(self._plan.values())
 
-    def begin(self, keys: Mapping[str, Key]) -> set[str]:
+    def begin(self, keys: Mapping[str, Key], results: Mapping[str, Any] | None = None) -> set[str]:
         """Take up the plan {item: key}; return the items that must be made.
 
         What is left over from other plans is deleted.
+
+        Args:
+            keys: the plan.
+            results: {item: type of its result}; where the record holds something else, the item
+                is made again.
 
         Raises:
             UserFilesError: an out holds files that neither this stage nor DVC can give back.
@@ -98,7 +111,7 @@ class StageOuts:
         _refuse(self.workspace, self.stage, foreign)
         self._plan = dict(keys)
         self._record.heed_vouching(keys)
-        kept = _kept(keys, db)
+        kept = _kept(keys, db) - self._record.damaged(results or {})
         db.executemany("INSERT INTO kept VALUES (?)", ((item,) for item in kept))
         for path in chain(foreign, (path for (path,) in db.execute(_LEFT_OVER))):
             self.workspace.path(path).unlink()
@@ -150,7 +163,8 @@ def refuse_own_outs(workspace: Workspace, stage: str) -> None:
     Raises:
         ParamsError: the stage's section of params.yaml names such an input.
     """
-    outs = {out: Path(os.path.realpath(workspace.path(out))) for out in OUTS[stage]}
+    written = (*OUTS[stage], workspace.relative(_staging(workspace)))
+    outs = {out: Path(os.path.realpath(workspace.path(out))) for out in written}
     section = read_params(workspace).get(stage)
     for name, value in section.items() if isinstance(section, dict) else ():
         if not isinstance(value, str) or not value:
@@ -178,11 +192,27 @@ def _with_links(path: Path) -> Iterator[Path]:
                 folders.append(Path(entry.path))
 
 
+def _staging(workspace: Workspace) -> Path:
+    """Return the folder of all stages' unfinished files, which runs empty."""
+    return workspace.state / "staging"
+
+
+def _refuse_links(*folders: Path) -> None:
+    """Refuse to empty a folder of the state that is a link to who knows where."""
+    for folder in folders:
+        if folder.is_symlink():
+            raise UserFilesError(
+                f"{folder} is a link to {os.readlink(folder)}, and a run would empty what it leads "
+                "to. Delete the link; to keep the state on another disk, make its parent "
+                f"{STATE} one. Nothing has been changed."
+            )
+
+
 def _make_room(out: Path) -> None:
     """Make an out's folder; find out before the work whether a file or folder is in the way."""
     make_folder(out.parent if out.suffix else out)
-    if out.suffix and out.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(out))
+    if out.suffix:
+        refuse_other_kinds(out)
 
 
 def foreign_files(workspace: Workspace, stage: str) -> list[str]:
@@ -228,9 +258,9 @@ def _take_stock(workspace: Workspace, outs: tuple[str, ...], db: sqlite3.Connect
 
 
 def _unchanged(path: Path, file: File | None) -> bool:
-    if file is None or path.is_symlink():
+    status = path.lstat()
+    if file is None or not stat.S_ISREG(status.st_mode):
         return False
-    status = path.stat()
     if (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns):
         return True
     return status.st_size == file.size and file_digest(path) == file.digest
@@ -240,7 +270,7 @@ def _walk(workspace: Workspace, outs: tuple[str, ...]) -> Iterator[str]:
     for out in outs:
         start = workspace.path(out)
         # A link to a folder, as on another disk, is that folder.
-        if start.is_file() or (start.is_symlink() and not start.is_dir()):
+        if os.path.lexists(start) and not start.is_dir():
             yield out
         for folder, subfolders, names in os.walk(start):
             links = [name for name in subfolders if os.path.islink(os.path.join(folder, name))]
@@ -256,6 +286,12 @@ def _refuse(workspace: Workspace, stage: str, foreign: set[str]) -> None:
     lost = sorted(foreign - _in_dvc_cache(workspace, stage, foreign))
     if lost:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        if workspace.path(lost[0]).is_symlink():
+            raise UserFilesError(
+                f"{stage}: {lost[0]} is a link, and a run would put a file in its place. Put the "
+                "file that it leads to there, or delete it: only a whole folder of outs may be a "
+                "link, to another disk. Nothing has been changed."
+            )
         raise UserFilesError(
             f"{stage}: {lost[0]}{more} was not made by this stage, and a run would delete it. "
             f"Run `gazeshift adopt {stage}`: it moves such files to data/import/, and says how to "
@@ -266,12 +302,12 @@ def _refuse(workspace: Workspace, stage: str, foreign: set[str]) -> None:
 def _in_dvc_cache(workspace: Workspace, stage: str, paths: set[str]) -> set[str]:
     """Return those of `paths` that are as dvc.lock says, with their content in DVC's cache."""
     lock = workspace.path("dvc.lock")
-    if not paths or not lock.is_file():
+    if not paths or not os.path.lexists(lock):
         return set()
     try:
-        entry = (yaml.safe_load(lock.read_text()).get("stages") or {}).get(stage) or {}
+        entry = (load_yaml(read_text(lock)).get("stages") or {}).get(stage) or {}
         outs = {out["path"]: str(out["md5"]) for out in entry.get("outs", ())}
-    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except SIGNS as error:
         raise InputError(
             f"{lock} is no file as DVC writes it, or has the marks of a merge: "
             f"{first_line(error)}. Take one side's back from git (`git checkout HEAD dvc.lock`), "
@@ -286,18 +322,19 @@ def _in_dvc_cache(workspace: Workspace, stage: str, paths: set[str]) -> set[str]
     return {
         path
         for path in paths
-        if (md5 := locked.get(path))
-        and (objects / md5[:2] / md5[2:]).is_file()
-        and hashlib.md5(workspace.path(path).read_bytes(), usedforsecurity=False).hexdigest() == md5
+        if (known := locked.get(path))
+        and os.path.isfile(objects / known[:2] / known[2:])
+        and os.path.isfile(workspace.path(path))
+        and md5(workspace.path(path)) == known
     }
 
 
 def _listed(listing: Path, out: str) -> dict[str, str]:
     """Return {path: md5} of a folder in DVC's cache; none where its listing is lost or damaged."""
     try:
-        files = json.loads(listing.read_text())
+        files = json.loads(read_text(listing))
         return {f"{out}/{file['relpath']}": str(file["md5"]) for file in files}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, *SIGNS):
         return {}
 
 

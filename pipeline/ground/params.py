@@ -7,23 +7,18 @@ a changed field reruns that stage alone.
 from __future__ import annotations
 
 import reprlib
-import sys
-from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.ground.errors import ParamsError
-from pipeline.ground.files import NO_FILE, is_special
+from pipeline.ground.files import read_text
+from pipeline.ground.trouble import file_trouble
+from pipeline.ground.yaml_text import load_yaml
 
 if TYPE_CHECKING:
     from pipeline.ground.workspace import Workspace
-
-# With every alias written out: ours have some hundred values, a long list as many as it shows.
-_MOST_NODES, _MOST_PER_NODE = 10_000, 10
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -98,18 +93,19 @@ class ModelParams(Section):
 def read_params(workspace: Workspace) -> dict[str, Any]:
     """Return the whole of `params.yaml` as it stands, {} where there is none."""
     path: Path = workspace.path("params.yaml")
-    if is_special(path):
-        raise ParamsError(f"{path} is {NO_FILE}. Put a text file there.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+        text = read_text(path, "utf-8-sig")
+    except OSError as error:
+        if told := file_trouble(error):
+            raise told from error
+        if not isinstance(error, FileNotFoundError):
+            raise
         return {}
-    except (IsADirectoryError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ParamsError(f"{path} must be a text file in UTF-8: {error}. Save it so.") from error
     try:
-        values = _load(text)
-    # A date or a number that there is none of is a ValueError.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        values = load_yaml(text)
+    except ValueError as error:
         found = " ".join(str(error).split())
         raise ParamsError(f"{path} is not valid YAML: {found}. Correct it.") from error
     if values is None:
@@ -117,35 +113,6 @@ def read_params(workspace: Workspace) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ParamsError(f"{path} must be a mapping of sections, found {type(values).__name__}.")
     return values
-
-
-def _load(text: str) -> Any:
-    """Read YAML whose aliases stand for no more than the larger of the two limits."""
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        known: dict[int, int] = {}
-        written_out = _written_out(node, known)
-        if written_out > (most := max(_MOST_NODES, _MOST_PER_NODE * len(known))):
-            raise ValueError(f"with its aliases written out it has over {most:,} values")
-        return loader.construct_document(node) if node else None
-    finally:
-        loader.dispose()
-
-
-def _written_out(node: yaml.Node | None, known: dict[int, int]) -> int:
-    """Return how many nodes a document has where every alias is what it stands for.
-
-    `known` is filled with that of each node, of which there are as many as were written.
-    """
-    if id(node) not in known:
-        # Of one that holds itself there is no end.
-        known[id(node)] = sys.maxsize
-        children: Iterable[yaml.Node] = ()
-        if isinstance(node, yaml.CollectionNode):
-            children = node.value if isinstance(node, yaml.SequenceNode) else chain(*node.value)
-        known[id(node)] = 1 + sum(_written_out(child, known) for child in children)
-    return known[id(node)]
 
 
 def _validated(model: type[M], values: Any, prefix: str) -> M:

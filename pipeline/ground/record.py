@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -16,11 +17,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from pydantic import TypeAdapter
+
 from pipeline.ground.artefacts import record_of
 from pipeline.ground.code import Key, code_digest, maker_file, versions
 from pipeline.ground.damage import SIGNS
 from pipeline.ground.database import open_database
-from pipeline.ground.files import digest, file_digest, replacing
+from pipeline.ground.files import digest, file_digest, open_file, replacing
 from pipeline.ground.workspace import Workspace
 
 LOG = logging.getLogger(__name__)
@@ -34,11 +37,26 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE INDEX IF NOT EXISTS files_of_item ON files (item);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, content TEXT NOT NULL);
 """
-_DAMAGED = (*SIGNS, StopIteration)
+_DAMAGED = (*SIGNS, StopIteration, sqlite3.ProgrammingError, sqlite3.IntegrityError)
 _CODE = "code"
 # Notes: the digest of the out that this record wrote or took over; {environment: versions}; what
 # was vouched for, and what is to be from the next run on.
 _SHARED, _ENVIRONMENTS, _VOUCHED, _PENDING = "shared", "environments", "vouched", "pending"
+
+
+class _Pending(NamedTuple):
+    """What is vouched for: the digest of the present code, and those of the older ones."""
+
+    pin: str
+    codes: list[str]
+
+
+_NOTES: Mapping[str, TypeAdapter[Any]] = {
+    _SHARED: TypeAdapter(str),
+    _ENVIRONMENTS: TypeAdapter(dict[str, dict[str, str]]),
+    _VOUCHED: TypeAdapter(list[dict[str, Any]]),
+    _PENDING: TypeAdapter(_Pending | None),
+}
 
 
 class File(NamedTuple):
@@ -58,6 +76,7 @@ class Record:
         self.workspace = workspace
         self.stage = stage
         self.db = db or open_database(database(workspace, stage), _TABLES)
+        self._forget_damaged_notes()
         self._take_over()
 
     def __enter__(self) -> Self:
@@ -92,7 +111,7 @@ class Record:
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as out:
             used = {name for (name,) in self.db.execute("SELECT DISTINCT environment FROM items")}
             known = self._note(_ENVIRONMENTS, {})
-            head = {name: known[name] for name in sorted(used)}
+            head = {name: known.get(name, {}) for name in sorted(used)}
             code = [[*makers, code_digest(*makers)] for makers in sorted({k.makers for k in keys})]
             head = {_CODE: code, _VOUCHED: self._note(_VOUCHED, []), _ENVIRONMENTS: head}
             out.write(json.dumps(head) + "\n")
@@ -136,7 +155,7 @@ class Record:
                         made = (line["inputs"], line["code"], line["environment"])
                         self._put(line["item"], (*made, json.dumps(line["result"])), files)
                 self._set_note(_SHARED, found)
-        except (*_DAMAGED, sqlite3.ProgrammingError, sqlite3.IntegrityError) as error:
+        except _DAMAGED as error:
             LOG.warning("%s is damaged (%r): what it says is not known.", path, error)
 
     def _as_written(self, digests: Mapping[str, str]) -> dict[str, File] | None:
@@ -144,7 +163,7 @@ class Record:
         files = {}
         for name, expected in digests.items():
             path = self.workspace.path(name)
-            if not path.is_file() or path.is_symlink() or file_digest(path) != expected:
+            if os.path.islink(path) or not os.path.isfile(path) or file_digest(path) != expected:
                 return None
             status = path.stat()
             files[name] = File(status.st_size, status.st_mtime_ns, expected)
@@ -191,6 +210,31 @@ class Record:
         there = sorted(maker for maker in made_by if maker_file(maker))
         entries = (f"pipeline.stages.{self.stage}.stage", f"demo.{self.stage}")
         return code_digest(*filter(maker_file, entries), *there)
+
+    def damaged(self, results: Mapping[str, Any]) -> set[str]:
+        """Return the recorded items whose result is no JSON, or of another type than they have.
+
+        Args:
+            results: {item: type of its result}; any does for other items.
+        """
+        kinds = {kind: TypeAdapter(kind) for kind in {Any, *results.values()}}
+        found = set()
+        for item, result in self.db.execute("SELECT item, result FROM items"):
+            try:
+                kinds[results.get(item, Any)].validate_json(result, strict=True)
+            except SIGNS:
+                found.add(item)
+        return found
+
+    def _forget_damaged_notes(self) -> None:
+        """Forget all notes where one is damaged: the out's are taken over again."""
+        try:
+            for name, content in self.db.execute("SELECT name, content FROM notes"):
+                _NOTES[name].validate_python(json.loads(content))
+        except SIGNS as error:
+            LOG.warning("the notes of %s's record are damaged (%r): begun anew.", self.stage, error)
+            with self.db:
+                self.db.execute("DELETE FROM notes")
 
     def _note(self, name: str, default: Any) -> Any:
         row = self.db.execute("SELECT content FROM notes WHERE name = ?", (name,)).fetchone()
@@ -250,7 +294,7 @@ def _made_by(workspace: Workspace, stage: str) -> list[list[str]]:
 
 def _head(workspace: Workspace, stage: str) -> dict[str, Any]:
     try:
-        with workspace.path(record_of(stage)).open(encoding="utf-8") as lines:
+        with open_file(workspace.path(record_of(stage))) as lines:
             return _checked(json.loads(next(lines)))
     except (OSError, *_DAMAGED):
         return {}
@@ -266,5 +310,6 @@ def _checked(head: Any) -> dict[str, Any]:
         if not all(isinstance(part, str) for part in (*makers, code)):
             raise TypeError(f"{_CODE} must be names")
     for libraries in head.get(_ENVIRONMENTS, {}).values():
-        dict(libraries)
+        if not all(name and isinstance(name, str) for part in libraries.items() for name in part):
+            raise TypeError(f"{_ENVIRONMENTS} must be names with their versions")
     return dict(head)

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from pipeline.ground.database import is_damage, primary_code
 from pipeline.ground.errors import BusyError, GazeshiftError, InputError, StorageError
-from pipeline.ground.files import as_os_error
+from pipeline.ground.files import NO_FILE, as_os_error, is_special
 from pipeline.ground.workspace import Workspace
 
 _RIGHTS = {errno.EACCES, errno.EPERM}
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO} | _RIGHTS
-_WRONG_KIND = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
+# ENOENT where a link leads nowhere; ENXIO also of `open_file`, which opens no pipe.
+_WRONG_KIND = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENXIO, errno.ENOENT}
+_SHOWN = 60
 _DISK = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
@@ -42,21 +44,26 @@ def naming_trouble(workspace: Workspace) -> Iterator[None]:
         if isinstance(error, sqlite3.DatabaseError):
             named = _of_database(error, workspace)
         else:
-            named = _of_files(told) if (told := as_os_error(error)) else None
+            named = file_trouble(told) if (told := as_os_error(error)) else None
         if named is None:
             raise
         raise named from error
 
 
-def _of_files(error: OSError) -> GazeshiftError | None:
+def file_trouble(error: OSError) -> GazeshiftError | None:
+    """Return what to say of an error of the file system; None where it tells of no such trouble."""
     # Of a rename or a link the second name is what could not be written.
     where, what = error.filename2 or error.filename, error.strerror or str(error)
     there = _nearest(where) if isinstance(where, str | os.PathLike) else None
-    if error.errno in _WRONG_KIND and there is not None:
-        kind, other = ("folder", "file") if there.is_dir() else ("file", "folder")
+    if error.errno == errno.ENAMETOOLONG and there is not None:
+        name = os.path.relpath(os.fspath(where), there)
+        shown = f"{name[:_SHOWN]}…" if len(name) > _SHOWN else name
         return InputError(
-            f"{there} is a {kind}, but a {other} belongs there. Move it away, {_GO_ON}"
+            f"{there} can hold no path of {len(name)} letters ({shown}): {what}. Give it a "
+            f"shorter one, {_GO_ON}"
         )
+    if error.errno in _WRONG_KIND and there is not None and (found := _wrong_kind(there, error)):
+        return InputError(f"{there} is {found}. Move it away, {_GO_ON}")
     if error.errno in _RIGHTS and there is not None and not _is_readable(there):
         return InputError(f"cannot read {there}: {what}. Make it readable (chmod u+rX), {_GO_ON}")
     if error.errno in _UNWRITABLE:
@@ -82,6 +89,8 @@ def _of_database(error: sqlite3.DatabaseError, workspace: Workspace) -> Gazeshif
 def _damaged(state: Path) -> Path:
     """Return which database is damaged; where SQLite finds no fault now, the pattern of all."""
     for path in sorted([*state.glob("*.sqlite"), *state.glob("records/*.sqlite")]):
+        if not path.is_file():
+            continue
         try:
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
                 if db.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
@@ -103,6 +112,24 @@ def _nearest(where: str | os.PathLike[str]) -> Path:
     """Return a path, or the nearest one above it that is there."""
     path = Path(where).absolute()
     return next(one for one in (path, *path.parents) if os.path.lexists(one))
+
+
+def _wrong_kind(there: Path, error: OSError) -> str | None:
+    """Return what is there instead of what belongs there; None where nothing is in the way."""
+    if is_special(there):
+        return NO_FILE
+    try:
+        os.stat(there)
+    # It was found, so it is a link.
+    except OSError as lost:
+        circle = lost.errno == errno.ELOOP
+        return (
+            f"a link {'back to itself' if circle else f'to {os.readlink(there)}, where nothing is'}"
+        )
+    if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+        return None
+    kind, other = ("folder", "file") if there.is_dir() else ("file", "folder")
+    return f"a {kind}, but a {other} belongs there"
 
 
 def _is_readable(path: Path) -> bool:

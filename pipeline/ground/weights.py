@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pipeline.ground.damage import json_object
 from pipeline.ground.errors import InputError, first_line
+from pipeline.ground.files import refuse_no_file
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -26,6 +27,8 @@ _WORD_END = "</w>"
 _POINTER = b"version https://git-lfs"
 _SHORTEST = 3
 """Tokens of a text: its begin, its end, and one that says something."""
+# Of the files that are read.
+_SUFFIXES = (".json", ".txt", ".safetensors")
 
 
 class Origin(NamedTuple):
@@ -135,6 +138,7 @@ def read_weights(network: nn.Module, path: Path, origin: Origin) -> None:
     from safetensors.torch import load_file
 
     try:
+        refuse_no_file(path)
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
         why = _what_it_is(path) or first_line(error)
@@ -254,6 +258,12 @@ def not_finite(model: nn.Module) -> str | None:
 
 
 def _loaded(kind: Any, folder: Path, origin: Origin, **options: Any) -> Any:
+    # The libraries would wait for a pipe, and pass over a link that leads nowhere.
+    for path in sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES):
+        try:
+            refuse_no_file(path)
+        except OSError as error:
+            raise origin.fault(path, f"cannot be read ({error.strerror})") from error
     try:
         return kind.from_pretrained(folder, **options)
     # A configuration can ask for anything, and what the libraries raise then is anything, too.

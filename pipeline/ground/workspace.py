@@ -6,14 +6,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from pipeline.ground.artefacts import CORPUS
-from pipeline.ground.errors import InputError
+from pipeline.ground.errors import InputError, first_line
+from pipeline.ground.files import read_text
 from pipeline.ground.places import MARKER
+from pipeline.ground.yaml_text import load_yaml
 
 TRACKED = "data.dvc"
 """What DVC knows of the inputs."""
+STATE = ".gazeshift"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Workspace:
         """
         if root is not None:
             folder = Path(root).resolve()
-            if not folder.is_dir():
+            if not os.path.isdir(folder):
                 raise InputError(f"--root {folder}: there is no such folder. Name an existing one.")
             return cls(folder)
         here = Path.cwd()
@@ -76,21 +77,21 @@ class Workspace:
         if not self.path(TRACKED).is_file():
             return {}
         try:
-            tracked = yaml.safe_load(self.path(TRACKED).read_text(encoding="utf-8"))
+            tracked = load_yaml(read_text(self.path(TRACKED)))
             return {
                 str(out["path"]): str(out.get("md5", "not committed"))
                 for out in tracked["outs"] or []
             }
-        except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(
-                f"{TRACKED} is no file as DVC writes it: {type(error).__name__}: {error}. Take it "
-                "back from git, then delete entries only."
+                f"{TRACKED} is no file as DVC writes it: {type(error).__name__}: "
+                f"{first_line(error)}. Take it back from git, then delete entries only."
             ) from error
 
     @property
     def state(self) -> Path:
         """Folder of resume state of this data root (ignored by git; safe to delete)."""
-        return self.root / ".gazeshift"
+        return self.root / STATE
 
     @property
     def shared_root(self) -> Path:

@@ -11,7 +11,15 @@ from pathlib import Path, PurePosixPath
 from pydantic import Field, field_validator
 
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import NO_FILE, NO_UTF_8, file_digest, is_special, leaves, printable
+from pipeline.ground.files import (
+    NO_FILE,
+    NO_UTF_8,
+    entries_below,
+    file_digest,
+    is_special,
+    leaves,
+    printable,
+)
 from pipeline.ground.params import Section
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.names import check_video_id, parse_scene_name
@@ -63,25 +71,19 @@ def list_files(workspace: Workspace, folder: Path) -> tuple[list[Path], list[Rej
         raise InputError(f"{folder} must be a folder, found a file. Name the folder that holds it.")
     files: list[Path] = []
     outside: list[Rejection] = []
-    for parent, subfolders, names in os.walk(folder, onerror=_raised):
-        subfolders[:] = [n for n in subfolders if not n.startswith(".") and n != "lost+found"]
-        linked = [name for name in subfolders if os.path.islink(os.path.join(parent, name))]
-        for name in [*names, *linked]:
-            path = Path(parent, name)
-            if printable(str(path)) != str(path):
-                outside.append(_unprintable(workspace, path))
-            elif path.is_symlink() and (leaves(path, folder) or not path.exists()):
-                outside.append(_outside(workspace, path, f"a link to {os.readlink(path)}"))
-            elif is_special(path):
-                outside.append(_outside(workspace, path, NO_FILE))
-            elif name not in linked and not name.startswith("."):
-                files.append(path)
+    for entry in entries_below(folder, lambda n: not n.startswith(".") and n != "lost+found"):
+        path = Path(entry.path)
+        if entry.is_dir() and (entry.name.startswith(".") or entry.name == "lost+found"):
+            continue
+        if printable(str(path)) != str(path):
+            outside.append(_unprintable(workspace, path))
+        elif path.is_symlink() and (leaves(path, folder) or not path.exists()):
+            outside.append(_outside(workspace, path, f"a link to {os.readlink(path)}"))
+        elif is_special(path):
+            outside.append(_outside(workspace, path, NO_FILE))
+        elif not path.is_dir() and not entry.name.startswith("."):
+            files.append(path)
     return sorted(files), outside
-
-
-def _raised(error: OSError) -> None:
-    """Say what os.walk would pass over: a folder that may not be read is not an empty one."""
-    raise error
 
 
 def _unprintable(workspace: Workspace, path: Path) -> Rejection:

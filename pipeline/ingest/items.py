@@ -63,8 +63,10 @@ def in_parallel(
     return make
 
 
-def make_items(outs: StageOuts, plan: Plan, tables: Sequence[Table]) -> list[Made]:
-    """Make what is not there yet, tables included.
+def make_items(
+    outs: StageOuts, plan: Plan, tables: Sequence[Table], row: type = tuple
+) -> list[Made]:
+    """Make what is not there yet, tables included; `row` is what the rows of an item are.
 
     Returns:
         The results of all items, kept ones too, in plan order.
@@ -72,7 +74,8 @@ def make_items(outs: StageOuts, plan: Plan, tables: Sequence[Table]) -> list[Mad
     keys = {item.name: Key(item.inputs, plan.makers) for item in plan.items}
     refused = repr(plan.rejections)
     keys |= {table.path: summary_key(keys, table.makers, refused) for table in tables}
-    todo = outs.begin(keys)
+    result = tuple[list[str], list[Rejection], list[row]]  # type: ignore[valid-type]
+    todo = outs.begin(keys, dict.fromkeys((item.name for item in plan.items), result))
     for made in plan.make([item for item in plan.items if item.name in todo], outs.staging):
         rejections = [one._asdict() for one in made.rejections]
         outs.accept(made.item, made.files, (made.files, rejections, made.rows, *made.notes))

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.ground.artefacts import SCENES, VARIANT_MANIFEST
-from pipeline.ground.damage import read_json
+from pipeline.ground.artefacts import GATE, SCENES, VARIANT_MANIFEST
+from pipeline.ground.damage import read_json, reading
 from pipeline.ground.files import digest, file_digest, tree_digest
 from pipeline.ground.params import load_image_size, read_params
 from pipeline.ground.record import is_of_present_code
@@ -58,7 +58,8 @@ def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:
         "evaluate": "section evaluate of params.yaml",
         "dose_curve": "section dose_curve of params.yaml",
     }
-    known = gate.get("proved_on", {})
+    with reading(workspace.path(GATE), "evaluate"):
+        known = dict(gate.get("proved_on", {}))
     changed = [words[name] for name, now in proved_on(workspace).items() if known.get(name) != now]
     changed += [
         f"the code of {stage}" for stage in _PROVING if not is_of_present_code(workspace, stage)

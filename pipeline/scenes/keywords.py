@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from pipeline.ground.encodings import decode
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import NO_FILE, is_special
+from pipeline.ground.files import open_file
+from pipeline.ground.trouble import file_trouble
 from pipeline.scenes.names import check_video_id, normal_id
-from schemas.keywords import ID_COLUMNS, KEYWORD_COLUMNS, further_column, refusal
+from schemas.keywords import ID_COLUMNS, KEYWORD_COLUMNS, LONGEST, further_column, refusal
 from schemas.rejected_scenes import Reason, Rejection
 
 LOG = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ def read_keywords(path: Path) -> KeywordTable:
             reason: Reason | None = Reason.KEYWORD_DUPLICATE
             found = f"{_quoted(keywords)} and, in another row, other keywords"
         else:
-            reason, found = refusal(keywords[0]), repr(keywords[0])
+            reason, found = refusal(keywords[0]), _shown(keywords[0])
         if reason:
             table.rejections.append(Rejection.of((video_id, None), path.name, reason, found))
         else:
@@ -79,7 +80,7 @@ def _usable(
         reason = refusal(keyword)
         usable.append("" if reason else keyword)
         if reason is Reason.KEYWORD_NOT_VISUAL:
-            found = f"{further_column(number)}: {keyword!r}"
+            found = f"{further_column(number)}: {_shown(keyword)}"
             left_out.append(Rejection.of((video_id, None), file, reason, found))
     while not usable[-1]:
         usable.pop()
@@ -158,19 +159,26 @@ def _first(headers: list[str], names: tuple[str, ...]) -> int:
 
 
 def _text(path: Path) -> str:
-    if is_special(path):
-        raise InputError(f"{path} is {NO_FILE}. Put a CSV file there.")
     try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
+        with open_file(path) as file:
+            content = file.read()
+    except OSError as error:
+        if told := file_trouble(error):
+            raise told from error
+        if not isinstance(error, FileNotFoundError):
+            raise
         raise InputError(
             f"{path} is missing. Write one line per video under the headers "
             f"{ID_COLUMNS[0]},{KEYWORD_COLUMNS[0]}."
         ) from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path} is a folder; expected a CSV file.") from error
     return decode(path, content)
 
 
 def _quoted(keywords: tuple[str, ...]) -> str:
-    return ", ".join(repr(keyword) for keyword in keywords if keyword) or "a blank keyword"
+    return ", ".join(_shown(keyword) for keyword in keywords if keyword) or "a blank keyword"
+
+
+def _shown(keyword: str) -> str:
+    if len(keyword) <= LONGEST:
+        return repr(keyword)
+    return f"{keyword[:20]!r}… of {len(keyword):,} characters, at most {LONGEST}"

@@ -19,7 +19,7 @@ from pipeline.pictures.reading import (
     stored_size,
 )
 from pipeline.pictures.resizing import resize
-from schemas.keywords import refusal
+from schemas.keywords import LONGEST, refusal
 from schemas.rejected_scenes import REMEDIES, Reason
 
 FIELDS = {
@@ -36,9 +36,6 @@ MAX_ALPHA = 100.0
 
 MAX_ROWS = 64
 """Scenes in one call."""
-
-MAX_KEYWORD = 200
-"""Characters of a keyword: far above what a text encoder reads, which is 77 tokens."""
 
 MAX_PICTURE = 16_000_000
 """Pixels of one picture: 4000x4000, twice what a video in 4K has."""
@@ -146,10 +143,8 @@ def _read(
 def _wrong_keyword(keyword: Any) -> str:
     if not isinstance(keyword, str):
         return f"must be a text, found {_kind(keyword)}."
-    if len(keyword) > MAX_KEYWORD:
-        return (
-            f"must have at most {MAX_KEYWORD} characters, found {len(keyword):,}. Name the thing."
-        )
+    if len(keyword) > LONGEST:
+        return f"must have at most {LONGEST} characters, found {len(keyword):,}. Name the thing."
     if any(0xD800 <= ord(character) <= 0xDFFF for character in keyword):
         return "must be a text, found half of a character that takes two (a lone surrogate)."
     if reason := refusal(keyword):

@@ -1,6 +1,7 @@
 """Learned attention models whose files are damaged: named by the parameter that names them."""
 
 import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,11 @@ def rewritten(change: Callable[[Weights], object]) -> Callable[[Path], object]:
     return damage
 
 
+def piped(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    os.mkfifo(folder / WEIGHTS)
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (rewritten(lambda found: found.pop("uniform")), r"1 missing \(uniform\)"),
     "unknown": (rewritten(lambda found: found.update(x=torch.ones(1))), r"1 not known to it \(x\)"),
@@ -38,6 +44,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         r"not finite \(uniform\)",
     ),
     "garbage": (lambda folder: (folder / WEIGHTS).write_bytes(b"x" * 99), "no safetensors file"),
+    "pipe": (piped, "no file: a pipe"),
     "gone": (lambda folder: (folder / WEIGHTS).unlink(), "no safetensors file"),
     "config": (lambda folder: (folder / "config.json").write_text('{"width": 0}'), "width: Input"),
     "config text": (lambda folder: (folder / "config.json").write_text("x"), "is no JSON"),

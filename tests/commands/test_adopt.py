@@ -1,3 +1,6 @@
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,32 @@ def test_nothing_is_overwritten_or_moved_by_halves(workspace: Workspace) -> None
     assert workspace.path(MINE).exists()
     assert workspace.path(MINE.replace("001", "002")).exists()
     assert workspace.path(THERE).read_text() == "there before"
+
+
+def test_a_disk_that_is_full_leaves_no_half_file_in_the_way(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = put(workspace, MINE)
+    rename = os.replace
+
+    def to_another_disk(old: Path, new: Path) -> None:
+        if Path(old) == file:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename(old, new)
+
+    def half(_: Path, target: Path, **__: object) -> None:
+        Path(target).write_text("dra")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", to_another_disk)
+    monkeypatch.setattr(os, "rename", to_another_disk)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copy2", half)
+        patch.setattr(shutil, "copyfile", half)
+        with pytest.raises(OSError, match="No space left"):
+            adopt.main(workspace, "keyword_masks")
+    assert adopt.main(workspace, "keyword_masks") == 0
+    assert workspace.path(THERE).read_text() == "drawn by hand"
 
 
 def test_a_stage_that_reads_no_folder_is_not_told_to(

@@ -1,6 +1,7 @@
 """A damaged or wrong model is named with its file and the remedy, and never used."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -80,6 +81,14 @@ def tensors(file: str, what: str) -> Damage:
     return damage
 
 
+def other_kind(name: str, make: Callable[[Path], object]) -> Damage:
+    def damage(folder: Path) -> None:
+        (folder / name).unlink()
+        make(folder / name)
+
+    return damage
+
+
 def fewer_merges(folder: Path) -> None:
     path = folder / TOKENIZER
     found = json.loads(path.read_text())
@@ -111,6 +120,22 @@ CONFIGS = {
         ("gone", gone, "cannot be read"),
     )
 }
+NO_FILES = {
+    f"{file} {name}": (damage(file, make), rf"{file} cannot be read \({words}")
+    for file in (
+        "unet/config.json",
+        "text_encoder/model.safetensors",
+        SCHEDULER,
+        TOKENIZER,
+        TOKENIZER_CONFIG,
+    )
+    for name, damage, make, words in (
+        ("pipe", other_kind, os.mkfifo, "no file: a pipe"),
+        ("folder", other_kind, os.mkdir, "Is a directory"),
+        ("loop", other_kind, lambda path: path.symlink_to(path.name), "Too many levels"),
+        ("lost link", other_kind, lambda path: path.symlink_to("gone"), "No such file"),
+    )
+}
 OTHERS: dict[str, tuple[Damage, str]] = {
     "fewer layers": (settings("text_encoder/config.json", num_hidden_layers=1), "16 not known"),
     "no heads": (settings("text_encoder/config.json", num_attention_heads=0), "ZeroDivision"),
@@ -140,7 +165,7 @@ OTHERS: dict[str, tuple[Damage, str]] = {
     )
     for limit in ("x", [1], -1, 0, 2, 17, 9.5, True)
 }
-DAMAGES = PARTS | CONFIGS | OTHERS
+DAMAGES = PARTS | CONFIGS | OTHERS | NO_FILES
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,9 @@
 """Damaged state and reports: made again where that can be, else named with what to do."""
 
+import hashlib
 import json
+import os
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -26,19 +29,27 @@ from pipeline.ground.artefacts import (
 from pipeline.ground.code import Key
 from pipeline.ground.damage import read_json
 from pipeline.ground.database import open_database
-from pipeline.ground.errors import InputError
+from pipeline.ground.errors import InputError, UserFilesError
 from pipeline.ground.files import write_text
 from pipeline.ground.outs import StageOuts
+from pipeline.ground.record import computed_with
+from pipeline.ground.trouble import naming_trouble
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.manifest import read_variants
 from pipeline.heatmaps.variant_tables import read_variant_table
 from pipeline.learning.fitting import StreamedCheckpoints, resume_step
+from pipeline.proof.gate import outdated
 from pipeline.scenes.refusals import read_rejections
 from pipeline.stages.report import inputs
+from pipeline.stages.validate import stage as validate
+from pipeline.stages.validate.params import ValidateParams
 
 KEYS = {item: Key("1", ("pipeline.ground.files",)) for item in "ab"}
 RECORD = "reports/records/variant.jsonl"
 DATABASE = ".gazeshift/records/variant.sqlite"
+DEEP = "[" * 2000
+BOMB = "\n".join(["a0: &a0 [x]"] + [f"a{n}: &a{n} [{f'*a{n - 1},' * 9}]" for n in range(1, 20)])
+BOMB += "\nstages: {variant: {outs: [{path: *a19, md5: *a19}]}}\nouts: [{path: *a19}]\n"
 CONFLICT = "<<<<<<< HEAD\nstages: {}\n=======\nstages: []\n>>>>>>> theirs\n"
 
 
@@ -58,10 +69,10 @@ def of_another_version(path: Path) -> None:
 def run(workspace: Workspace) -> set[str]:
     """Run a stage; return what it had to make."""
     with StageOuts(workspace, "variant") as outs:
-        todo = outs.begin(KEYS)
+        todo = outs.begin(KEYS, dict.fromkeys(KEYS, list[str]))
         for item in todo:
             write_text(outs.staging / f"out/{item}.txt", item)
-            outs.accept(item, [f"out/{item}.txt"])
+            outs.accept(item, [f"out/{item}.txt"], [item])
     return todo
 
 
@@ -125,7 +136,7 @@ def test_damaged_measurements_are_made_again(
     assert workspace.path(SCENES).read_bytes() == sound
 
 
-@pytest.mark.parametrize("content", [CONFLICT, "stages: [1]\n", "\x00", "7\n"])
+@pytest.mark.parametrize("content", [CONFLICT, "stages: [1]\n", "\x00", "7\n", DEEP, BOMB])
 def test_a_damaged_lock_file_is_named_and_nothing_is_touched(
     workspace: Workspace, content: str
 ) -> None:
@@ -134,6 +145,88 @@ def test_a_damaged_lock_file_is_named_and_nothing_is_touched(
     with pytest.raises(InputError, match=r"dvc\.lock is no file as DVC writes it.*from git"):
         run(workspace)
     assert workspace.path("out/mine.txt").read_text() == "drawn by hand"
+
+
+@pytest.mark.parametrize("content", [CONFLICT, "outs: [1]\n", DEEP, BOMB])
+def test_a_damaged_list_of_inputs_is_named(workspace: Workspace, content: str) -> None:
+    write_text(workspace.path("data.dvc"), content)
+    with pytest.raises(InputError, match=r"data\.dvc is no file as DVC writes it"):
+        workspace.tracked_inputs()
+
+
+def test_a_lock_file_that_is_a_pipe_is_not_waited_for(workspace: Workspace) -> None:
+    write_text(workspace.path("out/mine.txt"), "drawn by hand")
+    os.mkfifo(workspace.path("dvc.lock"))
+    with (
+        pytest.raises(InputError, match=r"dvc\.lock is no file: a pipe"),
+        naming_trouble(workspace),
+    ):
+        run(workspace)
+
+
+def test_a_pipe_where_dvc_knows_a_file_is_not_waited_for(workspace: Workspace) -> None:
+    md5 = hashlib.md5(b"abc").hexdigest()
+    write_text(workspace.path(f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"), "abc")
+    lock = f"stages: {{variant: {{outs: [{{path: out/a.jpg, md5: {md5}}}]}}}}"
+    write_text(workspace.path("dvc.lock"), lock)
+    workspace.path("out").mkdir()
+    os.mkfifo(workspace.path("out/a.jpg"))
+    with pytest.raises(UserFilesError, match=r"out/a\.jpg was not made by this stage"):
+        run(workspace)
+
+
+def sql(path: Path, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(statement, values)
+
+
+@pytest.mark.parametrize("result", ["garbage", "[1]", DEEP, '{"a": 1}', b"\xff"])
+def test_an_item_with_a_damaged_result_is_made_again(workspace: Workspace, result) -> None:
+    run(workspace)
+    update = "UPDATE items SET result = ? WHERE item = 'a'"
+    sql(workspace.path(DATABASE), update, result)
+    assert run(workspace) == {"a"}
+    assert run(workspace) == set()
+
+
+@pytest.mark.parametrize("content", ["garbage", "[1]", DEEP, '{"a": {"torch": 7}}'])
+def test_damaged_notes_are_taken_from_the_record_again(workspace: Workspace, content) -> None:
+    run(workspace)
+    sound = workspace.path(RECORD).read_bytes()
+    sql(workspace.path(DATABASE), "UPDATE notes SET content = ?", content)
+    assert run(workspace) == set()
+    assert workspace.path(RECORD).read_bytes() == sound
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"inputs": 10**30},
+        {"files": {"a" * 5000: "0"}},
+        {"files": {"pipe": "0"}},
+        {"item": "\ud800"},
+    ],
+    ids=["number", "long name", "pipe", "no text"],
+)
+def test_a_record_that_says_what_cannot_be_is_written_anew(workspace: Workspace, field) -> None:
+    run(workspace)
+    sound = workspace.path(RECORD).read_bytes()
+    os.mkfifo(workspace.path("pipe"))
+    head, *lines = map(json.loads, sound.decode().splitlines())
+    damaged = [head, *(line | field for line in lines)]
+    write_text(workspace.path(RECORD), "".join(f"{json.dumps(line)}\n" for line in damaged))
+    assert run(workspace) == set()
+    assert workspace.path(RECORD).read_bytes() == sound
+
+
+def test_a_record_of_nameless_libraries_is_no_record(workspace: Workspace) -> None:
+    for libraries in ({"": "1"}, {"numpy": 5}, ["numpy"]):
+        head = {"code": [], "vouched": [], "environments": {"a": libraries}}
+        write_text(workspace.path(RECORD), json.dumps(head))
+        assert computed_with(workspace, "variant") == []
+    workspace.path(RECORD).unlink()
+    os.mkfifo(workspace.path(RECORD))
+    assert computed_with(workspace, "variant") == []
 
 
 @pytest.mark.parametrize(
@@ -190,6 +283,28 @@ def test_a_damaged_out_is_named_with_the_stage_that_makes_it(
         read(file)
 
 
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        "garbage",
+        '{"figures": [1, 2]}',
+        '{"figures": [null, null, null, null, null, null, null, []]}',
+        '{"refused": [["v00", 1, "a.jpg", "no_such_reason", "x"]]}',
+        '{"other": []}',
+        None,
+        DEEP,
+    ],
+)
+def test_a_scene_with_a_damaged_measurement_is_measured_again(
+    workspace: Workspace, outcome
+) -> None:
+    write_validate_inputs(workspace.root, {"v00": 2})
+    sound = validate.judge(workspace, ValidateParams())
+    database = workspace.state / "measurements.sqlite"
+    sql(database, "UPDATE scenes SET outcome = ? WHERE scene_number = 1", outcome)
+    assert validate.judge(workspace, ValidateParams()) == sound
+
+
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"checks": [7]}', CONFLICT])
 def test_commands_name_a_damaged_report(workspace: Workspace, content: str, gazeshift) -> None:
     for path in (VALIDATION_SUMMARY, GATE, VARIANT_MANIFEST):
@@ -201,6 +316,11 @@ def test_commands_name_a_damaged_report(workspace: Workspace, content: str, gaze
     assert status == 0
     assert "summary.json is damaged" in said
     assert "Open next:" in said
+
+
+def test_a_gate_that_names_no_files_is_damaged(workspace: Workspace) -> None:
+    with pytest.raises(InputError, match=r"gate\.json is damaged"):
+        outdated(workspace, {"proved_on": 5})
 
 
 def test_only_an_object_counts_as_a_report(workspace: Workspace) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ground.files import is_left_over, link_or_copy, replacing
+from pipeline.ground.files import file_digest, is_left_over, link_or_copy, move, replacing
 
 
 @pytest.fixture
@@ -61,5 +61,34 @@ def test_only_what_a_kill_leaves_is_left_over(tmp_path: Path) -> None:
     with replacing(tmp_path / "a.b.csv") as temporary:
         assert is_left_over(temporary.name)
         temporary.touch()
-    for name in ("a.b.csv", ".annotations-v2.part", ".a.part", ".7.part", "a.csv.7.part"):
+    for name in ("a.b.csv", ".notes.2024.part", ".a.part", ".7.part", "a.csv.7.gazeshift-part"):
         assert not is_left_over(name)
+
+
+def test_a_move_to_a_full_disk_leaves_all_as_it_was(source: Path, monkeypatch) -> None:
+    rename = os.replace
+
+    def to_another_disk(old: Path, new: Path) -> None:
+        failing(errno.EXDEV)() if Path(old) == source else rename(old, new)
+
+    def half(_: Path, target: Path, **__: object) -> None:
+        target.write_bytes(b"a m")
+        failing(errno.ENOSPC)()
+
+    target = source.parent / "folder/target.jpg"
+    monkeypatch.setattr(os, "replace", to_another_disk)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copy2", half)
+        with pytest.raises(OSError, match="No space left"):
+            move(source, target)
+    assert source.read_bytes() == b"a map"
+    assert list(target.parent.iterdir()) == []
+    move(source, target)
+    assert (target.read_bytes(), source.exists()) == (b"a map", False)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "pipe"])
+def test_a_device_or_a_pipe_has_no_content(tmp_path: Path, path: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no file: a pipe"):
+        file_digest(tmp_path / path)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from ingest_inputs import write_video
-from scene_trees import write_scene_tree
+from scene_trees import write_scene_tree, write_validate_inputs
 
 from pipeline.editing.cache import TensorCache
 from pipeline.ground.artefacts import OUTS
@@ -57,7 +57,7 @@ def test_a_full_disk_is_named_with_the_file_whatever_writes(
     message = rf"cannot write {path}\S*: File too large.*Free some space"
     with pytest.raises(StorageError, match=message), naming_trouble(workspace), full_disk():
         write(path)
-    assert not list(workspace.root.rglob("*.part"))
+    assert not list(workspace.root.rglob("*-part"))
 
 
 def make_unreadable(path: Path, patch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_an_out_that_is_a_link_to_another_disk_works(
 
     monkeypatch.setattr(os, "replace", rename_on_one_disk)
     # What a killed copy leaves is no user's.
-    write_text(disk / "deep/.a.txt.77.part", "ma")
+    write_text(disk / "deep/.a.txt.77.gazeshift-part", "ma")
     assert make(workspace) == {"a"}
     assert [path.name for path in disk.rglob("*") if path.is_file()] == ["a.txt"]
     assert make(workspace) == set()
@@ -148,6 +148,68 @@ def test_a_folder_for_an_input_file_is_named(workspace: Workspace) -> None:
         naming_trouble(workspace),
     ):
         workspace.path("table.csv").read_bytes()
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def a_link_to_nothing(path: Path) -> None:
+    path.symlink_to("gone")
+
+
+KINDS = {
+    a_pipe: "is no file: a pipe, a socket or a device. Move it away",
+    a_loop: "is a link back to itself. Move it away",
+    a_link_to_nothing: "is a link to gone, where nothing is. Move it away",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "params.yaml",
+        "data/keywords.csv",
+        "keyword_masks",
+        ".gazeshift",
+        ".gazeshift/locks/validate.lock",
+        ".gazeshift/records/validate.sqlite",
+        ".gazeshift/measurements.sqlite",
+        "reports/records/validate.jsonl",
+        "reports/validation/summary.json",
+        "reports/validation/data_docs",
+    ],
+)
+def test_what_is_neither_file_nor_folder_is_named_and_not_waited_for(
+    workspace: Workspace, kind: Callable[[Path], None], place: str, gazeshift
+) -> None:
+    write_validate_inputs(workspace.root, {"v": 1})
+    path = workspace.path(place)
+    if path.is_dir():
+        path.rename(path.with_name("aside"))
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind(path)
+    status, _, said = gazeshift("validate")
+    assert status == 1
+    # Of a folder for which there is a pipe, it is a file that is told.
+    named = f"{path} is a file, but" if kind is a_pipe and not path.suffix else KINDS[kind]
+    assert f"{path} " in said
+    assert named in said or KINDS[kind] in said
+    assert "Free some space" not in said
+
+
+def test_a_name_that_is_too_long_is_told_by_its_length(workspace: Workspace, gazeshift) -> None:
+    write_text(workspace.path("params.yaml"), f"scene_cuts: {{input: {'a' * 5000}}}")
+    status, _, said = gazeshift("scene_cuts")
+    assert status == 1
+    assert "can hold no path of 5000 letters (aaaa" in said
+    assert len(said) < 500
 
 
 def sql_error(statement: str, before: str = "") -> sqlite3.Error:
@@ -177,6 +239,11 @@ def test_what_is_no_matter_of_the_disk_stays_as_it_is(
     with pytest.raises(type(error)) as said, naming_trouble(workspace):
         raise error
     assert said.value is error
+
+
+def test_what_is_not_there_is_no_trouble_of_the_disk(workspace: Workspace) -> None:
+    with pytest.raises(FileNotFoundError), naming_trouble(workspace):
+        workspace.path("no/such").read_bytes()
 
 
 def test_the_damaged_one_of_the_databases_is_named(workspace: Workspace) -> None:

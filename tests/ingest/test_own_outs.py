@@ -1,6 +1,7 @@
 """An ingest stage that is told to read what it writes: refused before anything is touched."""
 
 import os
+import shutil
 
 import pytest
 from ingest_inputs import draw_shot
@@ -70,3 +71,49 @@ def test_an_out_that_is_a_link_to_the_input_is_refused(
     assert status == 1
     assert "are one place or lie in one another" in said
     assert outs_of(workspace, "scene_cuts") == taken_over
+
+
+def test_unfinished_files_are_no_input_and_stay(workspace: Workspace, gazeshift) -> None:
+    staging = ".gazeshift/staging/scene_cuts"
+    write_text(workspace.path(f"{staging}/v/v-Scene-001-01.jpg"), "mine")
+    set_input(workspace, staging)
+    status, _, said = gazeshift("scene_cuts")
+    assert status == 1
+    assert "are one place or lie in one another" in said
+    assert workspace.path(f"{staging}/v/v-Scene-001-01.jpg").read_text() == "mine"
+
+
+@pytest.mark.parametrize("link", ["staging", "staging/scene_cuts"])
+def test_what_a_link_in_the_state_leads_to_is_not_emptied(
+    workspace: Workspace, taken_over: dict[str, bytes], link: str, gazeshift
+) -> None:
+    write_text(workspace.path("mine/scene_cuts/notes.txt"), "mine")
+    path = workspace.state / link
+    shutil.rmtree(path, ignore_errors=True)
+    path.symlink_to(workspace.path("mine"))
+    status, _, said = gazeshift("scene_cuts")
+    assert status == 1
+    assert f"{path} is a link to" in said
+    assert workspace.path("mine/scene_cuts/notes.txt").read_text() == "mine"
+    assert outs_of(workspace, "scene_cuts") == taken_over
+
+
+def test_a_users_file_that_ends_in_part_stays(
+    workspace: Workspace, taken_over: dict[str, bytes], gazeshift
+) -> None:
+    write_text(workspace.path("data/video_scene_cuts/.notes.2024.part"), "mine")
+    status, _, said = gazeshift("scene_cuts")
+    assert status == 1
+    assert ".notes.2024.part was not made by this stage" in said
+
+
+def test_a_file_of_the_outs_that_is_a_link_is_told_so(
+    workspace: Workspace, taken_over: dict[str, bytes], gazeshift
+) -> None:
+    table = workspace.path("data/video_scene_cuts/scenes.csv")
+    table.rename(workspace.path("elsewhere.csv"))
+    table.symlink_to(workspace.path("elsewhere.csv"))
+    status, _, said = gazeshift("scene_cuts")
+    assert status == 1
+    assert "scenes.csv is a link, and a run would put a file in its place" in said
+    assert "adopt" not in said

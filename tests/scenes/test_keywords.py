@@ -153,6 +153,16 @@ def test_a_missing_file_and_a_folder_are_named(file: Path) -> None:
         read_keywords(file)
 
 
+@pytest.mark.parametrize("keyword", ["shoe" * 50_000, "shoe\x1b[31m", "sh\x07oe"])
+def test_what_no_one_types_is_no_keyword_and_shown_in_short(file: Path, keyword: str) -> None:
+    assert refusal(keyword) is Reason.KEYWORD_NOT_VISUAL
+    table = read(file, f"_id,keyword\n{ID},mug\n{OTHER},{keyword}\n")
+    assert table.keywords == {ID: ("mug",)}
+    (rejection,) = table.rejections
+    assert rejection.reason is Reason.KEYWORD_NOT_VISUAL
+    assert len(rejection.found) < 100
+
+
 @pytest.mark.parametrize("keyword", ["", "  ", "-", "N/A", "nan", "None", "NULL", ". "])
 def test_blank_however_it_is_written(keyword: str) -> None:
     assert refusal(keyword) is Reason.KEYWORD_BLANK

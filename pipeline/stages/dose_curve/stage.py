@@ -24,7 +24,7 @@ from pipeline.editing.loading import EditModels, load_models, make_editor, share
 from pipeline.editing.params import EditParams
 from pipeline.editing.plain import edit_plainly, plain_key
 from pipeline.editing.scene_edits import SceneTask, Wish
-from pipeline.editing.stage import edited, in_batches, item_key, pictures, write_records
+from pipeline.editing.stage import RECORDS, edited, in_batches, item_key, pictures, write_records
 from pipeline.editing.tasks import chosen_videos, scene_task
 from pipeline.ground.artefacts import DOSE_CURVE, DOSES, SCENES
 from pipeline.ground.code import Key, summary_key
@@ -86,7 +86,7 @@ def main(workspace: Workspace) -> None:
             else:
                 plan[item] = item_key(task, editors[arm], image_size, *makers)
         plan[_SUMMARY] = summary_key(plan, (write_records.__module__,))
-        todo = outs.begin(plan)
+        todo = outs.begin(plan, dict.fromkeys(tasks, RECORDS))
         for arm, editor in editors.items():
             items = [item for item in tasks if item.startswith(f"{arm} ")]
             folder = outs.staging / DOSE_CURVE / arm

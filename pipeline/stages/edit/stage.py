@@ -9,7 +9,7 @@ import logging
 
 from pipeline.editing.loading import load_models, make_editor, shared_cache
 from pipeline.editing.params import EditParams
-from pipeline.editing.stage import edited, item_key, pictures, write_records
+from pipeline.editing.stage import RECORDS, edited, item_key, pictures, write_records
 from pipeline.editing.tasks import chosen_videos, variant_tasks
 from pipeline.ground.artefacts import EDITED, EDITS, SCENES, VARIANT_MANIFEST
 from pipeline.ground.code import summary_key
@@ -47,7 +47,7 @@ def main(workspace: Workspace) -> None:
     plan = {item: item_key(task, editor, image_size) for item, task in tasks.items()}
     plan[_SUMMARY] = summary_key(plan, (write_records.__module__,))
     with StageOuts(workspace, "edit") as outs:
-        todo = outs.begin(plan)
+        todo = outs.begin(plan, dict.fromkeys(tasks, RECORDS))
         folder = outs.staging / EDITED
         for item, records in edited(list(tasks), todo, tasks, editor, image_size, folder):
             outs.accept(item, pictures(tasks[item], EDITED), records)

@@ -70,7 +70,7 @@ def main(workspace: Workspace) -> None:
         StageOuts(workspace, "encode") as outs,
         encoding.Encoder(backbone, params.batch_size) as encoder,
     ):
-        todo = outs.begin(plan)
+        todo = outs.begin(plan, dict.fromkeys(inputs, str))
         folder = outs.staging / ENCODED
         for name in [name for name in texts if name in todo]:
             encoder.write_texts(folder / name, texts[name])

@@ -120,7 +120,12 @@ def main(workspace: Workspace) -> None:
     # The summary says when it was made, so it is made by every run.
     plan |= {_CONTROL: check.key, _SUMMARY: Key(digest(str(started_s)), (__name__,))}
     with StageOuts(workspace, "evaluate") as outs:
-        todo = outs.begin(plan)
+        results_of: dict[str, Any] = dict.fromkeys(
+            (f"picture {key.inputs}" for key in wanted), dict[str, Any]
+        )
+        results_of |= dict.fromkeys(to_see | to_see_degraded, float | None)
+        results_of |= {_CONTROL: list[dict[str, Any]]}
+        todo = outs.begin(plan, results_of)
         jobs = [
             Job(key.inputs, picture, load_judge)
             for key, picture in wanted.items()

@@ -20,6 +20,7 @@ from pipeline.scenes.cuts import CutScene, read_cuts, write_cuts
 from pipeline.scenes.names import normal_id
 from pipeline.stages.scene_cuts.params import SceneCutsParams
 from schemas.rejected_scenes import Reason, Rejection
+from schemas.scenes import Cut
 
 LOG = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def main(workspace: Workspace) -> None:
     plan = {"videos": plan_videos, "folder": plan_folder}[params.source](workspace, params)
     table = Table(CUTS_CSV, _write_table, (__name__,))
     with StageOuts(workspace, params.name) as outs:
-        made = make_items(outs, plan, [table, refusals_table(REFUSED, plan)])
+        made = make_items(outs, plan, [table, refusals_table(REFUSED, plan)], Cut)
     scenes = _scenes(made)
     _tell_notes(made)
     LOG.info(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.ground.contract import ContractBroken, read_checked
+from pipeline.ground.damage import SIGNS, json_object
 from pipeline.ground.errors import ContractError, ParamsError
 from schemas.rejected_scenes import Rejection
 from schemas.valid_scenes import VALID_SCENES_TABLE
@@ -75,14 +77,13 @@ def read_profile(path: Path) -> dict[str, Any] | None:
     Raises:
         ParamsError: the file is no profile.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
-    try:
-        profile = json.loads(path.read_text(encoding="utf-8"))
+    # What is wrong with it, its one remedy mends.
+    with suppress(OSError, *SIGNS):
+        profile = json_object(path)
         if all("bins" in profile[name] for name in ("mask_coverage", "alignment_score")):
             return profile
-    except (ValueError, KeyError, TypeError):
-        pass
     raise ParamsError(
         f"validate.reference_profile: {path} is no reference profile. Write one with "
         "`gazeshift profile`."

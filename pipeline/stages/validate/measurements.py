@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
 
 from pipeline.ground.code import code_digest, versions
+from pipeline.ground.damage import SIGNS
 from pipeline.ground.database import open_database
 from pipeline.ground.files import digest
 from pipeline.ground.parallel import each
@@ -23,9 +26,13 @@ from pipeline.stages.validate.measure import (
     measure_scene,
 )
 from pipeline.stages.validate.trees import SceneFiles, SceneKey
-from schemas.rejected_scenes import Reason, Rejection
+from schemas.rejected_scenes import Rejection
 
 _SCENES_PER_CHUNK = 32
+_OUTCOMES: Mapping[str, TypeAdapter[Any]] = {
+    "figures": TypeAdapter(SceneFigures),
+    "refused": TypeAdapter(list[Rejection]),
+}
 _TABLES = """
 CREATE TABLE IF NOT EXISTS version (version TEXT);
 CREATE TABLE IF NOT EXISTS scenes (
@@ -111,7 +118,11 @@ class _Memory:
         """Return the stamps under which a scene was measured, and the result."""
         query = "SELECT stamps, digest, outcome FROM scenes WHERE video_id=? AND scene_number=?"
         row = self._store.execute(query, key).fetchone()
-        return (row[0], Result(row[1], _from_json(row[2]))) if row else None
+        try:
+            return (row[0], Result(row[1], _from_json(row[2]))) if row else None
+        # Damaged: it is measured again.
+        except SIGNS:
+            return None
 
     def put(self, measured: Iterable[tuple[Measured, str]]) -> None:
         """Record scenes with their stamps; without an outcome, the recorded one stays."""
@@ -134,9 +145,5 @@ def _to_json(outcome: Outcome) -> str:
 
 def _from_json(text: str) -> Outcome:
     ((kind, values),) = json.loads(text).items()
-    if kind == "refused":
-        return [
-            Rejection(video_id, number, file, Reason(reason), found)
-            for video_id, number, file, reason, found in values
-        ]
-    return SceneFigures._make([*values[:-1], tuple(values[-1])])
+    outcome: Outcome = _OUTCOMES[kind].validate_python(values)
+    return outcome

@@ -40,6 +40,7 @@ from schemas.valid_scenes import COLUMNS
 LOG = logging.getLogger(__name__)
 
 _ABSENT = Reason.KEYWORD_NOT_IN_SCENE
+_ITEM = "contract"
 
 
 def main(workspace: Workspace) -> None:
@@ -56,14 +57,14 @@ def main(workspace: Workspace) -> None:
         write_rows(outs.staging / WITHOUT_PRODUCT, WITHOUT_PRODUCT_COLUMNS, absent)
         write_rejections(outs.staging / REJECTED, verdicts.rejections)
         inputs = _inputs(workspace, params, verdicts, outs.staging)
-        if outs.begin({"contract": Key(inputs, (__name__,))}):
+        if outs.begin({_ITEM: Key(inputs, (__name__,))}, {_ITEM: list[str]}):
             warnings = _check_tables(workspace, params, verdicts, outs.staging)
             summary = json.dumps(summarise(verdicts, warnings), indent=2, ensure_ascii=False)
             write_text(outs.staging / VALIDATION_SUMMARY, summary + "\n")
             docs = sorted(path for path in (outs.staging / DATA_DOCS).rglob("*") if path.is_file())
             pages = [path.relative_to(outs.staging).as_posix() for path in docs]
             tables = [SCENES, WITHOUT_PRODUCT, REJECTED, VALIDATION_SUMMARY]
-            outs.accept("contract", [*tables, *pages], warnings)
+            outs.accept(_ITEM, [*tables, *pages], warnings)
         ((_, warnings),) = outs.results()
     valid, refused = len(verdicts.rows), len(verdicts.refused)
     LOG.info(
@@ -146,7 +147,17 @@ def _check_tables(
     if len(table) >= params.min_drift_scenes:
         profile = read_profile(workspace.path(params.reference_profile))
     first = [broken[0] for broken in verdicts.refused]
-    return check_scenes(table, first, limits, profile, staging / DATA_DOCS)
+    warnings = check_scenes(table, first, limits, profile, staging / DATA_DOCS)
+    if profile is None and len(table) >= params.min_drift_scenes and _names_profile(params):
+        warnings.append(
+            f"validate.reference_profile: there is no {params.reference_profile}, so drift was not "
+            "looked at; `gazeshift profile` writes one"
+        )
+    return warnings
+
+
+def _names_profile(params: ValidateParams) -> bool:
+    return "reference_profile" in params.model_fields_set
 
 
 def _fail_if_broken(params: ValidateParams, verdicts: Verdicts, warnings: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.ground.artefacts import CUTS, HEATMAPS, MASKS
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import JUNK, NO_FILE, NO_UTF_8, leaves, printable
+from pipeline.ground.files import JUNK, NO_FILE, NO_UTF_8, entries_below, leaves, printable
 from pipeline.ground.workspace import Workspace
 from pipeline.scenes.names import BadVideoId, SceneName, parse_scene_name
 from schemas.rejected_scenes import Reason, Rejection
@@ -97,20 +97,17 @@ def scan_trees(workspace: Workspace, folders: Mapping[Role, str] = TREES) -> Sce
     return trees
 
 
-def _walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
-    try:
-        entries = os.scandir(folder)
-    except (FileNotFoundError, NotADirectoryError):
+def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
+    if not os.path.lexists(folder):
         return
-    with entries:
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name in JUNK or entry.name == _TABLE:
-                continue
-            # A link to a folder is looked at as a whole: what it holds may be outside.
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path)
-            else:
-                yield entry
+    # A link to a folder is looked at as a whole: what it holds may be outside.
+    for entry in entries_below(folder, lambda name: not _is_left_aside(name)):
+        if not _is_left_aside(entry.name):
+            yield entry
+
+
+def _is_left_aside(name: str) -> bool:
+    return name.startswith(".") or name in JUNK or name == _TABLE
 
 
 def _add(trees: SceneTrees, role: Role, workspace: Workspace, entry: os.DirEntry[str]) -> None:

@@ -66,7 +66,7 @@ def main(workspace: Workspace) -> None:
     }
     plan[_SUMMARY] = summary_key(plan, (__name__,), table_digest)
     with StageOuts(workspace, "variant") as outs:
-        todo = outs.begin(plan)
+        todo = outs.begin(plan, dict.fromkeys(plan.keys() - {_SUMMARY}, dict[str, Any]))
         videos = [video for video in inputs if f"video {video}" in todo]
         folder = outs.staging / VARIANTS
 

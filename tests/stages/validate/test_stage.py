@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from scene_trees import write_scene_tree, write_validate_inputs
 
 from pipeline.ground import artefacts
-from pipeline.ground.errors import ContractError, InputError
+from pipeline.ground.errors import ContractError, InputError, ParamsError
 from pipeline.ground.files import write_bytes, write_text
 from pipeline.ground.workspace import Workspace
 from pipeline.pictures.reading import encode
@@ -18,6 +19,7 @@ from pipeline.scenes.names import SceneName
 from pipeline.scenes.refusals import read_rejections, write_rejections
 from pipeline.scenes.split import split_of
 from pipeline.stages.validate import stage as validate
+from pipeline.stages.validate.batch import read_profile
 from schemas.rejected_scenes import Reason, Rejection
 from schemas.scene_batch import make_profile
 from schemas.scenes_without_product import WITHOUT_PRODUCT_TABLE
@@ -224,6 +226,17 @@ def test_nothing_valid_fails_the_stage_whatever_fraction_is_asked_for(
     assert summary(workspace)["valid"] == 0
 
 
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe", "loop", "folder", "deep.json", "list.json"])
+def test_what_is_no_profile_is_named_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    write_text(tmp_path / "deep.json", "[" * 100_000)
+    write_text(tmp_path / "list.json", "[]")
+    with pytest.raises(ParamsError, match="is no reference profile"):
+        read_profile(tmp_path / name)
+
+
 def test_a_batch_that_drifts_from_the_reference_is_a_warning_or_fails_as_params_say(
     workspace: Workspace,
 ) -> None:
@@ -231,6 +244,9 @@ def test_a_batch_that_drifts_from_the_reference_is_a_warning_or_fails_as_params_
     reference = write_scene_tree(workspace.path("reference"), {SECOND: 12})
     params = "reference_profile: profile.json, min_drift_scenes: 12"
     set_params(workspace, params)
+    validate.main(workspace)
+    (warning,) = summary(workspace)["warnings"]
+    assert "there is no profile.json, so drift was not looked at" in warning
     write_text(workspace.path("profile.json"), json.dumps(make_profile(reference)))
     validate.main(workspace)
     assert summary(workspace)["warnings"] == []

@@ -1,12 +1,14 @@
 """Files that belong to no scene are reported, and links are followed within the data root only."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from pipeline.ground.files import write_bytes
 from pipeline.ground.workspace import Workspace
+from pipeline.ingest.inputs import list_files
 from pipeline.scenes.refusals import read_rejections, write_rejections
 from pipeline.stages.validate.trees import scan_trees
 from schemas.rejected_scenes import Reason, Rejection
@@ -58,6 +60,27 @@ def test_a_report_can_hold_any_name(tmp_path: Path) -> None:
     write_rejections(tmp_path / "rejected.csv", [rejection])
     (read,) = read_rejections(tmp_path / "rejected.csv")
     assert read == rejection._replace(file="caf\\udce9.jpg")
+
+
+def test_folders_in_folders_are_followed_however_deep(workspace: Workspace) -> None:
+    root, deep = workspace.path(IMAGES), 1500
+    root.mkdir(parents=True)
+    here = os.getcwd()
+    try:
+        os.chdir(root)
+        for _ in range(deep):
+            os.mkdir("a")
+            os.chdir("a")
+        Path("7000-Scene-001-01.gif").touch()
+    finally:
+        os.chdir(here)
+    try:
+        (stray,) = strays(workspace)
+        assert stray.file.endswith(f"{'/a' * deep}/7000-Scene-001-01.gif")
+        assert len(list_files(workspace, root)[0]) == 1
+    finally:
+        # What removes temporary folders gives up on such depths.
+        subprocess.run(["rm", "-rf", root], check=True)
 
 
 def test_what_systems_leave_behind_is_no_stray(workspace: Workspace) -> None:
