@@ -85,7 +85,7 @@ def test_ids_of_all_files_are_one_however_their_systems_write_them(workspace: Wo
     one, two = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
     assert one != two
     write_text(workspace.path("params.yaml"), "compute: {n_jobs: 1}\n")
-    write_video(workspace.path(f"data/videos/{two}.mp4"), shots=[5])
+    write_video(workspace.path(f"data/videos/{two}.mp4"), shots=[25])
     write_text(workspace.path("data/keywords.csv"), f"_id,keyword\n{two},mug\n")
     outline = {"time_s": 0, "polygons": [[[0, 0], [20, 0], [20, 20]]]}
     drawn = {
