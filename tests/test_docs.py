@@ -86,7 +86,7 @@ def test_parameters_are_in_the_shipped_params_or_in_a_section_model(document):
 
 # What stands for the words in capitals of a usage line.
 _FOR = {"STAGE": "variant", "SOURCE": "folder"} | dict.fromkeys(
-    ("PORT", "TIMEOUT", "NUMBER", "CACHE_GB", "DEGREES"), "60"
+    ("PORT", "TIMEOUT", "NUMBER", "CACHE_GB", "DEGREES"), "5"
 )
 
 

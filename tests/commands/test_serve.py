@@ -16,4 +16,4 @@ def test_a_champion_of_an_older_version_is_named(
     write_text(tmp_path / "champion/code/pipeline/serving/editor_model.py", "")
     monkeypatch.setattr(serve, "served_folder", lambda *_: tmp_path / "champion")
     with pytest.raises(InputError, match=r"older version.* Run `gazeshift promote`"):
-        serve.main(workspace, "127.0.0.1", 5001, 60.0)
+        serve.main(workspace, "127.0.0.1", 5001, 60.0, 1.0)

@@ -35,7 +35,7 @@ CHANGES = {
         ("pipeline/scenes/split.py", "position < 0.8", "position < 0.7"),
     ],
     "encode": [
-        (f"{S}/encode/encoding.py", "as_half(torch.cat(batches))", "as_half(-torch.cat(batches))"),
+        (f"{S}/encode/encoding.py", "encode_images(images)", "encode_images(-images)"),
         ("pipeline/learning/shards.py", "_BUCKET = 2", "_BUCKET = 3"),
     ],
     "train": [

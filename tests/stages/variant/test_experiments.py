@@ -133,7 +133,8 @@ def test_an_experiment_in_a_copy_leaves_the_workspace_as_it_was(repository: Repo
         content = (repository.root / file).read_bytes()
         assert tags[tag] == blake2b(content, digest_size=16).hexdigest()
     tracked = yaml.safe_load((repository.root / "data.dvc").read_text())["outs"]
-    assert {out["path"]: out["nfiles"] for out in tracked} == dict.fromkeys(TREES, 6)
+    folders = {out["path"]: out["nfiles"] for out in tracked if "nfiles" in out}
+    assert folders == {tree: 6 for tree in TREES if not tree.endswith(".csv")}
     plots = json.loads(repository.dvc("plots", "show", "--json"))["data"]
     (plot,) = plots["reports/variant/shares.csv"]
     assert plot["content"]["encoding"]["color"]["field"] == "variant"
