@@ -122,6 +122,7 @@ class PythonFile:
         except BaseException as error:
             try:
                 said = str(error)
+            # A stranger's class may fail as it likes.
             except Exception:
                 said = "its text cannot be had"
             line = next((f" in line {n}" for n in _lines(error, self._path)), "")

@@ -34,7 +34,7 @@ from pipeline.commands.init_settings import (
 from pipeline.ground.artefacts import KEYWORDS, VIDEOS
 from pipeline.ground.errors import InputError, ParamsError
 from pipeline.ground.files import md5, write_text
-from pipeline.ground.params import ModelParams
+from pipeline.ground.params import ModelParams, read_params
 from pipeline.ground.places import MARKER
 from pipeline.ground.tables import write_table
 from pipeline.ground.terminal import say
@@ -280,6 +280,7 @@ def _text(values: Any) -> str:
 
 
 def _read_params(workspace: Workspace) -> dict[str, Any]:
+    read_params(workspace)  # Refuses what is no mapping.
     path = workspace.path(MARKER)
     try:
         return _yaml().load(path.read_text(encoding="utf-8")) or {}

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.ground.encodings import UTF_8, unicode_of
 from pipeline.ground.errors import InputError, first_line
 from pipeline.ground.files import is_special
 
@@ -62,7 +63,7 @@ def recognise_form(
         )
     with path.open("rb") as file:
         content = file.read(_SAMPLE_BYTES)
-    encoding = encoding or _encoding(path, content)
+    encoding = encoding or unicode_of(content)
     text = _decoded(path, content, encoding)
     if "\0" in text:
         raise InputError(f"{path} is no text: it holds NUL characters. Export it as CSV or TSV.")
@@ -71,15 +72,6 @@ def recognise_form(
         lines = lines[:-1]
     skipped, delimiter, rows = _rows(path, lines, least_columns)
     return Form(path, encoding, delimiter, _decimal(path, rows[1:], decimal), skipped, rows[0])
-
-
-def _encoding(path: Path, content: bytes) -> str:
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    # Every second byte of UTF-16 is zero, as long as the letters are Latin.
-    if content[:200].count(0) > len(content[:200]) // 4:
-        return "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
-    return "utf-8-sig"
 
 
 def _decoded(path: Path, content: bytes, encoding: str) -> str:
@@ -183,7 +175,7 @@ def read_columns(form: Form, numbers: set[str], texts: set[str]) -> pd.DataFrame
         table = arrow_csv.read_csv(
             form.path,
             arrow_csv.ReadOptions(
-                encoding="utf8" if form.encoding == "utf-8-sig" else form.encoding,
+                encoding="utf8" if form.encoding == UTF_8 else form.encoding,
                 skip_rows=form.skipped + 1,
                 column_names=form.header,
                 block_size=1 << 23,

@@ -10,6 +10,9 @@ from pipeline.ground.errors import InputError
 
 LOG = logging.getLogger(__name__)
 
+UTF_8 = "utf-8-sig"
+"""With a mark at its begin or without."""
+
 _ENCODINGS = (
     *(f"windows-125{number}" for number in range(8)),
     *("cp874", "koi8-r", "gb18030", "big5hkscs", "cp932", "euc-jp", "cp949"),
@@ -33,20 +36,27 @@ _MARGIN, _LATIN_MARGIN, _DISPUTED_MARGIN = 0.75, 0.9, 0.55
 _ENOUGH = 3
 
 
+def unicode_of(content: bytes) -> str:
+    """Return which form of Unicode a text is in, if it is Unicode, by its first bytes."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    # Every second byte of UTF-16 is zero, as long as the letters are Latin.
+    if content[:200].count(0) > len(content[:200]) // 4:
+        return "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
+    return UTF_8
+
+
 def decode(path: Path, content: bytes) -> str:
     """Return a text file's text; what is neither UTF-8 nor UTF-16 is recognised, and that is said.
 
     Raises:
         InputError: it is not known which of several encodings it is in.
     """
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", errors="replace")
-    # Every second byte of UTF-16 is zero, as long as the letters are Latin.
-    if content[:200].count(0) > len(content[:200]) // 4:
-        little = content[1:2] == b"\0"
-        return content.decode("utf-16-le" if little else "utf-16-be", errors="replace")
+    unicode = unicode_of(content)
+    if unicode != UTF_8:
+        return content.decode(unicode, errors="replace")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode(UTF_8)
     except UnicodeDecodeError:
         encoding, example = _recognised(path, content)
     try:

@@ -31,6 +31,7 @@ from pipeline.ground.code import Key
 from pipeline.ground.damage import SIGNS
 from pipeline.ground.errors import InputError, ParamsError, UserFilesError, first_line
 from pipeline.ground.files import (
+    entries_below,
     file_digest,
     is_left_over,
     make_folder,
@@ -183,13 +184,8 @@ def refuse_own_outs(workspace: Workspace, stage: str) -> None:
 def _with_links(path: Path) -> Iterator[Path]:
     """Yield a path and, below it where it is a folder, every link."""
     yield path
-    folders = [path] if path.is_dir() else []
-    while folders:
-        for entry in os.scandir(folders.pop()):
-            if entry.is_symlink():
-                yield Path(entry.path)
-            elif entry.is_dir():
-                folders.append(Path(entry.path))
+    entries = entries_below(path, lambda _: True) if path.is_dir() else ()
+    yield from (Path(entry.path) for entry in entries if entry.is_symlink())
 
 
 def _staging(workspace: Workspace) -> Path:

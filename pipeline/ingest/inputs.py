@@ -77,11 +77,11 @@ def list_files(workspace: Workspace, folder: Path) -> tuple[list[Path], list[Rej
             continue
         if printable(str(path)) != str(path):
             outside.append(_unprintable(workspace, path))
-        elif path.is_symlink() and (leaves(path, folder) or not path.exists()):
+        elif entry.is_symlink() and (leaves(path, folder) or not path.exists()):
             outside.append(_outside(workspace, path, f"a link to {os.readlink(path)}"))
         elif is_special(path):
             outside.append(_outside(workspace, path, NO_FILE))
-        elif not path.is_dir() and not entry.name.startswith("."):
+        elif not entry.is_dir() and not entry.name.startswith("."):
             files.append(path)
     return sorted(files), outside
 

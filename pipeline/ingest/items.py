@@ -6,6 +6,7 @@ import filecmp
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import GenericAlias
 from typing import Any, NamedTuple, Protocol
 
 from pipeline.ground.code import Key, summary_key
@@ -74,17 +75,17 @@ def make_items(
     keys = {item.name: Key(item.inputs, plan.makers) for item in plan.items}
     refused = repr(plan.rejections)
     keys |= {table.path: summary_key(keys, table.makers, refused) for table in tables}
-    result = tuple[list[str], list[Rejection], list[row]]  # type: ignore[valid-type]
+    result = GenericAlias(tuple, (list[str], list[Rejection], GenericAlias(list, row), list[str]))
     todo = outs.begin(keys, dict.fromkeys((item.name for item in plan.items), result))
     for made in plan.make([item for item in plan.items if item.name in todo], outs.staging):
         rejections = [one._asdict() for one in made.rejections]
-        outs.accept(made.item, made.files, (made.files, rejections, made.rows, *made.notes))
+        outs.accept(made.item, made.files, (made.files, rejections, made.rows, made.notes))
     named = {item.name: item.file for item in plan.items}
     results = [
         Made(item, files, [_refusal(one, named[item]) for one in rejections], rows, notes)
         for item, result in outs.results()
         if item in named
-        for files, rejections, rows, *notes in [result]
+        for files, rejections, rows, notes in [result]
     ]
     for table in tables:
         staged, there = outs.staging / table.path, outs.workspace.path(table.path)

@@ -71,7 +71,6 @@ def main(workspace: Workspace) -> None:
         "validate: %d scenes valid, %d refused (%s), %d without the product (%s)",
         valid, refused, REJECTED, len(absent), WITHOUT_PRODUCT,
     )  # fmt: skip
-    LOG.info("validate: %d scenes valid, %d refused (%s)", valid, refused, REJECTED)
     if verdicts.keyword_doubtful:
         video, keyword = next(iter(verdicts.keyword_doubtful.items()))
         LOG.warning(

@@ -98,16 +98,19 @@ def test_what_downloaders_leave_beside_a_video_is_said_once(
     ]
 
 
-def test_a_low_frame_rate_is_said_in_every_run(
+def test_a_low_frame_rate_is_said_in_every_run_and_nothing_is_cut_again(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_video(workspace.path("data/videos/slow.mp4"), shots=[10], rate=5)
     write_video(workspace.path("data/videos/usual.mp4"), shots=[10])
+    written = []
     for _ in range(2):
         caplog.clear()
         scene_cuts.main(workspace)
         (said,) = [text for text in caplog.messages if "frames a second" in text]
         assert said.startswith("1 videos (first: slow) have fewer than 10 frames a second")
+        written.append(written_at(workspace.path(CUTS), "jpg"))
+    assert written[0] == written[1]
 
 
 def test_only_what_changed_is_cut_again(workspace: Workspace) -> None:
