@@ -8,11 +8,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.ground.database import is_damage, primary_code
 from pipeline.ground.errors import BusyError, GazeshiftError, InputError, StorageError
 from pipeline.ground.files import NO_FILE, as_os_error, is_special
-from pipeline.ground.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.ground.workspace import Workspace
 
 _RIGHTS = {errno.EACCES, errno.EPERM}
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO} | _RIGHTS
