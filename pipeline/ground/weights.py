@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pipeline.ground.damage import json_object
 from pipeline.ground.errors import InputError, first_line
-from pipeline.ground.files import refuse_no_file
+from pipeline.ground.files import is_special, refuse_no_file
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -281,6 +281,8 @@ def _loaded(kind: Any, folder: Path, origin: Origin, **options: Any) -> Any:
 
 def _what_it_is(path: Path) -> str:
     """Return what stands in the place of weights that Git LFS has not fetched, else ""."""
+    if is_special(path):
+        return ""
     try:
         with path.open("rb") as file:
             is_pointer = file.read(len(_POINTER)) == _POINTER
