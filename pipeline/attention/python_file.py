@@ -34,8 +34,9 @@ class PythonFile:
     the same viewers. The file may import anything that is installed or lies in the root. Messages
     name the parameter that names the file.
 
-    It is tried on a picture, twice, before anything depends on it. What it draws at random when it
-    is loaded, each process draws anew, which no process can see: seeds are left to the file.
+    It is tried on a picture, twice, before anything depends on it, and again after 2, 4, 8 …
+    others: what learns while it looks is no judge. What it draws at random when it is loaded, each
+    process draws anew, which no process can see: seeds are left to the file.
 
     Raises:
         ParamsError: the file has no such function.
@@ -52,15 +53,21 @@ class PythonFile:
         # All that its maps depend on is code.
         self.digest = FUNCTION
         self.makers = (__name__, maker_of(path))
-        self._refuse_chance()
+        self._tried, self._seen = _picture(), 0
+        self._first = self._map(self._tried.copy())
+        self._refuse_change()
 
     def maps(self, images: Tensor) -> Tensor:
         """Return attention, N×H×W, of N×3×H×W images in [-1, 1].
 
         Raises:
-            InputError: the function raised or exited, or returned no map of its picture.
+            InputError: the function raised or exited, returned no map of its picture, or has
+                changed since it was loaded.
         """
         found = np.stack([self._map(image) for image in pixels_of(images)])
+        before, self._seen = self._seen, self._seen + len(found)
+        if before.bit_length() < self._seen.bit_length():
+            self._refuse_change()
         return torch.from_numpy(found).to(images.device)
 
     def _load(self) -> Callable[[NDArray[np.uint8]], Any]:
@@ -78,17 +85,14 @@ class PythonFile:
             )
         return function
 
-    def _refuse_chance(self) -> None:
-        height, width = _TRIED
-        ramps = np.indices(_TRIED).sum(0)[..., None] * (3, 5, 7) % 256
-        disc = np.hypot(*(np.indices(_TRIED) - [[[height / 2]], [[width / 3]]])) < width / 5
-        picture = np.where(disc[..., None], (220, 30, 30), ramps).astype(np.uint8)
-        first, second = (self._map(picture.copy()) for _ in range(2))
-        if np.abs(second - first).max() > _SAME * first.max():
+    def _refuse_change(self) -> None:
+        again = self._map(self._tried.copy())
+        if np.abs(again - self._first).max() > _SAME * self._first.max():
             raise InputError(
                 f"{self._parameter}: {self._path} saw the same picture differently when it was "
                 f"asked again. Let `{FUNCTION}` draw at random from fixed seeds, set in each call, "
-                "so that an original and its edits are looked at by the same viewers."
+                "and learn nothing while it looks, so that an original and its edits are looked at "
+                "by the same viewers."
             )
 
     def _map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -131,6 +135,14 @@ class PythonFile:
                 f"Mend the file: `{FUNCTION}(image)` takes a picture, H×W×3 uint8 RGB, and returns "
                 "a NumPy array, H×W, >= 0."
             ) from error
+
+
+def _picture() -> NDArray[np.uint8]:
+    """Return the picture that every judge is tried on: a red disc on ramps of colour."""
+    height, width = _TRIED
+    ramps = np.indices(_TRIED).sum(0)[..., None] * (3, 5, 7) % 256
+    disc = np.hypot(*(np.indices(_TRIED) - [[[height / 2]], [[width / 3]]])) < width / 5
+    return np.where(disc[..., None], (220, 30, 30), ramps).astype(np.uint8)
 
 
 def _lines(error: BaseException, path: Path) -> Iterator[int]:

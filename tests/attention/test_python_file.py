@@ -76,6 +76,19 @@ def test_one_that_fails_later_is_named_too(tmp_path: Path) -> None:
         judge.maps(tensor_of(np.zeros((1, 8, 8, 3), np.uint8)))
 
 
+def test_one_that_learns_while_it_looks_is_named(tmp_path: Path) -> None:
+    write_text(
+        tmp_path / "models/own.py",
+        "seen = []\ndef attention_map(image):\n    seen.append(0)\n"
+        "    return image[..., 0] + 9.0 * (len(seen) > 9)",
+    )
+    judge = load_attention_model("models/own.py", tmp_path, parameter="evaluate.judge")
+    images = tensor_of(np.zeros((4, 8, 8, 3), np.uint8))
+    judge.maps(images)
+    with pytest.raises(InputError, match=r"^evaluate\.judge: .*saw the same picture differently"):
+        judge.maps(images)
+
+
 WORKING = {
     "pools by 64": (
         "import numpy as np\n"
