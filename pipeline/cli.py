@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import os
 import sys
 
 from pipeline.gaze.options import add_options
@@ -29,6 +30,10 @@ def main(argv: list[str] | None = None) -> int:
         # Of code from outside, such as a judge's: no stage ends so, and DVC would take it for done.
         sys.stderr.write(f"gazeshift {arguments.command}: was made to exit ({exit_.code}).\n")
         return 1
+    except BrokenPipeError:
+        # Whoever reads, such as `head`, has enough; what is left must not be flushed into the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write(
             f"\ngazeshift {arguments.command}: interrupted. What was finished is kept: the same "
@@ -46,7 +51,9 @@ def _run(arguments: argparse.Namespace) -> int:
     keep_freed_memory()
     options = {k: v for k, v in vars(arguments).items() if k not in ("command", "root")}
     with naming_trouble(workspace):
-        return module.main(workspace, **options) or 0
+        status = module.main(workspace, **options) or 0
+    sys.stdout.flush()
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

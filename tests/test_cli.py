@@ -1,6 +1,7 @@
 """The command line: help at once, errors as one message, statuses that scripts can use."""
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
+from pipeline.ground.terminal import say
 
 HEAVY = ("torch", "pandas", "numpy", "cv2", "mlflow", "great_expectations", "pandera", "yaml")
 
@@ -64,3 +66,15 @@ def test_a_disk_that_cannot_be_written_gives_one_line(
     assert message.count("\n") == 1
     assert "no way to write" in message
     assert "what was finished is kept" in message
+
+
+def test_whoever_reads_may_stop_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.commands.adopt.main", lambda *_, **__: say("moved"))
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        monkeypatch.setattr("sys.stdout", closed)
+        assert cli.main(["adopt", "variant", "--root", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == ""
