@@ -18,6 +18,7 @@ from pipeline.ingest.made import Item, Made
 from pipeline.ingest.take_over import copy_items, find_scene_files
 from pipeline.scenes.cuts import CutScene, read_cuts, write_cuts
 from pipeline.scenes.names import normal_id
+from pipeline.stages.scene_cuts.containers import OTHER_VIDEO_SUFFIXES, VIDEO_SUFFIXES
 from pipeline.stages.scene_cuts.params import SceneCutsParams
 from schemas.rejected_scenes import Reason, Rejection
 from schemas.scenes import Cut
@@ -59,7 +60,7 @@ def plan_videos(workspace: Workspace, params: SceneCutsParams) -> Plan:
     Raises:
         InputError: there is no such folder, or nothing in it.
     """
-    from pipeline.stages.scene_cuts.cutting import OTHER_VIDEO_SUFFIXES, VIDEO_SUFFIXES, cut_video
+    from pipeline.stages.scene_cuts.cutting import cut_video
 
     paths, refused = list_files(workspace, input_path(workspace, params))
     named = [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES]
