@@ -135,13 +135,10 @@ def _decimal(path: Path, rows: list[list[str]], told: str) -> str:
     if told:
         return {"point": ".", "comma": ","}[told]
     cells = [cell.strip() for row in rows for cell in row]
-    signs = [
-        (
-            sign,
-            [cell for cell in cells if re.fullmatch(rf"-?\d[\d{sign}]*{re.escape(sign)}\d+", cell)],
-        )
-        for sign in ".,"
-    ]
+    signs = []
+    for sign in ".,":
+        pattern = re.compile(rf"-?\d[\d{sign}]*{re.escape(sign)}\d+")
+        signs.append((sign, [cell for cell in cells if pattern.fullmatch(cell)]))
     for sign, numbers in signs:
         form = _THOUSANDS.format(re.escape(sign))
         if len(numbers) > 1 and all(re.fullmatch(form, cell) for cell in numbers):
