@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from pipeline.heatmaps.dose import requested_share
 from pipeline.proof.statistics import (
@@ -62,6 +63,24 @@ def test_interval_of_a_mean_of_equal_clusters_is_that_of_the_cluster_means() -> 
     expected = 1.96 * means.std(ddof=1) / math.sqrt(60)
     assert low == pytest.approx(means.mean() - expected, abs=0.05)
     assert high == pytest.approx(means.mean() + expected, abs=0.05)
+
+
+def test_the_interval_is_that_of_scipys_bootstrap_over_videos() -> None:
+    random = np.random.default_rng(0)
+    values, membership = random.normal(0, 1, 40), random.integers(0, 9, 40)
+    low, high = clustered_interval(
+        [f"v{number}" for number in membership], lambda rows: float(np.median(values[rows])), seed=3
+    )
+    clusters = [np.flatnonzero(membership == number) for number in range(9)]
+    expected = stats.bootstrap(
+        (np.arange(9),),
+        lambda chosen: float(np.median(values[np.concatenate([clusters[n] for n in chosen])])),
+        n_resamples=2000,
+        vectorized=False,
+        method="percentile",
+        rng=np.random.default_rng(3),
+    ).confidence_interval
+    assert (low, high) == pytest.approx((expected.low, expected.high), rel=1e-12)
 
 
 def test_one_video_has_no_interval() -> None:
