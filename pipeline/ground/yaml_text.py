@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from copy import deepcopy
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -35,6 +37,12 @@ def load_yaml(text: str) -> Any:
     Raises:
         ValueError: it is no YAML, nested too deep, or too much is written in too few words.
     """
+    return deepcopy(_loaded(text))
+
+
+# A stage reads params.yaml once for each of its sections.
+@lru_cache(maxsize=4)
+def _loaded(text: str) -> Any:
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
