@@ -17,9 +17,6 @@ from schemas.rejected_scenes import Rejection
 if TYPE_CHECKING:
     from pipeline.stages.scene_cuts.params import SceneCutsParams
 
-# One family of containers, each of which states the length of every track: that is how a
-# truncated file is told from a short one.
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 OTHER_VIDEO_SUFFIXES = (
     ".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".gif", ".m2ts", ".mkv", ".mpeg", ".mpg",
     ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",

@@ -59,7 +59,8 @@ def plan_videos(workspace: Workspace, params: SceneCutsParams) -> Plan:
     Raises:
         InputError: there is no such folder, or nothing in it.
     """
-    from pipeline.stages.scene_cuts.cutting import OTHER_VIDEO_SUFFIXES, VIDEO_SUFFIXES, cut_video
+    from pipeline.stages.scene_cuts.cutting import OTHER_VIDEO_SUFFIXES, cut_video
+    from pipeline.video.decoding import VIDEO_SUFFIXES
 
     paths, refused = list_files(workspace, input_path(workspace, params))
     named = [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES]
