@@ -68,8 +68,8 @@ def main() -> None:
             found["stays"].append(staying / one)
             ms = [f"{1e3 * s / options.frames:.1f}" for s in (two, one, changing, staying)]
             sys.stdout.write(
-                f"round {number + 1}, ms a frame: floor {ms[0]} (two files encoded), {ms[1]} (one); a "
-                f"scene that changes {ms[2]}, one that does not {ms[3]}\n"
+                f"round {number + 1}, ms a frame: floor {ms[0]} (two files encoded), {ms[1]} (one); "
+                f"a scene that changes {ms[2]}, one that does not {ms[3]}\n"
             )
             carried = changing / options.frames
         for kind, ratios in found.items():

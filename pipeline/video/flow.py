@@ -255,8 +255,10 @@ def places_of(carried: Carried) -> Flow:
     """Return where each pixel of the window lies in the anchor: (x, y) of its whole frame."""
     window = carried.window
     scale = window.width // carried.flow.shape[1]
-    places = places_by(enlarged(carried.flow, window) * np.float32(scale))
-    return places + np.array([window.left, window.top], np.float32)
+    places = enlarged(carried.flow, window) * np.float32(scale)
+    places += _grid(window.height, window.width)
+    places += np.array([window.left, window.top], np.float32)
+    return places
 
 
 def _box(weight: NDArray[Any]) -> tuple[int, int, int, int]:
