@@ -17,6 +17,7 @@ STAGES = {
     "variant": "raise or lower attention on the product",
     "edit": "redraw the scenes so that attention follows the variants",
     "dose_curve": "edit a grid of doses, for the proof",
+    "render": "put the edits back into the videos",
     "evaluate": "judge the edits: the proofs, figures and a verdict",
     "report": "one page with scenes, variants, proof and provenance",
 }

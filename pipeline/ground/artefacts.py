@@ -63,6 +63,10 @@ DOSE_CURVE = "outputs/dose_curve"
 DOSES = f"{DOSE_CURVE}/doses.csv"
 """`schemas.edits.DOSES_TABLE`."""
 
+RENDERED = "outputs/videos"
+VIDEO_FIGURES = "reports/render/videos.csv"
+"""`schemas.videos.VIDEOS_TABLE`."""
+
 COUNTERFACTUAL = "outputs/counterfactual"
 """The demo's scenes with another vividness of their product, drawn: the yardstick of the proof."""
 COUNTERFACTUAL_PICTURES = f"{COUNTERFACTUAL}/pictures.csv"
@@ -116,6 +120,7 @@ OUTS: dict[str, tuple[str, ...]] = {
     "edit": (EDITED,),
     "dose_curve": (DOSE_CURVE,),
     "counterfactual": (COUNTERFACTUAL,),
+    "render": (RENDERED, VIDEO_FIGURES),
     "evaluate": (
         METRICS,
         HEADLINE,
@@ -159,3 +164,8 @@ def variant_table(video_id: str, variant: str) -> str:
 def edited_scene(variant: str, video_id: str, filename: str, arm: str = "") -> str:
     """Return an edited scene: of a variant, or of a dose of one of the dose curve's arms."""
     return f"{f'{DOSE_CURVE}/{arm}' if arm else EDITED}/{variant}/{video_id}/{filename}"
+
+
+def rendered_video(variant: str, video_id: str) -> str:
+    """Return the video that an arm's edits were put into."""
+    return f"{RENDERED}/{variant}/{video_id}.mp4"

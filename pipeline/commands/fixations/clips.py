@@ -14,8 +14,8 @@ from pipeline.ingest.inputs import by_video, list_files
 from pipeline.pictures.reading import Pixels, read_rgb_at
 from pipeline.pictures.resizing import resize
 from pipeline.scenes.cuts import image_path, read_cuts, scenes_by_video
-from pipeline.stages.scene_cuts.containers import VIDEO_SUFFIXES
 from pipeline.stages.scene_cuts.params import SceneCutsParams
+from pipeline.video.containers import VIDEO_SUFFIXES
 
 
 class Frame(NamedTuple):
@@ -45,7 +45,7 @@ class Videos(Mapping[str, Clip]):
         self._files = by_video(workspace, named)[0]
 
     def __getitem__(self, video_id: str) -> Clip:
-        from pipeline.stages.scene_cuts.decoding import VideoUnreadable, open_video
+        from pipeline.video.decoding import VideoUnreadable, open_video
 
         if video_id not in self._clips:
             path = self._files[video_id]
@@ -72,7 +72,7 @@ class Videos(Mapping[str, Clip]):
 
         None where the scenes' times are unknown and there is no video.
         """
-        from pipeline.stages.scene_cuts.decoding import open_video
+        from pipeline.video.decoding import open_video
 
         timed = [one for one in self._scenes.get(video_id, []) if one.image_time_s is not None]
         if timed:

@@ -10,8 +10,8 @@ from pipeline.ingest.made import Item, Made
 from pipeline.pictures.reading import encode
 from pipeline.scenes.cuts import CutScene
 from pipeline.scenes.names import SceneName
-from pipeline.stages.scene_cuts.decoding import VideoUnreadable, open_video
 from pipeline.stages.scene_cuts.shots import find_shots, make_detector
+from pipeline.video.decoding import VideoUnreadable, open_video
 from schemas.rejected_scenes import Rejection
 
 if TYPE_CHECKING:

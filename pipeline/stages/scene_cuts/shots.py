@@ -20,7 +20,7 @@ from scenedetect import (
 )
 from scenedetect.common import Timecode
 
-from pipeline.stages.scene_cuts.decoding import Video
+from pipeline.video.decoding import Video
 
 # PySceneDetect itself shrinks frames by a whole factor to no less than this before it compares
 # them; its thresholds are made for that.

@@ -18,8 +18,8 @@ from pipeline.ingest.made import Item, Made
 from pipeline.ingest.take_over import copy_items, find_scene_files
 from pipeline.scenes.cuts import CutScene, read_cuts, write_cuts
 from pipeline.scenes.names import normal_id
-from pipeline.stages.scene_cuts.containers import OTHER_VIDEO_SUFFIXES, VIDEO_SUFFIXES
 from pipeline.stages.scene_cuts.params import SceneCutsParams
+from pipeline.video.containers import OTHER_VIDEO_SUFFIXES, VIDEO_SUFFIXES
 from schemas.rejected_scenes import Reason, Rejection
 from schemas.scenes import Cut
 

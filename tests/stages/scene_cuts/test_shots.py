@@ -9,8 +9,8 @@ import pytest
 import scenedetect
 from ingest_inputs import footage, write_video
 
-from pipeline.stages.scene_cuts.decoding import open_video
 from pipeline.stages.scene_cuts.shots import find_shots, make_detector
+from pipeline.video.decoding import open_video
 
 
 def shots_of(path: Path, kind: str = "adaptive", min_scene_s: float = 0.5, image_at: float = 0.5):

@@ -11,16 +11,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import av
 import numpy as np
 from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from pipeline.pictures.reading import MAX_PIXELS, Pixels
 from pipeline.pictures.resizing import resize
 from schemas.rejected_scenes import Reason
+
+T = TypeVar("T", bound=np.generic)
 
 # FFmpeg's reader of MP4, M4V and QuickTime.
 _CONTAINER = "mov"
@@ -29,7 +32,10 @@ _USUAL_RATE = Fraction(30)
 # ITU-T H.273: transfer characteristics and colour primaries by number.
 _HDR_TRANSFERS = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
 _BT_2020 = 9
-_IDENTITY = (1, 0, 0, 1)
+Matrix = tuple[int, ...]
+"""A display matrix as MP4 has it, nine numbers by rows: a, b, 0, c, d, 0, x, y, 1 (fixed point)."""
+UPRIGHT: Matrix = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+"""Shown as it is stored."""
 
 # Of the same family of containers: HEIF and AVIF.
 _STILL_BRANDS = {"avif", "avis", "heic", "heix", "heim", "heis", "mif1", "msf1"}
@@ -95,6 +101,21 @@ class Video:
         """Nominal frames per second; frames of variable-rate videos have their own times."""
         rate = self._stream.guessed_rate or self._stream.average_rate or _USUAL_RATE
         return Fraction(rate.numerator, rate.denominator)
+
+    @property
+    def time_base(self) -> Fraction:
+        """What the times of frames and packets count in, in seconds."""
+        return Fraction(self._stream.time_base)
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width by height of a pixel as displayed."""
+        return Fraction(self._stream.sample_aspect_ratio or 1)
+
+    @property
+    def tracks(self) -> int:
+        """How many tracks of moving pictures the file has; the others than this are not read."""
+        return sum(not _is_cover(track) for track in self._container.streams.video)
 
     @property
     def average_rate(self) -> Fraction:
@@ -176,9 +197,9 @@ class Video:
         aspect = self._stream.sample_aspect_ratio
         if aspect and aspect != 1:
             height, width = pixels.shape[:2]
-            displayed = max(1, round(width * aspect.numerator / aspect.denominator))
-            pixels = resize(pixels, (height, displayed))
-        return _displayed(pixels, _display_matrix(picture))
+            shown = max(1, round(width * aspect.numerator / aspect.denominator))
+            pixels = resize(pixels, (height, shown))
+        return displayed(pixels, display_matrix(picture))
 
     def pictures_at(self, starts: Iterable[Fraction]) -> Iterator[Pixels]:
         """Yield, upright, the frames that start at these times; `starts` rise.
@@ -209,22 +230,32 @@ def _refuse_hdr(tagged: Any) -> None:
         raise VideoIsHdr("it is Dolby Vision")
 
 
-def _display_matrix(picture: av.VideoFrame) -> tuple[int, int, int, int]:
-    """Return a, b, c, d of the track's matrix: a pixel at (x, y) is shown at (ax + cy, bx + dy)."""
+def display_matrix(picture: av.VideoFrame) -> Matrix:
+    """Return the track's matrix: a pixel at (x, y) is shown at (ax + cy, bx + dy)."""
     found: Any = picture.side_data.get("DISPLAYMATRIX")
-    if found is None:
-        return _IDENTITY
-    a, b, _, c, d, *_ = np.frombuffer(bytes(found), np.int32).tolist()
-    return a, b, c, d
+    return UPRIGHT if found is None else tuple(np.frombuffer(bytes(found), np.int32).tolist())
 
 
-def _displayed(pixels: Pixels, matrix: tuple[int, int, int, int]) -> Pixels:
-    """Return the picture mirrored, as front cameras have it, and turned, as the matrix says."""
-    a, b, c, d = matrix
-    if a * d < b * c:
-        pixels, a, b = pixels[:, ::-1], -a, -b
-    clockwise = round(math.degrees(math.atan2(b, a)) / 90)
-    return np.ascontiguousarray(np.rot90(pixels, -clockwise))
+def displayed(pixels: NDArray[T], matrix: Matrix) -> NDArray[T]:
+    """Return a picture, H×W or H×W×C, mirrored, as front cameras have it, and turned, as shown."""
+    mirrored, quarters = _turn(matrix)
+    return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if mirrored else pixels, -quarters))
+
+
+def stored(pixels: NDArray[T], matrix: Matrix) -> NDArray[T]:
+    """Return what `displayed` shows as these pixels: its inverse."""
+    mirrored, quarters = _turn(matrix)
+    turned = np.rot90(pixels, quarters)
+    return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
+
+
+def _turn(matrix: Matrix) -> tuple[bool, int]:
+    """Return whether a picture is mirrored left to right, and then turned how often clockwise."""
+    a, b, _, c, d, *_ = matrix
+    mirrored = a * d < b * c
+    if mirrored:
+        a, b = -a, -b
+    return mirrored, round(math.degrees(math.atan2(b, a)) / 90)
 
 
 @contextmanager

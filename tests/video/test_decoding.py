@@ -13,7 +13,7 @@ from ingest_inputs import draw_shot, footage, write_video
 from PIL import Image
 
 from pipeline.pictures.reading import encode
-from pipeline.stages.scene_cuts.decoding import VideoUnreadable, open_video
+from pipeline.video.decoding import VideoUnreadable, open_video
 from schemas.rejected_scenes import Reason
 
 SIGNS = [(1, 1), (-1, 1), (1, -1), (-1, -1)]

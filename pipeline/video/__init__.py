@@ -1,0 +1,1 @@
+"""Videos: decoding, optical flow, carrying a change over time, encoding."""
