@@ -48,7 +48,7 @@ _VIDEOS: dict[Split, int] = {TRAIN: 0, VAL: 0, TEST: 14}
 _SCENES = 3
 _STAGES = (
     "scene_cuts", "keyword_masks", "attention_heatmap", "validate", "encode", "variant", "edit",
-    "dose_curve", "counterfactual", "evaluate",
+    "dose_curve", "counterfactual", "render", "evaluate",
 )  # fmt: skip
 # What was learned on the demo's train split, and what else the stages read.
 _TAKEN = ("models", "demo", "schemas", TRAINING, DOSE_CONTROLNET, PREDICTOR)

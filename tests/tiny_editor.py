@@ -70,7 +70,7 @@ def write_controlnet(workspace: Workspace, seed: int, failed: tuple[str, ...] = 
 def write_gate(workspace: Workspace, failed: tuple[str, ...] = ()) -> None:
     """Write what the stage evaluate would say of the editor that is there."""
     load_attention_model.cache_clear()
-    write_records(workspace, "edit", "dose_curve", "evaluate")
+    write_records(workspace, "edit", "dose_curve", "render", "evaluate")
     gate = {
         "pass": not failed,
         "model": weights_digest(workspace.path(CONTROLNET)),

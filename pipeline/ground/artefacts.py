@@ -86,6 +86,8 @@ TRANSFER = f"{EVALUATION}/transfer.csv"
 """`schemas.transfer.TRANSFER_TABLE`."""
 ROBUSTNESS = f"{EVALUATION}/robustness.csv"
 """`schemas.robustness.ROBUSTNESS_TABLE`."""
+FRAMES = f"{EVALUATION}/frames.csv"
+"""`schemas.frames.FRAMES_TABLE`."""
 PROOF_FIGURES = f"{EVALUATION}/figures"
 
 PAGE = "reports/index.html"
@@ -132,6 +134,7 @@ OUTS: dict[str, tuple[str, ...]] = {
         CHANGES,
         TRANSFER,
         ROBUSTNESS,
+        FRAMES,
         PROOF_FIGURES,
     ),
     "report": (PAGE,),

@@ -18,7 +18,7 @@ from pipeline.heatmaps.params import VariantParams
 from pipeline.proof.params import PROOF_OF, Bounds, EvaluateParams
 
 # Stages whose outs the proof is made of.
-_PROVING = ("edit", "dose_curve", "evaluate")
+_PROVING = ("edit", "dose_curve", "render", "evaluate")
 
 
 def edited_with(workspace: Workspace, editor: str) -> dict[str, Any]:

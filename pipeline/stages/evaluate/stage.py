@@ -33,8 +33,15 @@ from pipeline.proof.params import EvaluateParams
 from pipeline.stages.evaluate.control import control_check
 from pipeline.stages.evaluate.control_losses import check_control
 from pipeline.stages.evaluate.degraded import degraded_looks, look_degraded, people_and_judge
+from pipeline.stages.evaluate.frames import (
+    VideoJob,
+    judge_video,
+    read_rendered,
+    videos_to_judge,
+)
 from pipeline.stages.evaluate.judge import refuse_guide
 from pipeline.stages.evaluate.measure import Job, Picture, measure
+from pipeline.stages.evaluate.over_time import frame_rows
 from pipeline.stages.evaluate.panel import (
     Panel,
     Seen,
@@ -87,6 +94,8 @@ def main(workspace: Workspace) -> None:
     guide = _refuse_guide(workspace, judge, edits)
     panel = panel_of(params.panel, {"judge": judge, "guide": guide}, workspace.root)
     _tell_left_out(panel)
+    rendered = read_rendered(workspace)
+    videos = {_of_video(v.video_id): v for v in videos_to_judge(workspace, edits, rendered)}
     edits = with_counterfactual(edits, workspace, params)
     edit, image_size = EditParams.load(workspace), load_image_size(workspace)
     pairs = list(pictures(edits, workspace.root, edit, image_size))
@@ -98,6 +107,7 @@ def main(workspace: Workspace) -> None:
     check = control_check(workspace, params)
     plan = {f"picture {key.inputs}": key for key in wanted}
     plan |= {item: key for item, (_, key) in (to_see | to_see_degraded).items()}
+    plan |= {item: video.key(judge) for item, video in videos.items()}
     # The summary says when it was made, so it is made by every run.
     plan |= {_CONTROL: check.key, _SUMMARY: Key(digest(str(started_s)), (__name__,))}
     with StageOuts(workspace, "evaluate") as outs:
@@ -105,7 +115,7 @@ def main(workspace: Workspace) -> None:
             (f"picture {key.inputs}" for key in wanted), dict[str, Any]
         )
         results_of |= dict.fromkeys(to_see | to_see_degraded, float | None)
-        results_of |= {_CONTROL: list[dict[str, Any]]}
+        results_of |= dict.fromkeys((*videos, _CONTROL), list[dict[str, Any]])
         todo = outs.begin(plan, results_of)
         jobs = [
             Job(key.inputs, picture, load_judge)
@@ -124,6 +134,12 @@ def main(workspace: Workspace) -> None:
         to_degrade = [job for item, (job, _) in to_see_degraded.items() if item in todo]
         degraded = each(look_degraded, to_degrade, compute, "degraded", unit="look")
         failures += _accept(outs, degraded)
+        to_play = [VideoJob(item, videos[item], load_judge) for item in videos if item in todo]
+        for played in each(judge_video, to_play, compute, "frames", unit="video"):
+            if played.failure:
+                failures.append(played.failure)
+            else:
+                outs.accept(played.item, result=played.rows)
         _refuse(failures)
         if _CONTROL in todo:
             outs.accept(_CONTROL, result=check_control(check, workspace.root))
@@ -135,6 +151,7 @@ def main(workspace: Workspace) -> None:
         judged = with_measurements(edits, measured, params)
         transfer = _transfer(judged, panel, results)
         robustness = robustness_rows(judged, observers, results)
+        frames = frame_rows(judged, {v.video_id: results[item] for item, v in videos.items()})
         summary = Summary(
             workspace,
             params,
@@ -142,17 +159,23 @@ def main(workspace: Workspace) -> None:
             results[_CONTROL],
             transfer,
             robustness,
+            frames,
+            rendered,
             panel.left_out,
             started_s,
         )
         outs.accept(_SUMMARY, summary.write(outs))
     LOG.info(
         "evaluate: %d images, %d judged now, %d looks of the panel, %d now, %d at degraded "
-        "pictures, %d now. %s",
+        "pictures, %d now; %d videos, %d now. %s",
         len(wanted), len(jobs), len(to_see), len(to_look), len(to_see_degraded), len(to_degrade),
-        summary.words,
+        len(videos), len(to_play), summary.words,
     )  # fmt: skip
     _track(workspace, params, summary, started_s)
+
+
+def _of_video(video_id: str) -> str:
+    return f"frames of {video_id}"
 
 
 def _tell_left_out(panel: Panel) -> None:

@@ -12,6 +12,7 @@ from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import (
     CHANGES,
     CONTROL_LOSSES,
+    FRAMES,
     GATE,
     HEADLINE,
     JUDGED,
@@ -26,7 +27,7 @@ from pipeline.ground.files import write_text
 from pipeline.ground.outs import StageOuts
 from pipeline.ground.workspace import Workspace
 from pipeline.proof.gate import edited_with, proved_on, verdict
-from pipeline.proof.params import EvaluateParams
+from pipeline.proof.params import PROOF_OF, EvaluateParams
 from pipeline.stages.evaluate.figures import SCENE
 from pipeline.stages.evaluate.robustness import robustness_figures
 from pipeline.stages.evaluate.scene_table import chosen_scenes
@@ -39,7 +40,16 @@ if TYPE_CHECKING:
 
     from pipeline.proof.statistics import Equivalence
 
-TABLES = (JUDGED, JUDGED_PARQUET, JUDGED_CURVE, CONTROL_LOSSES, CHANGES, TRANSFER, ROBUSTNESS)
+TABLES = (
+    JUDGED,
+    JUDGED_PARQUET,
+    JUDGED_CURVE,
+    CONTROL_LOSSES,
+    CHANGES,
+    TRANSFER,
+    ROBUSTNESS,
+    FRAMES,
+)
 """As `Summary.write` writes them."""
 _HEADLINE = ("dose_median_rel_error", "integrity_ssim_median")
 
@@ -55,12 +65,15 @@ class Summary:
         control: list[dict[str, Any]],
         transfer: pd.DataFrame,
         robustness: pd.DataFrame,
+        frames: pd.DataFrame,
+        rendered: pd.DataFrame,
         left_out: dict[str, str],
         started_s: float,
     ) -> None:
         import pandas as pd
 
         from pipeline.stages.evaluate.curves import dose_curve, variant_figures
+        from pipeline.stages.evaluate.over_time import over_time
         from pipeline.stages.evaluate.proofs import prove
         from pipeline.stages.evaluate.transfer import arm_figures
 
@@ -71,9 +84,17 @@ class Summary:
         self.table = table
         self.transfer = transfer
         self.robustness = robustness
+        self.frames = frames
         self.control = pd.DataFrame(control)
         self.figures, self.tests = prove(table, self.control, params, transfer)
         self.figures |= robustness_figures(robustness, params.seed)
+        gate, tests = params.gate, self.tests
+        if len(rendered):
+            figures, of_videos = over_time(frames, rendered, params)
+            self.figures, tests = self.figures | figures, tests | of_videos
+        else:
+            # Of scenes that were not cut from videos there are none to hold to anything.
+            gate = {name: bounds for name, bounds in gate.items() if PROOF_OF[name] != "video"}
         self.curve = dose_curve(table, params.seed)
         self.metrics = {
             **self.figures,
@@ -87,12 +108,12 @@ class Summary:
             "started": _time(started_s),
             "ended": _time(time.time()),
         }
-        notes = {f"{name}_tost_pass": test.verdict for name, test in self.tests.items()}
+        notes = {f"{name}_tost_pass": test.verdict for name, test in tests.items()}
         self.gate = {
             "model": weights_digest(workspace.path(EditParams.load(workspace).controlnet)),
             **edited_with(workspace, table.loc[table["arm"] == VARIANTS_ARM, "editor"].iloc[0]),
             "proved_on": proved_on(workspace),
-            **verdict(self.figures, params.gate, notes),
+            **verdict(self.figures, gate, notes),
         }
         self.words = self.gate["verdict"]
 
@@ -110,7 +131,7 @@ class Summary:
         for name, content in contents:
             write_text(staging / name, json.dumps(content, indent=1, allow_nan=False) + "\n")
         changes = pd.DataFrame(self._changes())
-        csv, parquet, curve, control, per_video, transfer, robustness = (
+        csv, parquet, curve, control, per_video, transfer, robustness, frames = (
             staging / path for path in TABLES
         )
         for path, table in (
@@ -120,6 +141,7 @@ class Summary:
             (per_video, changes),
             (transfer, self.transfer),
             (robustness, self.robustness),
+            (frames, self.frames),
         ):
             write_table(path, table)
         self.table.to_parquet(parquet, index=False)

@@ -15,13 +15,13 @@ from pipeline.ground.files import digest, file_digest
 from pipeline.ground.params import load_image_size
 from pipeline.ground.workspace import Workspace
 from pipeline.heatmaps.params import VariantParams
-from pipeline.ingest.inputs import by_video, input_path, list_files
 from pipeline.scenes.cuts import CutScene, image_path, read_cuts, scenes_by_video
 from pipeline.scenes.table import mask_paths, read_scenes
 from pipeline.stages.render.params import RenderParams
 from pipeline.stages.render.tasks import SceneEdit, VideoTask
 from pipeline.stages.scene_cuts.params import SceneCutsParams
 from pipeline.video.encoding import Settings
+from pipeline.video.sources import source_videos
 from schemas.edits import EDITS_TABLE
 
 if TYPE_CHECKING:
@@ -147,21 +147,19 @@ class Planner:
         )
 
 
-def source_videos(workspace: Workspace, suffixes: Sequence[str]) -> dict[str, Path] | None:
+def known_videos(workspace: Workspace) -> dict[str, Path] | None:
     """Return {video id: file}; None, and say so, where scenes were not cut from videos here.
 
     Raises:
         InputError: there is no such folder.
     """
     cuts = SceneCutsParams.load(workspace)
-    if cuts.source != "videos":
-        LOG.warning(
-            "render: no video is made, as the scenes were not cut here (scene_cuts.source: %s). "
-            "For videos, put yours below data/videos, and set scene_cuts.source: videos and "
-            "scene_cuts.input: data/videos",
-            cuts.source,
-        )
-        return None
-    paths, _ = list_files(workspace, input_path(workspace, cuts))
-    videos, _ = by_video(workspace, [path for path in paths if path.suffix.lower() in suffixes])
-    return videos
+    if cuts.source == "videos":
+        return source_videos(workspace)
+    LOG.warning(
+        "render: no video is made, as the scenes were not cut here (scene_cuts.source: %s). "
+        "For videos, put yours below data/videos, and set scene_cuts.source: videos and "
+        "scene_cuts.input: data/videos",
+        cuts.source,
+    )
+    return None

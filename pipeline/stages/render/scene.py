@@ -25,12 +25,12 @@ from pipeline.stages.render.measures import (
     samples,
     squared_error,
 )
-from pipeline.stages.render.spool import Spool
 from pipeline.stages.render.tasks import SceneEdit, VideoTask
 from pipeline.video.carrying import add_changes, as_mask, place
 from pipeline.video.encoding import Format, SegmentDecoder, SegmentEncoder
 from pipeline.video.flow import Anchor, Carried, Walk, Weight
 from pipeline.video.planes import Changes, Planes, as_stored, stored_changes
+from pipeline.video.spool import Spool
 
 SOURCE = ""
 """Stands where an edit's hash stands: the frames as they are, of the arms that modify nothing."""

@@ -19,10 +19,9 @@ from pipeline.ground.params import ComputeParams
 from pipeline.ground.tables import write_rows
 from pipeline.ground.workspace import Workspace
 from pipeline.stages.render.params import RenderParams
-from pipeline.stages.render.plan import Planner, VideoPlan, source_videos
+from pipeline.stages.render.plan import Planner, VideoPlan, known_videos
 from pipeline.stages.render.tasks import VideoTask
 from pipeline.stages.render.video import render_video
-from pipeline.video.containers import VIDEO_SUFFIXES
 from schemas.videos import VIDEOS_TABLE
 
 LOG = logging.getLogger(__name__)
@@ -39,7 +38,7 @@ def main(workspace: Workspace) -> None:
     """
     params = RenderParams.load(workspace)
     compute = ComputeParams.load(workspace)
-    sources = source_videos(workspace, VIDEO_SUFFIXES)
+    sources = known_videos(workspace)
     plans = [] if sources is None else list(Planner(workspace, params).plans(sources))
     keys = {
         _item(plan.task.video_id, arm): Key(inputs, _MAKERS)

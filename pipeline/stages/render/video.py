@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
@@ -25,9 +24,8 @@ from pipeline.video.decoding import (
 )
 from pipeline.video.encoding import Format, SegmentEncoder, Writers
 from pipeline.video.planes import Colours, in_planes, planes_of
+from pipeline.video.shots import ROUNDED, scene_at
 
-# Times in scenes.csv are rounded to a millionth of a second.
-_ROUNDED = Fraction(1, 10**6)
 # Mean difference, in levels, of a frame and the JPEG that was made of it: of one that has changed
 # it is 20 and more.
 _ALIKE = 8.0
@@ -104,7 +102,6 @@ class _Shots:
     def __init__(self, video: Video, scenes: Sequence[CutScene]) -> None:
         self._video = video
         self._scenes = scenes
-        self._starts = [Fraction(scene.start_s or 0) - _ROUNDED for scene in scenes]
         self.count = 0
         self.end = Fraction(0)
 
@@ -112,7 +109,7 @@ class _Shots:
         return groupby(self._frames(), self._scene)
 
     def _scene(self, seen: _Seen) -> CutScene:
-        return self._scenes[max(bisect_right(self._starts, seen.frame.start) - 1, 0)]
+        return scene_at(self._scenes, seen.frame.start)
 
     def _frames(self) -> Iterator[_Seen]:
         """Yield the frames; the last one is shown until the track ends."""
@@ -207,7 +204,7 @@ def _to_carry(
     time = Fraction(scene.image_time_s or 0)
     found = False
     for seen in shot:
-        is_anchor = abs(seen.frame.start - time) <= _ROUNDED
+        is_anchor = abs(seen.frame.start - time) <= ROUNDED
         if is_anchor:
             found = True
             _refuse_unlike(video.upright_rgb(seen.frame), scene, next(iter(edits.values())))
@@ -241,5 +238,5 @@ def _refuse_other_length(end: Fraction, scenes: Sequence[CutScene]) -> None:
         SourceChanged: it does.
     """
     known = scenes[-1].end_s
-    if known is not None and abs(float(end) - known) > float(_ROUNDED):
+    if known is not None and abs(float(end) - known) > float(ROUNDED):
         raise SourceChanged(f"it ends at {float(end):.3f} s, scenes.csv says {known:.3f} s")

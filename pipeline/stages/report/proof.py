@@ -50,6 +50,12 @@ PROOFS = {
         "Compression, a moved crop, another size: edited pictures and their originals are "
         "degraded in the same way, and the judge and the observers of people look at both again.",
     ),
+    "video": (
+        "The effect lasts for the whole scene, in videos that differ by the edit alone",
+        "An edit is made of one frame of its scene and carried to the others. The judge looks at "
+        "six other frames of each scene, as a player shows them, with the product's mask carried "
+        "there, and at the same frames of the baseline, which is encoded alike and not edited.",
+    ),
     "placebo": (
         "The placebo left attention on the product as it was, within the bound",
         "The placebo redraws the background at the strength of the boost, and its change is then "
@@ -183,6 +189,43 @@ FIGURES = {
     ),
     "delta_e_of_natural_plain": _Figure("… of contrast scaled", "number", "no model"),
     "delta_e_of_natural_control_only": _Figure("… of the ControlNet alone", "number", "likewise"),
+    "video_effect_kept": _Figure(
+        "Effect that other frames show",
+        "percent",
+        "of the change of log odds that the judge sees in the edited image",
+    ),
+    "video_dose_slope": _Figure(
+        "Slope of the dose in those frames", "number", "of log odds on log(alpha); 1 is the dose"
+    ),
+    "video_still_dose_slope": _Figure(
+        "… in the edited images of the same scenes", "number", "likewise"
+    ),
+    "video_placebo_tost_pass": _Figure(
+        "Placebo as a video within the bound", "yes", "attention on the product stays as it was"
+    ),
+    "video_placebo_mean_change": _Figure(
+        "… its mean change", "points", "of the judge's share, over videos"
+    ),
+    "video_baseline_tost_pass": _Figure(
+        "Encoding alone within the bound", "yes", "the baseline against the source"
+    ),
+    "video_baseline_mean_change": _Figure(
+        "… its mean change", "points", "of the judge's share, over videos"
+    ),
+    "video_warping_error_ratio": _Figure(
+        "Flicker of full_boost over the source's",
+        "number",
+        "along the source's optical flow; it grows with the product's contrast, in nature, too",
+    ),
+    "video_change_warping_ratio": _Figure(
+        "… of the change alone", "number", "in the region: edited minus source, over the source's"
+    ),
+    "video_outside_max_abs_diff": _Figure(
+        "Largest change outside the moving region", "levels", "before encoding, of any video"
+    ),
+    "video_outside_psnr_db": _Figure(
+        "PSNR outside it after encoding", "db", "against the source, mean over videos and arms"
+    ),
     "robustness_least": _Figure(
         "Effect that is left after the worst of these",
         "percent",
@@ -210,6 +253,9 @@ _UNCHECKED = {
     "sham_psnr_db": "identity",
     "unreached_fraction": "dose",
     "placebo_mean_change": "placebo",
+    "video_still_dose_slope": "video",
+    "video_placebo_mean_change": "video",
+    "video_baseline_mean_change": "video",
     "sham_mean_change": "placebo",
     "integrity_texture_ratio_median": "integrity",
     **{

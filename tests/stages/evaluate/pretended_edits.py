@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from stages.evaluate.measured_table import ALPHAS, control_losses
 
-from pipeline.ground.artefacts import variant_table
+from pipeline.ground.artefacts import VIDEO_FIGURES, variant_table
 from pipeline.ground.code import Key
 from pipeline.ground.files import write_bytes
 from pipeline.ground.tables import write_table
@@ -17,6 +17,7 @@ from pipeline.scenes.regions import add_change, feathered_region
 from pipeline.stages.evaluate import stage as evaluate
 from pipeline.stages.evaluate.control_losses import ControlCheck
 from schemas.variant_scenes import VARIANT_SCENES_TABLE
+from schemas.videos import VIDEOS_TABLE
 
 FEATHER_PX = 2.0
 # Looks at what differs from the scene's mean colour: as deterministic as the demo's, and cheaper.
@@ -54,6 +55,7 @@ def write_edits(
         for name, alpha in (("baseline", 1.0), ("full_boost", boost)):
             variants.append(_edit(root, scene, image_size, "", name, alpha))
         variants.append(_edit(root, scene, image_size, "", "placebo", 1.0, 1.02 + number % 5 / 50))
+    write_table(root / VIDEO_FIGURES, pd.DataFrame(columns=list(VIDEOS_TABLE.columns)))
     write_maps(root, scenes)
     write_counterfactual(root, scenes, image_size)
     write_table(root / "outputs/dose_curve/doses.csv", pd.DataFrame(doses))

@@ -44,8 +44,9 @@ def test_a_perfect_edit_has_perfect_figures() -> None:
 
 def test_all_figures_of_the_gate_are_there_and_json_can_hold_them() -> None:
     found = figures()
-    # What is left of a degraded edit is added by the stage.
-    assert set(PROOF_OF) - set(found) == {"robustness_least"}
+    # What is left of a degraded edit, and of one in a video, is added by the stage.
+    missing = set(PROOF_OF) - set(found)
+    assert {name for name in missing if PROOF_OF[name] != "video"} == {"robustness_least"}
     json.dumps(found, allow_nan=False)
     low, high = found["dose_logit_slope_ci95"]
     assert low == pytest.approx(high)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stages.render import spool
-from pipeline.stages.render.spool import Spool
+from pipeline.video import spool
+from pipeline.video.spool import Spool
 
 
 @pytest.mark.parametrize("most", [4, 1 << 20], ids=["on disk", "in memory"])

@@ -1,0 +1,193 @@
+"""Frames of the videos that were put together again, as the judge sees them.
+
+The edits were made of one frame of each scene. Whether attention follows in the others, too, is
+seen in frames that no edit was made of, with the product's mask carried to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipeline.ground.artefacts import CUTS_CSV, RENDERED, VIDEO_FIGURES, rendered_video
+from pipeline.ground.code import Key
+from pipeline.ground.contract import ContractBroken, read_checked
+from pipeline.ground.errors import InputError
+from pipeline.ground.files import digest, file_digest
+from pipeline.ground.workspace import Workspace
+from pipeline.pictures.reading import ImageRefused, read_size
+from pipeline.scenes.cuts import CutScene, read_cuts, scenes_by_video
+from pipeline.scenes.masks import keyword_mask
+from pipeline.stages.evaluate.judge import judged_share
+from pipeline.video.decoding import VideoUnreadable, open_video
+from pipeline.video.sources import source_videos
+from pipeline.video.tracking import Tracked, track
+from schemas.edits import VARIANTS_ARM
+from schemas.videos import VIDEOS_TABLE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.attention.models import AttentionModel
+    from pipeline.pictures.reading import Pixels
+
+BASELINE = "baseline"
+SOURCE = "source"
+"""What the source is called among the arms of a video."""
+# Of each scene.
+_FRAMES = 6
+
+
+class Video(NamedTuple):
+    """A video whose arms are to be judged. Paths are absolute."""
+
+    video_id: str
+    source: Path
+    scenes: tuple[CutScene, ...]
+    """All of it."""
+    images: Mapping[int, tuple[Path, tuple[Path, ...]]]
+    """Of scenes that some arm modifies, by number: their image and their masks."""
+    arms: Mapping[str, Path]
+    modified: Mapping[str, frozenset[int]]
+    """Scenes that an arm modifies, by number."""
+    folder: Path
+    """On whose disk long scenes wait."""
+
+    def key(self, judge: AttentionModel) -> Key:
+        """Return what the measurement depends on."""
+        masks = [mask for _, masks in self.images.values() for mask in masks]
+        modified = {arm: sorted(scenes) for arm, scenes in self.modified.items()}
+        said = repr((self.scenes, list(self.images), modified))
+        files = map(file_digest, (self.source, *self.arms.values(), *masks))
+        inputs = digest(*files, said, judge.digest)
+        return Key(inputs, (__name__, *judge.makers))
+
+
+class VideoJob(NamedTuple):
+    """A video to be judged."""
+
+    item: str
+    video: Video
+    load_judge: Callable[[], AttentionModel]
+
+
+class Judged(NamedTuple):
+    """What the judge saw of a video (`item`), or why there is nothing."""
+
+    item: str
+    rows: list[dict[str, Any]]
+    """Of each frame: `scene_number`, `frame`, `time_s` and `shares`, {arm: share}."""
+    failure: str = ""
+
+
+def read_rendered(workspace: Workspace) -> pd.DataFrame:
+    """Return the table of `schemas.videos`; without rows where no video was rendered.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    path = workspace.path(VIDEO_FIGURES)
+    try:
+        return read_checked(path, VIDEOS_TABLE)
+    except (FileNotFoundError, ContractBroken) as error:
+        raise InputError(f"{path}: {error}. Run `dvc repro render`.") from error
+
+
+def videos_to_judge(
+    workspace: Workspace, edits: pd.DataFrame, rendered: pd.DataFrame
+) -> list[Video]:
+    """Return the rendered videos of the edits that are judged.
+
+    Args:
+        workspace: the data root.
+        edits: of `edits_to_judge`.
+        rendered: of `read_rendered`.
+
+    Raises:
+        InputError: a source is not there any more.
+    """
+    if rendered.empty:
+        return []
+    cuts = scenes_by_video(read_cuts(workspace.path(CUTS_CSV)))
+    sources = source_videos(workspace) or {}
+    variants = edits[(edits["arm"] == VARIANTS_ARM) & edits["modified"]]
+    found = []
+    for video_id, rows in variants.groupby("video_id"):
+        arms = rendered.loc[rendered["video_id"] == video_id, "variant"].tolist()
+        if not arms:
+            continue
+        if video_id not in sources or video_id not in cuts:
+            raise InputError(f"{video_id} is not in data/videos any more. Run `dvc repro render`.")
+        images = {
+            int(row["scene_number"]): (
+                workspace.path(row["original_path"]),
+                tuple(workspace.path(path) for path in row["mask_paths"]),
+            )
+            for row in rows.drop_duplicates("scene_number").to_dict("records")
+        }
+        modified = {
+            arm: frozenset(rows.loc[rows["variant"] == arm, "scene_number"].astype(int))
+            for arm in arms
+        }
+        found.append(
+            Video(
+                str(video_id),
+                sources[str(video_id)],
+                tuple(cuts[str(video_id)]),
+                images,
+                {arm: workspace.path(rendered_video(arm, str(video_id))) for arm in arms},
+                modified,
+                workspace.path(RENDERED),
+            )
+        )
+    return found
+
+
+def judge_video(job: VideoJob) -> Judged:
+    """Judge frames of one video in a worker process."""
+    try:
+        return Judged(job.item, list(_rows(job.video, job.load_judge())))
+    except (VideoUnreadable, ImageRefused, FileNotFoundError, InputError) as error:
+        return Judged(job.item, [], f"{job.video.video_id}: {error}")
+
+
+def _rows(video: Video, judge: AttentionModel) -> Iterator[dict[str, Any]]:
+    tracked = _tracked(video)
+    shares: dict[str, dict[int, float | None]] = {}
+    known: dict[str, float | None] = {}
+    for arm, path in {SOURCE: video.source, **video.arms}.items():
+        chosen = {
+            one.frame: one
+            for one in tracked
+            if arm in (SOURCE, BASELINE) or one.scene_number in video.modified[arm]
+        }
+        shares[arm] = {}
+        for number, picture in _pictures(path, set(chosen)):
+            mask = chosen[number].mask
+            # Arms that share a scene's packets share its pixels.
+            content = digest(picture.tobytes(), mask.tobytes())
+            if content not in known:
+                known[content] = judged_share(judge, picture, mask)
+            shares[arm][number] = known[content]
+    for one in tracked:
+        seen = {arm: found[one.frame] for arm, found in shares.items() if one.frame in found}
+        place = {"scene_number": one.scene_number, "frame": one.frame, "time_s": one.time_s}
+        yield {**place, "shares": seen}
+
+
+def _tracked(video: Video) -> list[Tracked]:
+    masks = {
+        number: keyword_mask(paths, read_size(image))
+        for number, (image, paths) in video.images.items()
+    }
+    with open_video(video.source) as source:
+        return list(track(source, video.scenes, masks, _FRAMES, video.folder))
+
+
+def _pictures(path: Path, numbers: set[int]) -> Iterator[tuple[int, Pixels]]:
+    """Yield some frames of a file, by number, as they are displayed."""
+    with open_video(path) as video:
+        for number, frame in enumerate(video.frames()):
+            if number in numbers:
+                yield number, video.upright_rgb(frame)
