@@ -16,7 +16,8 @@ FRAMES_TABLE = Table(
         "scene_number": Column("The scene, which the arm modifies.", dtype="int64"),
         "variant": Column(
             "The arm: a variant of `outputs/videos`; `baseline` modifies nothing, and is held "
-            "against the source: what encoding alone does."
+            "against the source: what encoding alone does. `standing`: the baseline with the "
+            "change of `full_boost` where it was made, not carried."
         ),
         "alpha": Column("The factor that was asked for.", dtype="float64"),
         "region": Column("Whose attention it multiplies, `keyword` or `background`."),

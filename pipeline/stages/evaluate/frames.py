@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.ground.artefacts import CUTS_CSV, RENDERED, VIDEO_FIGURES, rendered_video
 from pipeline.ground.code import Key
 from pipeline.ground.contract import ContractBroken, read_checked
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
 from pipeline.ground.workspace import Workspace
-from pipeline.pictures.reading import ImageRefused, read_size
+from pipeline.pictures.reading import ImageRefused, read_rgb, read_size
 from pipeline.scenes.cuts import CutScene, read_cuts, scenes_by_video
 from pipeline.scenes.masks import keyword_mask
 from pipeline.stages.evaluate.judge import judged_share
@@ -32,9 +35,11 @@ if TYPE_CHECKING:
     from pipeline.attention.models import AttentionModel
     from pipeline.pictures.reading import Pixels
 
-BASELINE = "baseline"
+BASELINE, BOOST = "baseline", "full_boost"
 SOURCE = "source"
 """What the source is called among the arms of a video."""
+STANDING = "standing"
+"""What the baseline is called there with the change of `BOOST` where it was made, not carried."""
 # Of each scene.
 _FRAMES = 6
 
@@ -48,6 +53,8 @@ class Video(NamedTuple):
     """All of it."""
     images: Mapping[int, tuple[Path, tuple[Path, ...]]]
     """Of scenes that some arm modifies, by number: their image and their masks."""
+    boosted: Mapping[int, Path]
+    """Of scenes that `BOOST` modifies, by number: the edited image."""
     arms: Mapping[str, Path]
     modified: Mapping[str, frozenset[int]]
     """Scenes that an arm modifies, by number."""
@@ -56,11 +63,11 @@ class Video(NamedTuple):
 
     def key(self, judge: AttentionModel) -> Key:
         """Return what the measurement depends on."""
-        masks = [mask for _, masks in self.images.values() for mask in masks]
+        pictures = [path for image, masks in self.images.values() for path in (image, *masks)]
         modified = {arm: sorted(scenes) for arm, scenes in self.modified.items()}
-        said = repr((self.scenes, list(self.images), modified))
-        files = map(file_digest, (self.source, *self.arms.values(), *masks))
-        inputs = digest(*files, said, judge.digest)
+        said = repr((self.scenes, list(self.images), list(self.boosted), modified))
+        files = (self.source, *self.arms.values(), *pictures, *self.boosted.values())
+        inputs = digest(*map(file_digest, files), said, judge.digest)
         return Key(inputs, (__name__, *judge.makers))
 
 
@@ -126,6 +133,7 @@ def videos_to_judge(
             )
             for row in rows.drop_duplicates("scene_number").to_dict("records")
         }
+        boosts = rows[rows["variant"] == BOOST].to_dict("records")
         modified = {
             arm: frozenset(rows.loc[rows["variant"] == arm, "scene_number"].astype(int))
             for arm in arms
@@ -136,6 +144,7 @@ def videos_to_judge(
                 sources[str(video_id)],
                 tuple(cuts[str(video_id)]),
                 images,
+                {int(row["scene_number"]): workspace.path(row["edited_path"]) for row in boosts},
                 {arm: workspace.path(rendered_video(arm, str(video_id))) for arm in arms},
                 modified,
                 workspace.path(RENDERED),
@@ -153,27 +162,42 @@ def judge_video(job: VideoJob) -> Judged:
 
 
 def _rows(video: Video, judge: AttentionModel) -> Iterator[dict[str, Any]]:
-    tracked = _tracked(video)
-    shares: dict[str, dict[int, float | None]] = {}
+    tracked = {one.frame: one for one in _tracked(video)}
+    changes = {number: _change(video, number) for number in video.boosted}
+    shares: dict[str, dict[int, float | None]] = {
+        arm: {} for arm in (SOURCE, *video.arms, STANDING)
+    }
     known: dict[str, float | None] = {}
+
+    def judged(arm: str, number: int, picture: Pixels) -> None:
+        mask = tracked[number].mask
+        # Arms that share a scene's packets share its pixels.
+        content = digest(picture.tobytes(), mask.tobytes())
+        if content not in known:
+            known[content] = judged_share(judge, picture, mask)
+        shares[arm][number] = known[content]
+
     for arm, path in {SOURCE: video.source, **video.arms}.items():
+        everywhere = arm in (SOURCE, BASELINE)
         chosen = {
-            one.frame: one
-            for one in tracked
-            if arm in (SOURCE, BASELINE) or one.scene_number in video.modified[arm]
+            number
+            for number, one in tracked.items()
+            if everywhere or one.scene_number in video.modified[arm]
         }
-        shares[arm] = {}
-        for number, picture in _pictures(path, set(chosen)):
-            mask = chosen[number].mask
-            # Arms that share a scene's packets share its pixels.
-            content = digest(picture.tobytes(), mask.tobytes())
-            if content not in known:
-                known[content] = judged_share(judge, picture, mask)
-            shares[arm][number] = known[content]
-    for one in tracked:
-        seen = {arm: found[one.frame] for arm, found in shares.items() if one.frame in found}
-        place = {"scene_number": one.scene_number, "frame": one.frame, "time_s": one.time_s}
+        for number, picture in _pictures(path, chosen):
+            judged(arm, number, picture)
+            change = changes.get(tracked[number].scene_number) if arm == BASELINE else None
+            if change is not None and change.shape == picture.shape:
+                judged(STANDING, number, np.clip(picture + change, 0, 255).astype(np.uint8))
+    for number, one in tracked.items():
+        seen = {arm: found[number] for arm, found in shares.items() if number in found}
+        place = {"scene_number": one.scene_number, "frame": number, "time_s": one.time_s}
         yield {**place, "shares": seen}
+
+
+def _change(video: Video, number: int) -> NDArray[np.int16]:
+    """Return the boosted image minus the scene's, H×W×3."""
+    return read_rgb(video.boosted[number]).astype(np.int16) - read_rgb(video.images[number][0])
 
 
 def _tracked(video: Video) -> list[Tracked]:

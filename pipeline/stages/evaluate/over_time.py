@@ -2,12 +2,13 @@
 
 An edit is made of one frame of a scene and carried to the others. What the judge sees of those, of
 the arm against the baseline, is held against the dose, and against what it sees of the edited image
-itself. Each has its do-nothing beside it: the baseline, which is encoded and not edited, against
-the source, and the placebo.
+itself. Each has beside it what shows nothing: the baseline, which is encoded and not edited,
+against the source; the placebo; and the change left where it was made, which is not carried.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from pipeline.heatmaps.dose import shift
 from pipeline.proof.params import EvaluateParams
 from pipeline.proof.statistics import Equivalence, equivalence
 from pipeline.stages.evaluate.figures import SCENE, Figures, slope
-from pipeline.stages.evaluate.frames import BASELINE, SOURCE
+from pipeline.stages.evaluate.frames import BASELINE, BOOST, SOURCE, STANDING
 from pipeline.stages.evaluate.proofs import video_changes
 from pipeline.stages.evaluate.transfer import change_of_log_odds
 from schemas.edits import VARIANTS_ARM
@@ -56,6 +57,8 @@ def frame_rows(
         table["arm"] == VARIANTS_ARM,
         [*SCENE, "variant", "alpha", "region", "share", "original_share", "in_range"],
     ].rename(columns={"share": "still_share", "original_share": "still_original_share"})
+    boosts = stills[stills["variant"] == BOOST]
+    stills = pd.concat([stills, boosts.assign(variant=STANDING)], ignore_index=True)
     rows = pd.DataFrame(found).merge(stills, on=[*SCENE, "variant"])
     # None, where there is no attention, is NaN.
     rows = rows.astype({"share": "float64", "original_share": "float64"})
@@ -86,7 +89,7 @@ def over_time(
         }
         tests[f"video_{name}"] = test
     _whole(figures, rendered)
-    counted = frames[frames["variant"] != BASELINE]
+    counted = frames[~frames["variant"].isin([BASELINE, STANDING])]
     figures.values["n_frames"] = len(counted.drop_duplicates(["video_id", "frame"]))
     return figures.values, tests
 
@@ -102,9 +105,13 @@ def _dose(figures: Figures, frames: pd.DataFrame) -> None:
         change=change_of_log_odds(asked["share"], asked["original_share"]),
         still_change=still,
     )
+    standing = asked["variant"] == STANDING
+    asked, left = asked[~standing], asked[standing]
     figures.add("video_dose_slope", asked, ["dose", "change"], slope)
     figures.add("video_still_dose_slope", asked, ["dose", "still_change"], slope)
     figures.add("video_effect_kept", asked, ["still_change", "change"], slope)
+    nothing = slope(left[["still_change", "change"]].dropna().to_numpy(np.float64))
+    figures.values["video_effect_kept_do_nothing"] = None if math.isnan(nothing) else nothing
     for name, change in (("video", "change"), ("video_still", "still_change")):
         errors = asked.assign(error=(asked[change] - asked["dose"]).abs() / asked["dose"].abs())
         figures.add(
@@ -116,7 +123,7 @@ def _whole(figures: Figures, rendered: pd.DataFrame) -> None:
     """Add how steady the arms are, and what changed of them where nothing was to change."""
     modified = rendered[rendered["modified_scenes"] > 0]
     # Contrast flickers in proportion, in nature, too: of the arm with most of it.
-    boost = modified[modified["variant"] == "full_boost"]
+    boost = modified[modified["variant"] == BOOST]
     for name, rows in (
         ("warping_error_ratio", boost),
         ("change_warping_ratio", modified),

@@ -9,7 +9,7 @@ from films import PLAIN, edit_scenes, set_params, write_film
 from stages.evaluate.pretended_edits import JUDGE
 
 from pipeline.attention.models import load_attention_model
-from pipeline.ground.artefacts import EDITS, SCENES, rendered_video
+from pipeline.ground.artefacts import EDITS, SCENES, edited_scene, rendered_video
 from pipeline.ground.files import write_text
 from pipeline.ground.tables import read_table
 from pipeline.ground.workspace import Workspace
@@ -18,6 +18,7 @@ from pipeline.proof.params import EvaluateParams
 from pipeline.stages.evaluate.frames import (
     BASELINE,
     SOURCE,
+    STANDING,
     Judged,
     VideoJob,
     judge_video,
@@ -43,7 +44,13 @@ def edits(workspace: Workspace) -> pd.DataFrame:
         original_path=scenes["scene_image_path"], mask_paths=masks
     )
     table = read_table(workspace.path(EDITS), {"modified": "bool"})
-    return table.assign(arm=VARIANTS_ARM).merge(places, on=["video_id", "scene_number"])
+    paths = [
+        edited_scene(*row)
+        for row in table[["variant", "video_id", "filename"]].itertuples(index=False, name=None)
+    ]
+    return table.assign(arm=VARIANTS_ARM, edited_path=paths).merge(
+        places, on=["video_id", "scene_number"]
+    )
 
 
 def judged(workspace: Workspace) -> Judged:
@@ -70,7 +77,9 @@ def test_frames_without_an_edit_of_their_own_are_judged_in_each_arm(workspace: W
         assert len(rows) >= 5
         for row in rows:
             shares = row["shares"]
-            assert set(shares) == {SOURCE, BASELINE} | arms
+            assert set(shares) == {SOURCE, BASELINE, STANDING} | arms
+            # Before and after the image's own frame the square is elsewhere.
+            assert shares[STANDING] != shares["full_boost"]
             assert shares[BASELINE] == pytest.approx(shares[SOURCE], abs=0.005)
             assert all(abs(shares[arm] - shares[BASELINE]) > 0.03 for arm in arms), shares
     late, full = ([row["shares"].get(arm) for row in found.rows] for arm in list(ARMS)[1:])
@@ -92,6 +101,7 @@ def seen(kept: float, encoded: float = 0.0) -> tuple[pd.DataFrame, dict[str, lis
         shares = {SOURCE: original, BASELINE: original + encoded, "placebo": original + encoded}
         for variant, alpha in (("full_boost", 1.5), ("reduction", 0.5)):
             shares[variant] = float(requested_share(shares[BASELINE], alpha**kept))
+        shares[STANDING] = float(requested_share(shares[BASELINE], 1.5 ** (kept / 2)))
         for variant, alpha in (
             ("baseline", 1.0), ("placebo", 1.0), ("full_boost", 1.5), ("reduction", 0.5)
         ):  # fmt: skip
@@ -119,6 +129,7 @@ def figures(kept: float, encoded: float = 0.0, rendered: dict | None = None) -> 
 def test_what_is_kept_of_the_effect_is_found(kept: float) -> None:
     found = figures(kept)
     assert found["video_effect_kept"] == pytest.approx(kept, abs=1e-6)
+    assert found["video_effect_kept_do_nothing"] == pytest.approx(kept / 2, abs=1e-6)
     assert found["video_effect_kept_ci95"] == pytest.approx([kept, kept], abs=1e-6)
     assert found["video_dose_slope"] == pytest.approx(kept, abs=1e-6)
     assert found["video_still_dose_slope"] == pytest.approx(1)
@@ -150,7 +161,7 @@ def test_scenes_out_of_the_judges_range_prove_no_dose() -> None:
     frames[VIDEOS[0]][0]["shares"]["full_boost"] = 0.001
     rows = frame_rows(stills, frames)
     FRAMES_TABLE.validate(rows)
-    assert len(rows) == 4 * 6 * len(VIDEOS)
+    assert len(rows) == 5 * 6 * len(VIDEOS)
     rendered = pd.DataFrame([{"video_id": "a", "modified_scenes": 0}]).reindex(
         columns=list(VIDEOS_TABLE.columns)
     )
