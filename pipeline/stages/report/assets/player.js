@@ -4,7 +4,7 @@
 const LOOSE_S = 0.02, APART_S = 0.15;
 // A time on a frame's edge is that frame's, however it is rounded.
 const EDGE_S = 0.001;
-const player = { sides: [], video: null, time: 0, length: 0, playing: false, plot: null, redraw: () => {} };
+const player = { sides: [], video: null, time: 0, length: 0, playing: false, watch: 0, plot: null, redraw: () => {} };
 
 function startPlayer(data) {
   const { rendered, videos } = data;
@@ -59,13 +59,13 @@ function showPlayer(data, video) {
   const shape = state.scenes[0];
   style("theatre", "--shape", shape.width / shape.height);
   const names = video.arms.map((arm) => arm.name);
-  setLength(video.cuts.length ? video.cuts[video.cuts.length - 1][2] : 1);
   for (const [at, side] of player.sides.entries()) {
     side.choice.replaceChildren(...names.map((name) => element("option", { value: name }, spoken(name))));
     side.choice.value = names.includes(side.wanted) ? side.wanted : names[at ? names.length - 1 : 0];
     load(side);
   }
   showArms();
+  setLength(video.cuts.length ? video.cuts[video.cuts.length - 1][2] : 1);
   byId("arm-figures").replaceChildren(armFigures(data.rendered.figures, video.arms));
 }
 
@@ -111,7 +111,8 @@ function play() {
   // What cannot play says so by its error; what another choice interrupts is played anew.
   for (const { video } of running()) video.play().catch(() => {});
   running().forEach(({ video }) => { video.playbackRate = speed(); });
-  requestAnimationFrame(follow);
+  cancelAnimationFrame(player.watch);
+  player.watch = requestAnimationFrame(follow);
 }
 
 function pause() {
@@ -124,8 +125,9 @@ function pause() {
   showTime(first.video.currentTime);
 }
 
-function seek(time) {
-  running().forEach(({ video }) => { video.currentTime = time + EDGE_S; });
+function seek(edge) {
+  const time = edge + EDGE_S;
+  running().forEach(({ video }) => { video.currentTime = time; });
   showTime(time);
 }
 
@@ -140,7 +142,7 @@ function follow() {
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }
   showTime(first.video.currentTime);
-  requestAnimationFrame(follow);
+  player.watch = requestAnimationFrame(follow);
 }
 
 function showTime(time) {
@@ -150,9 +152,10 @@ function showTime(time) {
   byId("seek").value = time;
   byId("seek").setAttribute("aria-valuetext", words);
   byId("clock").textContent = words;
-  const place = player.video.cuts.findIndex(([, , end]) => time < end);
-  const scene = place < 0 ? player.video.cuts.length - 1 : place;
-  byId("now").textContent = scene < 0 ? "" : `Scene ${player.video.cuts[scene][0]}: ${arms().map((arm) => `${spoken(arm.name)} ${percent(arm.shares[scene])}`).join(", ")}`;
+  const later = player.video.cuts.findIndex(([, , end]) => time < end);
+  const place = later < 0 ? player.video.cuts.length - 1 : later;
+  if (place >= 0) byId("clock").textContent += `, scene ${player.video.cuts[place][0]}`;
+  arms().forEach((arm, at) => { byId("now").children[at].lastChild.textContent = percent(arm.shares[place]); });
   if (!player.plot) return;
   const x = player.plot.place(Math.min(time, player.length));
   for (const end of ["x1", "x2"]) player.plot.playhead.setAttribute(end, x);
@@ -162,8 +165,7 @@ function showTime(time) {
 const arms = () => [...new Set(player.sides.map((side) => side.arm).filter(Boolean))];
 
 function showArms() {
-  byId("shares").querySelector(".legend")?.remove();
-  byId("shares").append(legend(arms().map((arm) => [spoken(arm.name), arm.colour, arm.dashes])));
+  byId("now").replaceChildren(...arms().map((arm) => element("li", {}, swatch(arm.colour, arm.dashes), spoken(arm.name), element("span"))));
   byId("shares-note").textContent = arms().some((arm) => arm.shares.some(known))
     ? "The product's share of attention as the judge sees it in each scene's image, drawn for as long as the scene lasts: it was not measured frame by frame. A scene that an arm does not modify has the original's share."
     : "Nothing was judged of this video: `dvc repro evaluate` judges the redrawn scenes.";
