@@ -107,7 +107,7 @@ def test_no_out_is_a_dep_of_its_own_stage(stage: str) -> None:
 def test_another_alpha_runs_the_variants_their_edits_and_what_judges_and_shows_them() -> None:
     readers = {stage for stage in DVC if reads(stage, ALPHA)}
     assert readers == {"variant", "report"}
-    assert downstream(readers) == {"variant", "edit", "evaluate", "report"}
+    assert downstream(readers) == {"variant", "edit", "render", "evaluate", "report"}
     assert downstream({"scene_cuts"}) == set(DVC)
 
 

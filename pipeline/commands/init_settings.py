@@ -74,6 +74,7 @@ def observer_settings(choices: Choices) -> Settings:
     return {
         "edit.videos": "all",
         "edit.guide": guide,
+        "render.videos": "all",
         "evaluate.judge": JUDGE_OF_PEOPLE,
         "evaluate.panel": panel,
         "evaluate.counterfactual": None,

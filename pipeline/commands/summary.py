@@ -13,6 +13,7 @@ from pipeline.ground.artefacts import (
     PAGE,
     PROOF_FIGURES,
     REJECTED,
+    RENDERED,
     VALIDATION_SUMMARY,
     VARIANT_FIGURES,
     VARIANT_MANIFEST,
@@ -29,6 +30,7 @@ _NEXT = (
     (PAGE, "scenes, variants, edits, proof and provenance, as one page"),
     (PROOF_FIGURES, "the proof of the edits, as plots"),
     (EDITED, "the redrawn scenes, by variant"),
+    (RENDERED, "the videos with these edits in them, by variant"),
     (REJECTED, "every refusal, with the file, what was found and the remedy"),
     (
         f"{DATA_DOCS}/validations/scene_batch",

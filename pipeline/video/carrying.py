@@ -65,10 +65,10 @@ def place(weight: Weight, carried: Carried) -> Placed:
     kept = enlarged(carried.kept, window)
     arrived = remap(weight, places)
     taken = arrived * kept
-    region = _mask(taken > 0)
+    region = as_mask(taken > 0)
     hold = kept * np.float32(carried.gain)
     # The middle of 2×2 pixels is half a pixel from the first one's, also there.
-    chroma_places = (halved(places) - np.float32(0.5)) / 2
+    chroma_places = np.multiply(halved(places) - 0.5, 0.5, dtype=np.float32)
     held = cv2.resize(region, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return Placed(
         window,
@@ -77,14 +77,15 @@ def place(weight: Weight, carried: Carried) -> Placed:
         hold,
         halved(hold),
         region,
-        _mask(held > 0),
-        _mask(taken > 0.5),
+        as_mask(held > 0),
+        as_mask(taken > 0.5),
         float(arrived.sum()),
         float((arrived - taken).sum()),
     )
 
 
-def _mask(held: NDArray[np.bool_]) -> Pixels:
+def as_mask(held: NDArray[np.bool_]) -> Pixels:
+    """Return 255 where it holds, else 0, as OpenCV takes masks."""
     return held.astype(np.uint8) * np.uint8(255)
 
 

@@ -96,6 +96,7 @@ class SegmentEncoder:
 
     def _timed(self, packets: list[av.Packet]) -> list[av.Packet]:
         for packet in packets:
+            assert packet.pts is not None, "the encoder lost a time"
             assert packet.pts == packet.dts, "frames were reordered"
             packet.duration = self._durations.pop(packet.pts)
         return packets
@@ -155,7 +156,7 @@ class Writers:
             header: of their encoder.
         """
         for packet in packets:
-            self._copy_sound(packet.pts * self._video.time_base)
+            self._copy_sound((packet.pts or 0) * self._video.time_base)
             for number in files:
                 self._files[number].write(packet, header)
 
@@ -163,7 +164,7 @@ class Writers:
         """Copy the sound up to a time in seconds, or all: files hold both side by side."""
         while self._next is not None:
             track, packet = self._next
-            if until is not None and packet.dts * Fraction(packet.time_base) > until:
+            if until is not None and (packet.dts or 0) * Fraction(packet.time_base) > until:
                 return
             for file in self._files:
                 file.copy(track, packet)

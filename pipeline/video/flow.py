@@ -31,6 +31,8 @@ _NOTHING_SEEN = 2.0
 _RELATIVE, _ABSOLUTE = 0.01, 0.5
 # A pixel that they disagree on is hidden if it looks otherwise, too, by this many levels.
 _OTHERWISE = 12.0
+# By so many it is hidden whatever the flow says: it has found some likeness, not the pixel.
+_QUITE_OTHERWISE = 30.0
 # Over which a weight fades: pixels beside what is hidden, a part of the frame's side beyond it.
 _FEATHER = 1.5
 _BEYOND = 0.05
@@ -87,6 +89,8 @@ class Anchor:
         self.scale = 1
         while looked_at[0] * looked_at[1] > MOST_PIXELS * self.scale**2:
             self.scale *= 2
+        # Of little, every pixel's own flow; else of 2×2, which loses nothing (docs/method.md).
+        self.finest = int(looked_at[0] * looked_at[1] > MOST_PIXELS // 4)
         self.margin = margin
         self.unit = max(self.scale, 2)
         self.padded = tuple(-(-side // self.unit) * self.unit for side in self.size)
@@ -142,33 +146,50 @@ class Walk:
         self._anchor = anchor
         self._window = anchor.window(anchor.box)
         shape = self._window.height // anchor.scale, self._window.width // anchor.scale
-        self._back: Flow = np.zeros((*shape, 2), np.float32)
-        self._forth: Flow = np.zeros((*shape, 2), np.float32)
+        self._flow: Flow = np.zeros((*shape, 2), np.float32)
         self._box = anchor.box
-        self._flows = make_flow(), make_flow()
+        self._estimator = make_flow(anchor.finest)
 
     def step(self, luma: Pixels) -> Carried:
         """Return where the next frame's pixels lie in the anchor."""
         anchor = self._anchor
         window = anchor.window(self._box)
-        self._back, self._forth = (
-            _moved(flow, self._window, window, anchor.scale) for flow in (self._back, self._forth)
-        )
+        self._flow = _moved(self._flow, self._window, window, anchor.scale)
         self._window = window
         here = anchor.small_part(luma, window)
         there = np.ascontiguousarray(window.of(anchor.small_luma, anchor.scale))
-        kept = np.ones(here.shape, np.float32)
         seen = _as_lit(here, there)
         if seen is not None:
-            self._back = self._flows[0].calc(seen, there, self._back)
-            self._forth = self._flows[1].calc(there, seen, self._forth)
-            kept = _kept(self._back, self._forth, seen, there)
-        places = places_by(self._back)
+            self._flow = self._estimator.calc(seen, there, self._flow)
+        places = places_by(self._flow)
         weight = remap(window.of(anchor.small_weight, anchor.scale), places)
-        kept *= self._inside(places)
+        kept = self._inside(places)
+        if seen is not None:
+            kept *= self._kept(places, seen, there, weight)
         gain = _gain(here, remap(there, places), weight, anchor.black)
         self._box = self._found(weight)
-        return Carried(window, self._back.astype(np.float16), kept.astype(np.float16), gain)
+        return Carried(window, self._flow.astype(np.float16), kept.astype(np.float16), gain)
+
+    def _kept(self, places: Flow, here: Pixels, there: Pixels, weight: Weight) -> Weight:
+        """Return where the anchor shows what is seen here, 0 to 1, fading beside what is hidden.
+
+        Hidden is what looks otherwise in the anchor, and whose flow there does not lead back, or
+        what looks quite otherwise.
+        """
+        off = cv2.blur(cv2.absdiff(here, remap(there, places)), (3, 3))
+        hidden = (off > _OTHERWISE) & (weight > 0)
+        if hidden.any():
+            forth = self._estimator.calc(there, here, -self._flow)
+            returned = remap(forth, places)
+            length = _square(self._flow) + _square(returned)
+            astray = _square(self._flow + returned) > _RELATIVE * length + _ABSOLUTE
+            hidden &= astray | (off > _QUITE_OTHERWISE)
+        # Single pixels at edges are errors of the flow, not things that cover others.
+        opened = cv2.medianBlur(hidden.astype(np.uint8), 5)
+        if not opened.any():
+            return np.ones(hidden.shape, np.float32)
+        wide = cv2.dilate(opened, np.ones((3, 3), np.uint8)).astype(np.float32)
+        return np.subtract(1, cv2.GaussianBlur(wide, (0, 0), _FEATHER), dtype=np.float32)
 
     def _inside(self, places: Flow) -> Weight:
         """Return 1 for places in the anchor, falling to 0 beyond its borders."""
@@ -205,7 +226,9 @@ def make_flow(finest: int = 1) -> Any:
 
 def remap(plane: NDArray[Any], places: Flow) -> NDArray[Any]:
     """Return a plane's values at places (x, y), H×W×2; beyond its borders it goes on as there."""
-    return cv2.remap(plane, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    beyond: dict[str, Any] = {"borderMode": cv2.BORDER_REPLICATE}
+    none: Any = None  # OpenCV's types do not know that the places may come as one.
+    return cv2.remap(plane, places, none, cv2.INTER_LINEAR, **beyond)
 
 
 def places_by(flow: Flow) -> Flow:
@@ -224,15 +247,18 @@ def enlarged(values: NDArray[Any], window: Window) -> NDArray[np.float32]:
     values = values.astype(np.float32)
     if values.shape[:2] == (window.height, window.width):
         return values
-    return cv2.resize(values, (window.width, window.height), interpolation=cv2.INTER_LINEAR)
+    size = (window.width, window.height)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def places_of(carried: Carried) -> Flow:
     """Return where each pixel of the window lies in the anchor: (x, y) of its whole frame."""
     window = carried.window
     scale = window.width // carried.flow.shape[1]
-    places = places_by(enlarged(carried.flow, window) * np.float32(scale))
-    return places + np.array([window.left, window.top], np.float32)
+    places = enlarged(carried.flow, window) * np.float32(scale)
+    places += _grid(window.height, window.width)
+    places += np.array([window.left, window.top], np.float32)
+    return places
 
 
 def _box(weight: NDArray[Any]) -> tuple[int, int, int, int]:
@@ -252,7 +278,8 @@ def _moved(flow: Flow, old: Window, new: Window, scale: int) -> Flow:
         after = max(new_first + new_length - first - length, 0) // scale
         pads += [before, after]
         starts.append((new_first - first) // scale + before)
-    wide = cv2.copyMakeBorder(flow, *pads, cv2.BORDER_REPLICATE)
+    top, bottom, left, right = pads
+    wide = cv2.copyMakeBorder(flow, top, bottom, left, right, cv2.BORDER_REPLICATE)
     height, width = new.height // scale, new.width // scale
     top, left = starts
     return np.ascontiguousarray(wide[top : top + height, left : left + width])
@@ -269,22 +296,6 @@ def _as_lit(here: Pixels, there: Pixels) -> Pixels | None:
     factor = spread_there / spread
     moved = here.astype(np.float32) * factor + (mean_there - factor * mean)
     return np.clip(np.rint(moved), 0, 255).astype(np.uint8)
-
-
-def _kept(back: Flow, forth: Flow, here: Pixels, there: Pixels) -> Weight:
-    """Return where the anchor shows what is seen here, 0 to 1, fading beside what is hidden."""
-    places = places_by(back)
-    returned = remap(forth, places)
-    square = _square(back + returned)
-    length = _square(back) + _square(returned)
-    otherwise = cv2.blur(cv2.absdiff(here, remap(there, places)).astype(np.float32), (3, 3))
-    hidden = (square > _RELATIVE * length + _ABSOLUTE) & (otherwise > _OTHERWISE)
-    if not hidden.any():
-        return np.ones(hidden.shape, np.float32)
-    # Single pixels at edges are errors of the flow, not things that cover others.
-    opened = cv2.medianBlur(hidden.astype(np.uint8), 5)
-    wide = cv2.dilate(opened, np.ones((3, 3), np.uint8)).astype(np.float32)
-    return 1 - cv2.GaussianBlur(wide, (0, 0), _FEATHER)
 
 
 def _square(flow: Flow) -> NDArray[np.float32]:

@@ -105,7 +105,8 @@ def planes_of(picture: av.VideoFrame) -> Planes:
     """Return the planes of a frame in yuv420p, without a copy."""
     planes = []
     for plane in picture.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        samples: Any = plane
+        rows = np.frombuffer(samples, np.uint8).reshape(-1, plane.line_size)
         planes.append(rows[: plane.height, : plane.width])
     return Planes(*planes)
 
@@ -142,6 +143,6 @@ def as_stored(pixels: Plane, size: tuple[int, int], matrix: Matrix) -> Plane:
 def halved(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return means of 2×2: what a chroma plane has of a full one."""
     height, width = plane.shape[:2]
-    return cv2.resize(
-        np.ascontiguousarray(plane), (width // 2, height // 2), interpolation=cv2.INTER_AREA
-    )
+    size = (width // 2, height // 2)
+    whole = np.ascontiguousarray(plane)
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -141,6 +141,7 @@ MAKERS = (
     "stages.variant.video",
     "stages.variant.pictures",
     "editing.scene_edits",
+    "stages.render.video",
     "editing.editor",
     "editing.prepare",
     "stages.dose_curve.rows",

@@ -62,6 +62,10 @@ CHANGES = {
         (f"{S}/dose_curve/rows.py", '"requested_share", ', '"requested_share", "alignment", '),
         ("pipeline/pictures/tensors.py", "GREY_LEVELS = 127.5", "GREY_LEVELS = 127.6"),
     ],
+    "render": [
+        (f"{S}/render/measures.py", "make_flow(finest=1)", "make_flow(finest=2)"),
+        ("pipeline/video/encoding.py", "_KEY_FRAME_EVERY = 120", "_KEY_FRAME_EVERY = 5"),
+    ],
     "evaluate": [
         (f"{S}/evaluate/measure.py", "change.mean()", "change.max()"),
         ("pipeline/pictures/likeness.py", "_TEXTURE_SIGMA_PX = 2.0", "_TEXTURE_SIGMA_PX = 3.0"),

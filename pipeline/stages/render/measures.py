@@ -165,4 +165,4 @@ class Stepper:
             return {}
         there = before[source].astype(np.uint8)
         places = places_by(self._flow.calc(now[source], there, None))
-        return {name: cv2.subtract(self._before[name], remap(before[name], places)) for name in now}
+        return {name: np.subtract(self._before[name], remap(before[name], places)) for name in now}

@@ -21,7 +21,7 @@ class RenderParams(Section):
 
     videos: Part = "all"
     """Whose edits become videos: all that `edit` made, or one part of the split."""
-    crf: Annotated[float, Field(ge=0, le=51)] = 16.0
+    crf: Annotated[float, Field(ge=0, le=51)] = 12.0
     """Quality of the encoding, x264's: less is better and larger; all arms have the same."""
     preset: Preset = "veryfast"
     """x264's, from `ultrafast` to `veryslow`: slower makes smaller files."""

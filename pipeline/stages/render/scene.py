@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import cv2
+from av import Packet
 
 from pipeline.heatmaps.dose import Region
 from pipeline.pictures.reading import Pixels
@@ -27,7 +27,7 @@ from pipeline.stages.render.measures import (
 )
 from pipeline.stages.render.spool import Spool
 from pipeline.stages.render.tasks import SceneEdit, VideoTask
-from pipeline.video.carrying import add_changes, place
+from pipeline.video.carrying import add_changes, as_mask, place
 from pipeline.video.encoding import Format, SegmentDecoder, SegmentEncoder
 from pipeline.video.flow import Anchor, Carried, Walk, Weight
 from pipeline.video.planes import Changes, Planes, as_stored, stored_changes
@@ -35,7 +35,7 @@ from pipeline.video.planes import Changes, Planes, as_stored, stored_changes
 SOURCE = ""
 """Stands where an edit's hash stands: the frames as they are, of the arms that modify nothing."""
 
-Write = Callable[[str, SegmentEncoder, Sequence[object]], None]
+Write = Callable[[str, SegmentEncoder, Sequence[Packet]], None]
 
 
 class Timed(NamedTuple):
@@ -145,7 +145,7 @@ class SceneRenderer:
         steps = self._stepper.steps({key: planes.y for key, planes in made.items()}, SOURCE)
         for key, step in steps.items():
             if key != SOURCE:
-                core = cv2.compare(cores[self._edits[key].redrawn], 127, cv2.CMP_GT)
+                core = as_mask(cores[self._edits[key].redrawn] > 127)
                 self.tallies[key].frame_steps.step(steps[SOURCE], step)
                 self.tallies[key].region_steps.step(steps[SOURCE], step, core)
         for key, planes in made.items():
@@ -157,7 +157,7 @@ class SceneRenderer:
         return [key for key, edit in self._edits.items() if edit.redrawn == region]
 
     def _encoded(
-        self, key: str, packets: Sequence[object], write: Write, last: bool = False
+        self, key: str, packets: Sequence[Packet], write: Write, last: bool = False
     ) -> None:
         """Hand packets on, and measure what a player will see outside the regions."""
         for decoded in self._decoders[key].decode(packets, last):

@@ -26,7 +26,7 @@ class Spool:
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             self._file = opened.enter_context(
-                tempfile.SpooledTemporaryFile(max_size=_MOST_IN_MEMORY, dir=self._folder)
+                tempfile.SpooledTemporaryFile(max_size=_MOST_IN_MEMORY, dir=str(self._folder))
             )
             self._opened = opened.pop_all()
         return self
