@@ -20,9 +20,9 @@ from pipeline.scenes.keywords import read_keywords
 from pipeline.scenes.names import normal_id
 from pipeline.stages.attention_heatmap.params import AttentionHeatmapParams
 from pipeline.stages.keyword_masks.params import KeywordMasksParams
-from pipeline.stages.scene_cuts.cutting import VIDEO_SUFFIXES
 from pipeline.stages.scene_cuts.params import SceneCutsParams
 from pipeline.stages.validate.trees import Role
+from pipeline.video.decoding import VIDEO_SUFFIXES
 
 INGEST: dict[Role, type[IngestParams]] = {
     "image": SceneCutsParams,

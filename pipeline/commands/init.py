@@ -41,8 +41,7 @@ from pipeline.ground.terminal import say
 from pipeline.ground.workspace import TRACKED, Workspace
 from pipeline.ingest.inputs import list_files
 from pipeline.pictures.reading import ImageRefused, read_size
-from pipeline.stages.scene_cuts.cutting import VIDEO_SUFFIXES
-from pipeline.video.decoding import VideoUnreadable, open_video
+from pipeline.video.decoding import VIDEO_SUFFIXES, VideoUnreadable, open_video
 
 _DEMO_REMOTE = "demo"
 _LOOKED_AT = 20

@@ -14,9 +14,8 @@ from pipeline.ingest.inputs import by_video, list_files
 from pipeline.pictures.reading import Pixels, read_rgb_at
 from pipeline.pictures.resizing import resize
 from pipeline.scenes.cuts import image_path, read_cuts, scenes_by_video
-from pipeline.stages.scene_cuts.cutting import VIDEO_SUFFIXES
 from pipeline.stages.scene_cuts.params import SceneCutsParams
-from pipeline.video.decoding import VideoUnreadable, open_video
+from pipeline.video.decoding import VIDEO_SUFFIXES, VideoUnreadable, open_video
 
 
 class Frame(NamedTuple):
