@@ -128,6 +128,7 @@ def test_they_follow_the_bar_the_chart_and_another_choice(page: Page) -> None:
     expect(page.locator("#clock")).to_have_text("2.40 of 4.00 s, scene 3")
     expect(page.locator("#now li")).to_have_text(["baseline30.0 %", "full boost40.0 %"])
     assert screens.nth(0).screenshot() != first
+    assert page.locator("#shares path.share").count() == 2
     place = page.locator("#shares .playhead").get_attribute("x1")
     page.locator("#seek").press("ArrowRight")
     assert shown(page) == [pytest.approx(2.441)] * 2
@@ -149,7 +150,7 @@ def test_a_lost_file_is_named_and_the_other_plays_on(page: Page) -> None:
     page.locator("#play").click()
     until(page, "left.currentTime > 0.1")
     choice(page, "Left").select_option("placebo")
-    expect(page.locator("#lost-left")).to_contain_text(f"../{lost}")
+    expect(page.locator("#lost-left")).to_contain_text(lost)
     expect(page.locator("#play")).to_be_disabled()
     choice(page, "Left").select_option("baseline")
     expect(page.locator("#play")).to_be_enabled()
@@ -171,6 +172,18 @@ def test_the_figures_of_each_arm_stand_beside_what_they_should_be(page: Page) ->
     expect(figures.nth(1)).to_contain_text("✗ 1.2")
     expect(figures.nth(0)).not_to_contain_text("✗")
     expect(page.locator("#arm-figures thead")).to_contain_text("must be at most 1.15")
+
+
+def test_where_no_scene_was_cut_from_a_video_it_says_what_to_do(
+    browser: Browser, report: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "without.html"
+    write_text(
+        path, report.read_text().replace('"tried":true,"videos":2', '"tried":true,"videos":0')
+    )
+    with opened(browser, path) as page:
+        expect(page.locator("#not-rendered")).to_contain_text("scene_cuts.source: videos")
+        expect(page.locator("#player")).to_be_hidden()
 
 
 def test_axe_finds_nothing_and_a_phone_has_room(browser: Browser, report: Path) -> None:

@@ -102,12 +102,14 @@ function drawShares(width, { cuts, arms, length, choose }) {
   const upright = (x, attributes) => drawn("line", { x1: x, x2: x, y1: inside.top, y2: inside.bottom, ...attributes });
   for (const time of new Set(cuts.slice(1).map(([, start]) => start))) svg.append(upright(place.x(time), { class: "cut" }));
   arms.forEach((arm, at) => {
-    // The first lies below and is wide, so that arms of one share are both seen.
-    const line = { stroke: inkOf(arm.colour), "stroke-width": at || arms.length < 2 ? 2.2 : 6, "stroke-dasharray": DASHES[arm.dashes], opacity: at || arms.length < 2 ? 1 : 0.55 };
-    svg.append(polyline(cuts.flatMap(([, start, end], scene) => {
+    const points = cuts.flatMap(([, start, end], scene) => {
       const step = known(arm.shares[scene]) ? [start, end].map((time) => [place.x(time), place.y(arm.shares[scene])]) : [null];
       return scene && cuts[scene - 1][2] !== start ? [null, ...step] : step;
-    }), line));
+    });
+    const stroke = inkOf(arm.colour);
+    // Below the first lies a wide band, so that it is seen where the other has the same share.
+    if (!at) svg.append(polyline(points, { stroke, "stroke-width": 8, opacity: 0.3 }));
+    svg.append(polyline(points, { class: "share", stroke, "stroke-width": 2.2, "stroke-dasharray": DASHES[arm.dashes] }));
   });
   const playhead = upright(0, { class: "playhead" });
   svg.append(playhead);

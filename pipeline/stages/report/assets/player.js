@@ -86,7 +86,7 @@ function unload(side) {
 
 function lose(side) {
   side.lost = true;
-  side.words.textContent = `No video: ${side.arm.file} of the project did not come along with this page, which looks for it at ${side.arm.link}; or this browser cannot play it.`;
+  side.words.textContent = `No video: ${side.arm.file} did not come along with this page, or this browser cannot play it.`;
   allow();
 }
 
