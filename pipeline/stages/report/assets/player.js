@@ -183,7 +183,7 @@ function plotShares(width) {
 // What each arm's file differs by from its source, beside what it should.
 function armFigures(words, all) {
   const cell = (found, figure) => element("span", { class: known(found.pass) && !found.pass ? "fail" : null }, known(found.value) ? `${found.pass ? "" : "✗ "}${shown(found.value, figure.unit)}` : "–",
-    known(found.baseline) ? element("small", {}, `baseline ${shown(found.baseline, figure.unit)}`) : null);
+    found.beside && known(found.beside[1]) ? element("small", {}, `${found.beside[0]} ${shown(found.beside[1], figure.unit)}`) : null);
   const head = (figure) => element("span", {}, figure.label, element("small", {}, `must be ${figure.must}`));
   const meanings = element("dl");
   describe(meanings, words.map((figure) => [figure.label, figure.meaning]));
