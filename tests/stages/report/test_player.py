@@ -109,6 +109,11 @@ def test_both_play_in_step_to_the_end_and_begin_again(page: Page) -> None:
     left, right = shown(page)
     assert abs(right - left) < 0.15
     expect(page.locator("#play")).to_have_text("Pause")
+    choice(page, "Left").select_option("full_boost")
+    until(page, "left.readyState > 1 && !left.paused")
+    left, right = shown(page)
+    assert left > 1
+    assert abs(right - left) < 0.15
     page.evaluate("left.currentTime = 3.7")
     expect(page.locator("#play")).to_have_text("Play")
     assert shown(page) == [pytest.approx(LENGTH_S, abs=0.05)] * 2

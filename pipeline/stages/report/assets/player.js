@@ -28,21 +28,23 @@ function startPlayer(data) {
 }
 
 function startSide(name, wanted) {
-  const side = { name, wanted, arm: null, lost: true, video: byId(name), choice: byId(`arm-${name}`), words: byId(`lost-${name}`) };
+  const side = { name, wanted, arm: null, lost: true, set: false, video: byId(name), choice: byId(`arm-${name}`), words: byId(`lost-${name}`) };
   side.choice.addEventListener("change", () => { side.wanted = side.choice.value; load(side); showArms(); });
   side.video.addEventListener("click", () => byId("play").click());
   side.video.addEventListener("loadedmetadata", () => {
-    if (side === running()[0]) setLength(side.video.duration);
     side.video.currentTime = player.time;
+    side.set = true;
+    if (side === timed()[0]) setLength(side.video.duration);
     if (player.playing) play();
   });
   side.video.addEventListener("error", () => { if (side.video.hasAttribute("src")) lose(side); });
-  side.video.addEventListener("ended", () => { if (side === running()[0]) pause(); });
+  side.video.addEventListener("ended", () => { if (side === timed()[0]) pause(); });
   return side;
 }
 
-// The sides that have a video; the first leads.
+// The sides that have a video; of those that have been set to the time the first leads.
 const running = () => player.sides.filter((side) => !side.lost);
+const timed = () => running().filter((side) => side.set);
 const speed = () => Number(byId("speed").value);
 
 function showPlayer(data, video) {
@@ -71,7 +73,7 @@ function showPlayer(data, video) {
 
 function load(side) {
   side.arm = player.video.arms.find((arm) => arm.name === side.choice.value);
-  side.lost = false;
+  side.lost = side.set = false;
   side.words.textContent = "";
   side.video.setAttribute("aria-label", `${side.name}: ${spoken(side.arm.name)}`);
   side.video.src = side.arm.link;
@@ -116,7 +118,7 @@ function play() {
 }
 
 function pause() {
-  const [first, ...others] = running();
+  const [first, ...others] = timed();
   player.playing = false;
   byId("play").textContent = "Play";
   running().forEach(({ video }) => video.pause());
@@ -134,7 +136,9 @@ function seek(edge) {
 // The others keep to the first: a little faster or slower, and set where that would not do.
 function follow() {
   if (!player.playing) return;
-  const [first, ...others] = running();
+  player.watch = requestAnimationFrame(follow);
+  const [first, ...others] = timed();
+  if (!first) return;
   for (const { video } of others.filter((side) => !side.video.seeking && !side.video.ended)) {
     const ahead = video.currentTime - first.video.currentTime;
     if (Math.abs(ahead) > APART_S) video.currentTime = first.video.currentTime;
@@ -142,7 +146,6 @@ function follow() {
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }
   showTime(first.video.currentTime);
-  player.watch = requestAnimationFrame(follow);
 }
 
 function showTime(time) {
