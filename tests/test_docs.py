@@ -215,7 +215,7 @@ def test_the_attention_model_that_is_shown_is_one(workspace) -> None:
 
 
 def test_troubleshooting_quotes_messages_that_exist():
-    code = " ".join(path.read_text() for path in (ROOT / "pipeline").rglob("*.py"))
+    code = " ".join(path.read_text() for path in (ROOT / "pipeline").rglob("*.[pj][ys]"))
     flat = re.sub(r'"\s*\n\s*f?"', "", code)
     quoted = re.findall(r'\*\*"([^"]+)"\*\*', (ROOT / "docs/troubleshooting.md").read_text())
     assert len(quoted) >= 10

@@ -17,6 +17,7 @@ from pipeline.ground.artefacts import (
     METRICS,
     REJECTED,
     VARIANT_MANIFEST,
+    VIDEO_FIGURES,
     stage_of,
 )
 from pipeline.ground.damage import read_json, reading
@@ -27,6 +28,7 @@ from pipeline.stages.report.proof import proof_section
 from schemas.edits import EDITS_TABLE, VARIANTS_ARM
 from schemas.rejected_scenes import REMEDIES
 from schemas.scenes import CUTS_TABLE
+from schemas.videos import VIDEOS_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 MAX_REFUSED = 400
 """Refusals on the page; the table on disk has them all."""
 
-_DTYPES = EDITS_TABLE.dtypes | CUTS_TABLE.dtypes
+_DTYPES = EDITS_TABLE.dtypes | CUTS_TABLE.dtypes | VIDEOS_TABLE.dtypes
 _DTYPES |= dict.fromkeys(
     (
         "share", "original_share", "judge_dose", "ssim", "dose", "low", "high", "scenes", "change",
@@ -82,6 +84,11 @@ def read_judged(root: Path) -> pd.DataFrame:
     """Return what the judge saw of each scene and variant."""
     table = read_rows(root, JUDGED, "arm")
     return table if table.empty else table[table["arm"] == VARIANTS_ARM]
+
+
+def read_rendered(root: Path) -> pd.DataFrame:
+    """Return a row per video and arm that was rendered."""
+    return read_rows(root, VIDEO_FIGURES, *VIDEOS_TABLE.columns)
 
 
 def read_proof(root: Path, bound: float) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
-_SCRIPTS = ("dom.js", "charts.js", "viewer.js", "sections.js", "start.js")
+_SCRIPTS = ("dom.js", "charts.js", "player.js", "viewer.js", "sections.js", "start.js")
 
 
 def render(data: dict[str, Any], blocks: Iterable[dict[str, Any]]) -> str:

@@ -16,4 +16,4 @@ class ReportParams(Section):
 
     max_scenes: Annotated[int, Field(ge=1)] = 500
     """Of larger collections, the page shows whole videos up to this number of scenes, first those
-    that were redrawn."""
+    that can be played, then those that were redrawn."""

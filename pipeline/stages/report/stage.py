@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline.editing.params import EditParams
-from pipeline.ground.artefacts import CUTS_CSV, EDITS, GATE, PAGE, SCENES, TRAIN_METRICS
+from pipeline.ground.artefacts import (
+    CUTS_CSV,
+    EDITS,
+    GATE,
+    PAGE,
+    SCENES,
+    TRAIN_METRICS,
+    VIDEO_FIGURES,
+)
 from pipeline.ground.code import Key
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest, write_text
@@ -27,6 +35,7 @@ from pipeline.stages.report import inputs
 from pipeline.stages.report.page import render
 from pipeline.stages.report.params import ReportParams
 from pipeline.stages.report.pictures import colour_tables, scene_width
+from pipeline.stages.report.rendered import figure_words
 from pipeline.stages.report.videos import VideoTask, draw_video
 from pipeline.tracking.runs import TrackedRun, log_run
 from pipeline.tracking.store import commit
@@ -53,8 +62,10 @@ def main(workspace: Workspace) -> None:
         raise InputError(f"{SCENES} has no scenes. Run `dvc repro validate`; it says why.")
     edits = inputs.read_rows(workspace.root, EDITS)
     variants = inputs.read_legend(workspace.root)
-    shown = choose_videos(scenes, edits, ReportParams.load(workspace).max_scenes)
-    tasks = _tasks(workspace, shown, edits, tuple(variant["name"] for variant in variants))
+    rendered = inputs.read_rendered(workspace.root)
+    shown = choose_videos(scenes, edits, rendered, ReportParams.load(workspace).max_scenes)
+    names = tuple(variant["name"] for variant in variants)
+    tasks = _tasks(workspace, shown, edits, rendered, names)
     drawn = {}
     for video in each(draw_video, tasks, ComputeParams.load(workspace), "report", unit="video"):
         drawn[video.video_id] = video
@@ -67,6 +78,11 @@ def main(workspace: Workspace) -> None:
         "colours": colour_tables(),
         "counts": {"videos": int(scenes["video_id"].nunique()), "scenes": len(scenes)},
         "demo": workspace.holds_demo,
+        "rendered": {
+            "tried": workspace.path(VIDEO_FIGURES).is_file(),
+            "videos": 0 if rendered.empty else int(rendered["video_id"].nunique()),
+            "figures": figure_words(),
+        },
         "proof": inputs.read_proof(workspace.root, evaluate.equivalence_bound),
         "refused": inputs.read_refused(workspace.root),
         "provenance": _provenance(workspace, started_s),
@@ -81,17 +97,20 @@ def main(workspace: Workspace) -> None:
     _track(workspace, data, started_s)
 
 
-def choose_videos(scenes: pd.DataFrame, edits: pd.DataFrame, max_scenes: int) -> pd.DataFrame:
+def choose_videos(
+    scenes: pd.DataFrame, edits: pd.DataFrame, rendered: pd.DataFrame, max_scenes: int
+) -> pd.DataFrame:
     """Return the scenes of as many whole videos as make at most `max_scenes`, but at least one.
 
-    Those that were redrawn are chosen first, and come in the table's order; of the chosen ones
-    those whose keyword is doubtful come first.
+    Those that can be played are chosen first, then those that were redrawn, each in the table's
+    order; of the chosen ones those whose keyword is doubtful come first.
     """
     counts = scenes.groupby("video_id", sort=False).size()
     redrawn = set() if edits.empty else set(edits["video_id"])
+    playable = set() if rendered.empty else set(rendered["video_id"])
     chosen: list[str] = []
     total = 0
-    for video in sorted(counts.index, key=lambda video: video not in redrawn):
+    for video in sorted(counts.index, key=lambda one: (one not in playable, one not in redrawn)):
         total += counts[video]
         if chosen and total > max_scenes:
             break
@@ -104,7 +123,11 @@ def choose_videos(scenes: pd.DataFrame, edits: pd.DataFrame, max_scenes: int) ->
 
 
 def _tasks(
-    workspace: Workspace, shown: pd.DataFrame, edits: pd.DataFrame, variants: tuple[str, ...]
+    workspace: Workspace,
+    shown: pd.DataFrame,
+    edits: pd.DataFrame,
+    rendered: pd.DataFrame,
+    variants: tuple[str, ...],
 ) -> list[VideoTask]:
     root = workspace.root
     judged = inputs.read_judged(root)
@@ -125,6 +148,7 @@ def _tasks(
             variants=variants,
             edits=_of(edits, video_id),
             judged=_of(judged, video_id),
+            rendered=_of(rendered, video_id),
             keywords=VariantParams.load(workspace).keywords,
             width=width,
         )

@@ -22,6 +22,7 @@ from pipeline.stages.report.pictures import (
     outline,
     scene_picture,
 )
+from pipeline.stages.report.rendered import played
 from schemas.keywords import is_doubtful
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class VideoTask(NamedTuple):
     """Of `edits.csv`; empty where nothing was redrawn."""
     judged: pd.DataFrame
     """Of the evaluation's scenes.csv, arm `variants`; empty where nothing was judged."""
+    rendered: pd.DataFrame
+    """Of `videos.csv`; empty where nothing was rendered."""
     keywords: Keywords
     width: int
     """Of the scenes' pictures, in pixels."""
@@ -68,7 +71,7 @@ class DrawnVideo(NamedTuple):
     summary: dict[str, Any]
     """Its entry in the page's list."""
     block: dict[str, Any]
-    """`scenes`, and `pictures` that they refer to by place."""
+    """`scenes`, `pictures` that they refer to by place, and what is `played`."""
     failure: str = ""
 
 
@@ -118,9 +121,12 @@ def _draw(task: VideoTask) -> DrawnVideo:
             if (number, variant) in judged:
                 found["judged"] = judged[number, variant]
             scene["variants"][variant] = found
-    return DrawnVideo(
-        task.video_id, _summary(task), {"scenes": scenes, "pictures": gallery.pictures}
-    )
+    block = {
+        "scenes": scenes,
+        "pictures": gallery.pictures,
+        "played": played(_records(task.rendered), scenes, list(times.values())),
+    }
+    return DrawnVideo(task.video_id, _summary(task), block)
 
 
 def _asked(task: VideoTask, variant: str) -> dict[int, dict[str, Any]]:
@@ -147,6 +153,7 @@ def _summary(task: VideoTask) -> dict[str, Any]:
         "split": first.get("split", ""),
         "scenes": len(task.table),
         "edited": not task.edits.empty,
+        "rendered": not task.rendered.empty,
         "keyword_doubtful": is_doubtful(first["keyword"]),
         "thumbnail": base64.b64encode(thumbnail).decode(),
     }

@@ -1,15 +1,14 @@
 """The page in a real browser, used through its controls; its every error and request is watched."""
 
 import json
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+from stages.report.browsing import PHONE, opened
 from stages.report.report_workspace import (
     KEYWORD,
     OTHER,
@@ -25,47 +24,6 @@ from pipeline.ground.workspace import Workspace
 from pipeline.stages.report.page import render
 
 VARIANTS = 7
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-# Without these it looks up hosts of its own; a page's requests are watched below.
-QUIET = (
-    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-PHONE = {"viewport": {"width": 360, "height": 760}, "has_touch": True, "is_mobile": True}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium; where there is none, the tests are skipped and say so."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=list(QUIET), chromium_sandbox=False
-        )
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def opened(browser: Browser, path: Path, link: str = "", **options: Any) -> Iterator[Page]:
-    """Open a page; at the end it must have raised no error and asked the network for nothing."""
-    context = browser.new_context(**options)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(f"dialog {dialog.message}"))
-    page.on(
-        "request",
-        lambda request: (
-            None if request.url.startswith(("data:", path.as_uri())) else wrong.append(request.url)
-        ),
-    )
-    page.goto(path.as_uri() + link)
-    yield page
-    context.close()
-    assert wrong == []
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +208,8 @@ def test_without_variants_edits_and_proof_the_page_says_so(browser: Browser, tmp
     with opened(browser, write_report(Workspace(tmp_path))) as page:
         expect(page.locator("#story")).to_contain_text("There are no variants yet")
         expect(page.locator("#proof")).to_contain_text("Nothing has been evaluated yet")
+        expect(page.locator("#not-rendered")).to_contain_text("No video has been made yet")
+        expect(page.locator("#player")).to_be_hidden()
         expect(page.locator("#refused")).to_contain_text("not been validated yet")
         expect(page.locator("#demo")).to_be_hidden()
         assert page.locator("#timeline svg[role=img] path").count() == 1

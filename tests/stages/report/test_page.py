@@ -35,22 +35,23 @@ def test_the_page_names_no_address() -> None:
     assert "@import" not in page
 
 
-def test_redrawn_videos_come_first_and_videos_stay_whole() -> None:
+def test_playable_videos_come_first_then_redrawn_ones_and_videos_stay_whole() -> None:
     scenes = pd.DataFrame({"video_id": ["a"] * 3 + ["b"] * 2 + ["c"] * 4, "scene_number": 1})
     scenes["keyword"] = "mug"
-    edits = pd.DataFrame({"video_id": ["c"]})
+    b, c = (pd.DataFrame({"video_id": [video]}) for video in "bc")
 
-    def shown(max_scenes: int) -> str:
-        return "".join(choose_videos(scenes, edits, max_scenes)["video_id"].unique())
+    def shown(max_scenes: int, rendered: pd.DataFrame) -> str:
+        return "".join(choose_videos(scenes, c, rendered, max_scenes)["video_id"].unique())
 
-    assert [shown(1), shown(6), shown(7), shown(9)] == ["c", "c", "ca", "cab"]
+    assert [shown(most, pd.DataFrame()) for most in (1, 6, 7, 9)] == ["c", "c", "ca", "cab"]
+    assert [shown(most, b) for most in (1, 6)] == ["b", "bc"]
 
 
 def test_of_the_videos_shown_those_with_a_keyword_in_doubt_come_first() -> None:
     scenes = pd.DataFrame({"video_id": ["a", "b", "c"], "scene_number": 1})
     scenes["keyword"] = ["mug", "gift", "gift"]
     edits = pd.DataFrame({"video_id": ["a"]})
-    assert list(choose_videos(scenes, edits, 2)["video_id"]) == ["b", "a"]
+    assert list(choose_videos(scenes, edits, pd.DataFrame(), 2)["video_id"]) == ["b", "a"]
 
 
 def test_a_failed_proof_is_named_and_every_figure_of_the_gate_has_words() -> None:

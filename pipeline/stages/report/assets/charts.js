@@ -91,6 +91,37 @@ function drawTimeline(width, { scenes, series, chosen, current, choose }) {
   return svg;
 }
 
+// The judge's share of each scene's image in the arms that play; a click goes to a scene's begin.
+// Returns the plot with its playhead, and where a time lies.
+function drawShares(width, { cuts, arms, length, choose }) {
+  const low = Math.min(0, ...cuts.map(([, start]) => start));
+  const highest = Math.min(1, 1.12 * Math.max(0.05, ...arms.flatMap((arm) => arm.shares.filter(known))));
+  const { svg, place, inside } = frame(width, width < 500 ? 230 : 300,
+    { low, high: length, ticks: ticks(low, length, Math.max(2, Math.floor(width / 110))), text: (tick) => `${Number(tick.toFixed(2))}`, title: "time in the video, s" },
+    { low: 0, high: highest, ticks: ticks(0, highest, 5), text: (tick) => percent(tick, 0) });
+  const upright = (x, attributes) => drawn("line", { x1: x, x2: x, y1: inside.top, y2: inside.bottom, ...attributes });
+  for (const time of new Set(cuts.slice(1).map(([, start]) => start))) svg.append(upright(place.x(time), { class: "cut" }));
+  arms.forEach((arm, at) => {
+    const points = cuts.flatMap(([, start, end], scene) => {
+      const step = known(arm.shares[scene]) ? [start, end].map((time) => [place.x(time), place.y(arm.shares[scene])]) : [null];
+      return scene && cuts[scene - 1][2] !== start ? [null, ...step] : step;
+    });
+    const stroke = inkOf(arm.colour);
+    // Below the first lies a wide band, so that it is seen where the other has the same share.
+    if (!at) svg.append(polyline(points, { stroke, "stroke-width": 8, opacity: 0.3 }));
+    svg.append(polyline(points, { class: "share", stroke, "stroke-width": 2.2, "stroke-dasharray": DASHES[arm.dashes] }));
+  });
+  const playhead = upright(0, { class: "playhead" });
+  svg.append(playhead);
+  for (const [scene, [number, start, end]] of cuts.entries()) {
+    const title = `scene ${number}: ` + arms.map((arm) => `${spoken(arm.name)} ${percent(arm.shares[scene])}`).join(", ");
+    svg.append(drawn("rect", {
+      class: "hit", x: place.x(start), width: place.x(end) - place.x(start), y: inside.top, height: inside.bottom - inside.top, onclick: () => choose(start),
+    }, drawn("title", {}, title)));
+  }
+  return { svg, playhead, place: place.x };
+}
+
 function drawDoseCurve(width, rows, arms) {
   const alphas = [...new Set(rows.map((row) => row.alpha))].sort((one, other) => one - other);
   const highest = Math.max(...rows.flatMap((row) => [row.dose, row.share, row.high].filter(known)));

@@ -10,6 +10,7 @@ byId("theme").addEventListener("click", () => {
   byId("theme").textContent = dark ? "Dark" : "Light";
 });
 if (matchMedia("(prefers-color-scheme: dark)").matches) byId("theme").textContent = "Light";
+startPlayer(data);
 startViewer(data);
 showProof(data.proof);
 showRefused(data.refused);

@@ -117,6 +117,7 @@ function openVideo(data, place) {
   if (!judged) state.observer = "heatmap";
   byId("observer").value = state.observer;
   openScene(data, 0);
+  showPlayer(data, block.played);
 }
 
 function openScene(data, place) {
@@ -226,10 +227,10 @@ function openLinked(data) {
   const names = data.variants.map((variant) => variant.name);
   state.variant = [wanted.get("variant"), "full_boost", names[0]].find((name) => names.includes(name)) || "";
   const linked = data.videos.findIndex((video) => video.id === wanted.get("video"));
-  const redrawn = data.videos.findIndex((video) => video.edited);
+  const [playable, redrawn] = ["rendered", "edited"].map((kind) => data.videos.findIndex((video) => video[kind]));
   setWipe(50);
   showOverlays();
-  openVideo(data, Math.max(0, linked >= 0 ? linked : redrawn));
+  openVideo(data, [linked, playable, redrawn, 0].find((place) => place >= 0));
   const scene = state.scenes.findIndex((one) => String(one.number) === wanted.get("scene"));
   if (linked >= 0 && scene > 0) openScene(data, scene);
 }
