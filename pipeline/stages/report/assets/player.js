@@ -185,9 +185,9 @@ function plotShares(width) {
 
 // What each arm's file differs by from its source, beside what it should.
 function armFigures(words, all) {
-  const cell = (found, figure) => element("span", { class: known(found.pass) && !found.pass ? "fail" : null }, known(found.value) ? `${found.pass ? "" : "✗ "}${shown(found.value, figure.unit)}` : "–",
+  const cell = (found, figure) => element("span", { class: known(found.pass) && !found.pass ? "fail" : null }, known(found.value) ? `${found.pass === false ? "✗ " : ""}${shown(found.value, figure.unit)}` : "–",
     found.beside && known(found.beside[1]) ? element("small", {}, `${found.beside[0]} ${shown(found.beside[1], figure.unit)}`) : null);
-  const head = (figure) => element("span", {}, figure.label, element("small", {}, `must be ${figure.must}`));
+  const head = (figure) => element("span", {}, figure.label, figure.must ? element("small", {}, `must be ${figure.must}`) : null);
   const meanings = element("dl");
   describe(meanings, words.map((figure) => [figure.label, figure.meaning]));
   return element("div", {}, element("h3", {}, "How the arms of this video differ from its source"),
