@@ -68,7 +68,7 @@ def paragraph(root: Path) -> Iterator[str]:
         "In the videos that the edits were put into, the judge sees in six other frames of each "
         f"scene {_percent(figures['video_effect_kept'])} ({low} to {high}) of what it sees in the "
         "edited image; with the change left where it was made, not carried, "
-        f"{_percent(figures['video_effect_kept_do_nothing'])}. Placebo and encoding alone move the "
+        f"{_percent(figures['video_effect_kept_standing'])}. Placebo and encoding alone move the "
         f"share by no more than {moved * 100:.2g} points. Outside the region that moves with the "
         f"product the largest difference before encoding is "
         f"{figures['video_outside_max_abs_diff']:g}, and after it the likeness "

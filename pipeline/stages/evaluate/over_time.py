@@ -111,7 +111,7 @@ def _dose(figures: Figures, frames: pd.DataFrame) -> None:
     figures.add("video_still_dose_slope", asked, ["dose", "still_change"], slope)
     figures.add("video_effect_kept", asked, ["still_change", "change"], slope)
     nothing = slope(left[["still_change", "change"]].dropna().to_numpy(np.float64))
-    figures.values["video_effect_kept_do_nothing"] = None if math.isnan(nothing) else nothing
+    figures.values["video_effect_kept_standing"] = None if math.isnan(nothing) else nothing
     for name, change in (("video", "change"), ("video_still", "still_change")):
         errors = asked.assign(error=(asked[change] - asked["dose"]).abs() / asked["dose"].abs())
         figures.add(

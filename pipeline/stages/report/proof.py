@@ -194,6 +194,11 @@ FIGURES = {
         "percent",
         "of the change of log odds that the judge sees in the edited image",
     ),
+    "video_effect_kept_standing": _Figure(
+        "… with full_boost's change not carried",
+        "percent",
+        "left where it was made: what carrying it adds",
+    ),
     "video_dose_slope": _Figure(
         "Slope of the dose in those frames", "number", "of log odds on log(alpha); 1 is the dose"
     ),
@@ -254,6 +259,7 @@ _UNCHECKED = {
     "unreached_fraction": "dose",
     "placebo_mean_change": "placebo",
     "video_still_dose_slope": "video",
+    "video_effect_kept_standing": "video",
     "video_placebo_mean_change": "video",
     "video_baseline_mean_change": "video",
     "sham_mean_change": "placebo",

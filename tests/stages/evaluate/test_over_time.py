@@ -129,7 +129,7 @@ def figures(kept: float, encoded: float = 0.0, rendered: dict | None = None) -> 
 def test_what_is_kept_of_the_effect_is_found(kept: float) -> None:
     found = figures(kept)
     assert found["video_effect_kept"] == pytest.approx(kept, abs=1e-6)
-    assert found["video_effect_kept_do_nothing"] == pytest.approx(kept / 2, abs=1e-6)
+    assert found["video_effect_kept_standing"] == pytest.approx(kept / 2, abs=1e-6)
     assert found["video_effect_kept_ci95"] == pytest.approx([kept, kept], abs=1e-6)
     assert found["video_dose_slope"] == pytest.approx(kept, abs=1e-6)
     assert found["video_still_dose_slope"] == pytest.approx(1)
