@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +26,7 @@ from pipeline.scenes.masks import keyword_mask
 from pipeline.stages.evaluate.judge import judged_share
 from pipeline.video.decoding import VideoUnreadable, open_video
 from pipeline.video.sources import source_videos
-from pipeline.video.tracking import Tracked, track
+from pipeline.video.tracking import Mask, Tracked, track
 from schemas.edits import VARIANTS_ARM
 from schemas.videos import VIDEOS_TABLE
 
@@ -44,7 +45,7 @@ STANDING = "standing"
 _FRAMES = 6
 
 
-class Video(NamedTuple):
+class RenderedVideo(NamedTuple):
     """A video whose arms are to be judged. Paths are absolute."""
 
     video_id: str
@@ -75,7 +76,7 @@ class VideoJob(NamedTuple):
     """A video to be judged."""
 
     item: str
-    video: Video
+    video: RenderedVideo
     load_judge: Callable[[], AttentionModel]
 
 
@@ -103,7 +104,7 @@ def read_rendered(workspace: Workspace) -> pd.DataFrame:
 
 def videos_to_judge(
     workspace: Workspace, edits: pd.DataFrame, rendered: pd.DataFrame
-) -> list[Video]:
+) -> list[RenderedVideo]:
     """Return the rendered videos of the edits that are judged.
 
     Args:
@@ -139,7 +140,7 @@ def videos_to_judge(
             for arm in arms
         }
         found.append(
-            Video(
+            RenderedVideo(
                 str(video_id),
                 sources[str(video_id)],
                 tuple(cuts[str(video_id)]),
@@ -161,7 +162,7 @@ def judge_video(job: VideoJob) -> Judged:
         return Judged(job.item, [], f"{job.video.video_id}: {error}")
 
 
-def _rows(video: Video, judge: AttentionModel) -> Iterator[dict[str, Any]]:
+def _rows(video: RenderedVideo, judge: AttentionModel) -> Iterator[dict[str, Any]]:
     tracked = {one.frame: one for one in _tracked(video)}
     changes = {number: _change(video, number) for number in video.boosted}
     shares: dict[str, dict[int, float | None]] = {
@@ -170,7 +171,7 @@ def _rows(video: Video, judge: AttentionModel) -> Iterator[dict[str, Any]]:
     known: dict[str, float | None] = {}
 
     def judged(arm: str, number: int, picture: Pixels) -> None:
-        mask = tracked[number].mask
+        mask = _fitted(tracked[number].mask, (picture.shape[0], picture.shape[1]))
         # Arms that share a scene's packets share its pixels.
         content = digest(picture.tobytes(), mask.tobytes())
         if content not in known:
@@ -195,12 +196,19 @@ def _rows(video: Video, judge: AttentionModel) -> Iterator[dict[str, Any]]:
         yield {**place, "shares": seen}
 
 
-def _change(video: Video, number: int) -> NDArray[np.int16]:
+def _fitted(mask: Mask, size: tuple[int, int]) -> Mask:
+    """Return the mask of a frame that lost a row or a column: sides of H.264's planes are even."""
+    if mask.shape == size:
+        return mask
+    return cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST) > 0
+
+
+def _change(video: RenderedVideo, number: int) -> NDArray[np.int16]:
     """Return the boosted image minus the scene's, H×W×3."""
     return read_rgb(video.boosted[number]).astype(np.int16) - read_rgb(video.images[number][0])
 
 
-def _tracked(video: Video) -> list[Tracked]:
+def _tracked(video: RenderedVideo) -> list[Tracked]:
     masks = {
         number: keyword_mask(paths, read_size(image))
         for number, (image, paths) in video.images.items()

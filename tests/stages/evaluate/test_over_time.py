@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from films import PLAIN, edit_scenes, set_params, write_film
+from films import PLAIN, SIZE, Film, draw, edit_scenes, set_params, square, write_film
 from stages.evaluate.pretended_edits import JUDGE
 
 from pipeline.attention.models import load_attention_model
@@ -53,11 +53,11 @@ def edits(workspace: Workspace) -> pd.DataFrame:
     )
 
 
-def judged(workspace: Workspace) -> Judged:
+def judged(workspace: Workspace, film: Film = PLAIN, size: tuple[int, int] = SIZE) -> Judged:
     """Render a film's arms and have them judged."""
     set_params(workspace)
-    write_film(workspace.path("data/videos/v.mp4"), PLAIN)
-    edit_scenes(workspace, ARMS)
+    write_film(workspace.path("data/videos/v.mp4"), film)
+    edit_scenes(workspace, ARMS, lambda frame: square(frame, size))
     render.main(workspace)
     return judge(workspace)
 
@@ -84,6 +84,13 @@ def test_frames_without_an_edit_of_their_own_are_judged_in_each_arm(workspace: W
             assert all(abs(shares[arm] - shares[BASELINE]) > 0.03 for arm in arms), shares
     late, full = ([row["shares"].get(arm) for row in found.rows] for arm in list(ARMS)[1:])
     assert late[-1] == full[-1]
+
+
+def test_of_sides_that_are_odd_a_pixel_is_lost(workspace: Workspace) -> None:
+    film = Film(pixels="yuv444p", picture=lambda shot, frame: draw(shot, frame)[:95, :63])
+    found = judged(workspace, film, (95, 63))
+    assert not found.failure
+    assert all(row["shares"]["full_boost"] for row in found.rows)
 
 
 def test_a_file_that_is_gone_is_named(workspace: Workspace) -> None:
