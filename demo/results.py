@@ -73,8 +73,8 @@ def paragraph(root: Path) -> Iterator[str]:
         f"product the largest difference before encoding is "
         f"{figures['video_outside_max_abs_diff']:g}, and after it the likeness "
         f"{figures['video_outside_psnr_db']:.0f} dB. `full_boost` flickers "
-        f"{figures['video_warping_error_ratio']:.2f} times as much as its source, as the contrast "
-        f"that it gives the product does; the carried change alone adds "
+        f"{figures['video_warping_error_ratio']:.2f} times as much as its source, since what "
+        f"has more contrast flickers more, however steady; the carried change alone adds "
         f"{_percent(figures['video_change_warping_ratio'])}. "
         f"The gate: {json.loads(gate.read_text())['verdict']}"
     )
