@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-import os
 import sys
 
 from pipeline.gaze.options import add_options
 from pipeline.ground.errors import GazeshiftError
 from pipeline.ground.memory import keep_freed_memory
-from pipeline.ground.terminal import Lines, paragraph
+from pipeline.ground.terminal import Lines, all_said, hush, paragraph
 from pipeline.registry import COMMANDS, DEMO_STAGES, STAGES, module_of
 
 
@@ -31,8 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"gazeshift {arguments.command}: was made to exit ({exit_.code}).\n")
         return 1
     except BrokenPipeError:
-        # Whoever reads, such as `head`, has enough; what is left must not be flushed into the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        hush()
         return 1
     except KeyboardInterrupt:
         sys.stderr.write(
@@ -52,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
     options = {k: v for k, v in vars(arguments).items() if k not in ("command", "root")}
     with naming_trouble(workspace):
         status = module.main(workspace, **options) or 0
-    sys.stdout.flush()
+    all_said()
     return status
 
 

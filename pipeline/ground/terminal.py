@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from unicodedata import category
 
@@ -10,6 +11,20 @@ from unicodedata import category
 def say(*lines: str) -> None:
     """Print lines, each of them one whatever it holds."""
     sys.stdout.writelines(f"{escaped(line)}\n" for line in lines)
+
+
+def all_said() -> None:
+    """Pass on what was said.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+    """
+    sys.stdout.flush()
+
+
+def hush() -> None:
+    """Say nothing more: whoever reads, such as `head`, has enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def escaped(text: str) -> str:
