@@ -62,7 +62,8 @@ def test_a_failed_proof_is_named_and_every_figure_of_the_gate_has_words() -> Non
         {**gate, "checks": [{**check, "pass": False}]},
     )
     assert section["failed"] == ["Asked for nothing, it changes nothing"]
-    (figure,) = section["proofs"][1]["figures"]
+    (proof,) = section["proofs"]
+    (figure,) = proof["figures"]
     assert (figure["value"], figure["interval"], figure["pass"]) == (40.0, [39.0, 41.0], False)
     assert set(PROOF_OF) <= set(FIGURES)
 
