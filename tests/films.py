@@ -67,6 +67,7 @@ class Film(NamedTuple):
     frame_ms: Sequence[int] = (40,)
     """How long frames are shown, again and again."""
     sound_s: float = 0
+    sound: str = "aac"
     full_range: bool = False
     matrix: int = 2
     rotation: int = 0
@@ -82,7 +83,7 @@ PLAIN = Film()
 def write_film(path: Path, film: Film = PLAIN) -> None:
     """Write a film as H.264, with AAC where it has sound."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w", format="mp4") as container:
+    with av.open(str(path), "w", format="mp4" if film.sound == "aac" else "mov") as container:
         tracks = [container.add_stream("libx264", rate=25) for _ in range(film.tracks)]
         for track in tracks:
             track.height, track.width = film.picture(0, 0).shape[:2]
@@ -93,7 +94,9 @@ def write_film(path: Path, film: Film = PLAIN) -> None:
             context.color_range, context.colorspace = 1 + film.full_range, film.matrix
             if film.rotation:
                 track.set_display_rotation(film.rotation)
-        sound = container.add_stream("aac", rate=16000, layout="mono") if film.sound_s else None
+        sound = (
+            container.add_stream(film.sound, rate=16000, layout="mono") if film.sound_s else None
+        )
         if sound is not None:
             samples = np.random.default_rng(0).normal(0, 0.1, (1, round(16000 * film.sound_s)))
             frame = av.AudioFrame.from_ndarray(samples.astype(np.float32), "fltp", "mono")

@@ -118,6 +118,11 @@ class Video:
         return sum(not _is_cover(track) for track in self._container.streams.video)
 
     @property
+    def has_unknown_sound(self) -> bool:
+        """Whether a track of sound is in a codec that cannot be told, as phones' spatial sound."""
+        return any(track.codec_context is None for track in self._container.streams.audio)
+
+    @property
     def average_rate(self) -> Fraction:
         """Frames per second over the whole video."""
         return Fraction(self._stream.average_rate or self.frame_rate)

@@ -20,6 +20,12 @@ from pipeline.video.decoding import Matrix
 from pipeline.video.planes import PIXEL_FORMAT, Colours, Planes, frame_of, planes_of
 
 ENCODER = "libx264"
+
+
+class SoundRefused(Exception):
+    """MP4 has no place for a video's sound; the text says which."""
+
+
 # Key frames at the same places in all files: the first of a scene, then every so many frames.
 _KEY_FRAME_EVERY = 120
 
@@ -132,7 +138,7 @@ class Writers:
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             source = opened.enter_context(av.open(self._source, format="mov"))
-            tracks = list(source.streams.audio)
+            tracks = [track for track in source.streams.audio if track.codec_context is not None]
             self._files = [
                 opened.enter_context(_File(path, tracks, self._video, self._settings))
                 for path in self._paths
@@ -202,8 +208,16 @@ class _File:
             track.time_base = video.time_base
             track.set_display_matrix(video.matrix)
             self._track = track
-            self._sound = [self._container.add_stream_from_template(one) for one in sound]
+            self._sound = [self._copied(one) for one in sound]
             self._container.start_encoding()
+
+    def _copied(self, track: Any) -> Any:
+        try:
+            return self._container.add_stream_from_template(track)
+        except ValueError as error:
+            raise SoundRefused(
+                f"MP4 has no place for its sound ({track.codec_context.name}): convert it to AAC"
+            ) from error
 
     @contextmanager
     def _told(self) -> Iterator[None]:

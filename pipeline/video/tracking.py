@@ -64,7 +64,8 @@ def track(
         video: decoded once, from first to last frame.
         scenes: all of the video, in order.
         masks: of scenes, by number: where the product is in the scene's image, H×W.
-        count: frames of a scene, see `sampled`; the image's own is none of them.
+        count: frames of a scene, see `sampled`; the image's own is none of them, nor one in which
+            nothing is seen of the product.
         folder: on whose disk long scenes wait.
     """
     numbered = enumerate(video.frames())
@@ -105,6 +106,8 @@ def _track_scene(
         at_anchor = Anchor(luma(anchor), weight, black)
         for position, carried in _carried(at_anchor, anchor, wanted, luma):
             found = place(weight, carried).inside(size)
+            if not found.any():
+                continue
             yield Tracked(
                 scene.scene_number,
                 numbers[position],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.editing.params import EditParams
 from pipeline.ground.artefacts import CUTS, CUTS_CSV, EDITS, RENDERED, SCENES, edited_scene
+from pipeline.ground.code import versions
 from pipeline.ground.contract import ContractBroken, read_checked
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
@@ -19,6 +20,7 @@ from pipeline.scenes.cuts import CutScene, image_path, read_cuts, scenes_by_vide
 from pipeline.scenes.table import mask_paths, read_scenes
 from pipeline.stages.render.params import RenderParams
 from pipeline.stages.render.tasks import SceneEdit, VideoTask
+from pipeline.stages.render.video import render_video
 from pipeline.stages.scene_cuts.params import SceneCutsParams
 from pipeline.video.encoding import Settings
 from pipeline.video.sources import source_videos
@@ -52,6 +54,8 @@ class Planner:
         self._workspace = workspace
         self._params = params
         self._cuts = scenes_by_video(read_cuts(workspace.path(CUTS_CSV)))
+        # Of what encodes: files of two versions differ where no edit does.
+        self._versions = str(versions(render_video.__module__))
         self._settings = Settings(params.crf, params.preset, params.lossless)
         self._feather_px = EditParams.load(workspace).feather_px
         self._image_size = load_image_size(workspace)
@@ -109,6 +113,7 @@ class Planner:
             file_digest(source),
             *(repr(tuple(scene)) for scene in scenes),
             repr((self._settings, self._feather_px, self._image_size)),
+            self._versions,
         )
         arms: dict[str, dict[int, SceneEdit]] = {}
         plan = VideoPlan(task._replace(arms=arms), {}, [])
@@ -116,12 +121,12 @@ class Planner:
             changed = rows[rows["modified"]].to_dict("records")
             try:
                 of_arm = {int(row["scene_number"]): self._edit(row, scenes) for row in changed}
+                keys = [f"{number} {edit.key()}" for number, edit in of_arm.items()]
             except (OSError, KeyError) as error:
                 found = error.args[0] if isinstance(error, KeyError) else error
                 plan.missing.append(f"{video}, {arm}: {found}")
                 continue
             arms[str(arm)] = of_arm
-            keys = (f"{number} {edit.key()}" for number, edit in of_arm.items())
             plan.inputs[str(arm)] = digest(common, *keys)
         return plan
 

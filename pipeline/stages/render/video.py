@@ -22,7 +22,7 @@ from pipeline.video.decoding import (
     display_matrix,
     open_video,
 )
-from pipeline.video.encoding import Format, SegmentEncoder, Writers
+from pipeline.video.encoding import Format, SegmentEncoder, SoundRefused, Writers
 from pipeline.video.planes import Colours, in_planes, planes_of
 from pipeline.video.shots import ROUNDED, scene_at
 
@@ -35,6 +35,8 @@ TRACKS = (
     "more than one track of pictures: the one that was cut is rendered, the others are left out"
 )
 """Said of a video."""
+SOUND = "sound in a codec that cannot be told, as phones' spatial sound: that track is left out"
+"""Likewise."""
 
 
 class SourceChanged(Exception):
@@ -61,8 +63,10 @@ def render_video(task: VideoTask) -> VideoMade:
     try:
         with open_video(task.source) as video:
             rows = _rendered(video, task._replace(arms=arms))
-            notes = [TRACKS] if video.tracks > 1 else []
-    except (VideoUnreadable, SourceChanged, EditMissing, FileNotFoundError) as error:
+            notes = [TRACKS] * (video.tracks > 1) + [SOUND] * video.has_unknown_sound
+    except (
+        VideoUnreadable, SoundRefused, SourceChanged, EditMissing, FileNotFoundError
+    ) as error:  # fmt: skip
         return VideoMade(task.video_id, {}, [*failures, f"{task.video_id}: {error}"], [])
     return VideoMade(task.video_id, rows, failures, notes)
 
@@ -116,6 +120,8 @@ class _Shots:
         before: Frame | None = None
         for frame in self._video.frames():
             if before is not None:
+                if frame.start == before.start:
+                    raise VideoUnreadable(f"two frames at {float(frame.start):.3f} s")
                 yield self._seen(before, frame.start)
             before = frame
         if before is not None:

@@ -182,8 +182,27 @@ def shorten(workspace: Workspace) -> None:
             "v: cannot be decoded|v: truncated",
             [],
         ),
+        (
+            lambda w: w.path("keyword_masks/v/v-Scene-001-01.png").unlink(),
+            "v, full_boost: .*keyword_masks/v/v-Scene-001-01.png",
+            ["baseline", "late_boost"],
+        ),
+        (
+            lambda w: write_film(source(w), Film(sound_s=0.5, sound="pcm_mulaw")),
+            r"v: MP4 has no place for its sound \(pcm_mulaw\)",
+            [],
+        ),
     ],
-    ids=["edit missing", "edit changed", "video missing", "shorter", "another", "truncated"],
+    ids=[
+        "edit missing",
+        "edit changed",
+        "video missing",
+        "shorter",
+        "another",
+        "truncated",
+        "mask missing",
+        "sound",
+    ],
 )
 def test_what_cannot_be_made_is_named_and_the_rest_goes_on(
     workspace: Workspace, spoil: Callable[[Workspace], object], said: str, left: list[str]
