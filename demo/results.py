@@ -65,17 +65,17 @@ def paragraph(root: Path) -> Iterator[str]:
     names = (f"video_{name}_mean_change_ci90" for name in ("placebo", "baseline"))
     moved = max(abs(end) for name in names for end in figures[name])
     text = (
-        "In the videos that the edits were put into, the judge sees in six other frames of each "
-        f"scene {_percent(figures['video_effect_kept'])} ({low} to {high}) of what it sees in the "
-        "edited image; with the change left where it was made, not carried, "
+        "In the videos that the edits were put into, the judge sees in up to six other frames of "
+        f"each scene {_percent(figures['video_effect_kept'])} ({low} to {high}) of what it sees in "
+        "the edited image; with the change left where it was made, not carried, "
         f"{_percent(figures['video_effect_kept_standing'])}. Placebo and encoding alone move the "
         f"share by no more than {moved * 100:.2g} points. Outside the region that moves with the "
         f"product the largest difference before encoding is "
         f"{figures['video_outside_max_abs_diff']:g}, and after it the likeness "
-        f"{figures['video_outside_psnr_db']:.0f} dB. `full_boost` flickers "
+        f"{figures['video_outside_psnr_db']:.0f} dB or more. `full_boost` flickers "
         f"{figures['video_warping_error_ratio']:.2f} times as much as its source, since what "
-        f"has more contrast flickers more, however steady; the carried change alone adds "
-        f"{_percent(figures['video_change_warping_ratio'])}. "
+        f"has more contrast flickers more, however steady; the change of an edit alone has, in its "
+        f"region, {_percent(figures['video_change_warping_ratio'])} of the source's. "
         f"The gate: {json.loads(gate.read_text())['verdict']}"
     )
     yield from textwrap.wrap(text, 105, break_on_hyphens=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.ground.artefacts import GATE, SCENES, VARIANT_MANIFEST
+from pipeline.ground.artefacts import GATE, SCENES, VARIANT_MANIFEST, VIDEO_FIGURES
 from pipeline.ground.damage import read_json, reading
 from pipeline.ground.files import digest, file_digest, tree_digest
 from pipeline.ground.params import load_image_size, read_params
@@ -33,10 +33,13 @@ def edited_with(workspace: Workspace, editor: str) -> dict[str, Any]:
 def proved_on(workspace: Workspace) -> dict[str, str]:
     """Return digests of what a proof is about: files ("" for none) and sections of params."""
     params = read_params(workspace)
-    sections = {name: digest(json.dumps(params.get(name))) for name in ("evaluate", "dose_curve")}
+    sections = {
+        name: digest(json.dumps(params.get(name))) for name in ("evaluate", "dose_curve", "render")
+    }
     files = {
         "scenes": SCENES,
         "variants": VARIANT_MANIFEST,
+        "videos": VIDEO_FIGURES,
         "judge": EvaluateParams.load(workspace).judge,
     }
     return {name: _digest(workspace, path) for name, path in files.items()} | sections
@@ -54,9 +57,11 @@ def outdated(workspace: Workspace, gate: Mapping[str, Any]) -> list[str]:
     words = {
         "scenes": SCENES,
         "variants": "the variants",
+        "videos": "the videos",
         "judge": "evaluate.judge",
         "evaluate": "section evaluate of params.yaml",
         "dose_curve": "section dose_curve of params.yaml",
+        "render": "section render of params.yaml",
     }
     with reading(workspace.path(GATE), "evaluate"):
         known = dict(gate.get("proved_on", {}))

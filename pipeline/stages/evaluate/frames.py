@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.artefacts import CUTS_CSV, RENDERED, VIDEO_FIGURES, rendered_video
-from pipeline.ground.code import Key
+from pipeline.ground.code import Key, versions
 from pipeline.ground.contract import ContractBroken, read_checked
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import digest, file_digest
@@ -63,12 +63,20 @@ class RenderedVideo(NamedTuple):
     """On whose disk long scenes wait."""
 
     def key(self, judge: AttentionModel) -> Key:
-        """Return what the measurement depends on."""
+        """Return what the measurement depends on.
+
+        Raises:
+            InputError: a file is missing.
+        """
         pictures = [path for image, masks in self.images.values() for path in (image, *masks)]
         modified = {arm: sorted(scenes) for arm, scenes in self.modified.items()}
         said = repr((self.scenes, list(self.images), list(self.boosted), modified))
         files = (self.source, *self.arms.values(), *pictures, *self.boosted.values())
-        inputs = digest(*map(file_digest, files), said, judge.digest)
+        try:
+            contents = [file_digest(path) for path in files]
+        except FileNotFoundError as error:
+            raise InputError(f"{error.filename} is missing. Run `dvc repro render`.") from error
+        inputs = digest(*contents, said, judge.digest, str(versions(track.__module__)))
         return Key(inputs, (__name__, *judge.makers))
 
 
@@ -89,17 +97,28 @@ class Judged(NamedTuple):
     failure: str = ""
 
 
-def read_rendered(workspace: Workspace) -> pd.DataFrame:
-    """Return the table of `schemas.videos`; without rows where no video was rendered.
+def read_rendered(workspace: Workspace, edits: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of `schemas.videos`, of the edits' videos; empty where none was rendered.
+
+    Args:
+        workspace: the data root.
+        edits: of `edits_to_judge`.
 
     Raises:
-        InputError: it is missing or damaged.
+        InputError: it is missing or damaged, or has other videos alone.
     """
     path = workspace.path(VIDEO_FIGURES)
     try:
-        return read_checked(path, VIDEOS_TABLE)
+        table = read_checked(path, VIDEOS_TABLE)
     except (FileNotFoundError, ContractBroken) as error:
         raise InputError(f"{path}: {error}. Run `dvc repro render`.") from error
+    own = table[table["video_id"].isin(edits["video_id"])]
+    if len(table) and own.empty:
+        raise InputError(
+            f"{path} has none of the videos that are judged. Set render.videos and evaluate.videos "
+            "to the same part of the split."
+        )
+    return own
 
 
 def videos_to_judge(

@@ -8,7 +8,6 @@ against the source; the placebo; and the change left where it was made, which is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ import pandas as pd
 from pipeline.heatmaps.dose import shift
 from pipeline.proof.params import EvaluateParams
 from pipeline.proof.statistics import Equivalence, equivalence
-from pipeline.stages.evaluate.figures import SCENE, Figures, slope
+from pipeline.stages.evaluate.figures import SCENE, Figures, slope, slopes
 from pipeline.stages.evaluate.frames import BASELINE, BOOST, SOURCE, STANDING
 from pipeline.stages.evaluate.proofs import video_changes
 from pipeline.stages.evaluate.transfer import change_of_log_odds
@@ -110,8 +109,16 @@ def _dose(figures: Figures, frames: pd.DataFrame) -> None:
     figures.add("video_dose_slope", asked, ["dose", "change"], slope)
     figures.add("video_still_dose_slope", asked, ["dose", "still_change"], slope)
     figures.add("video_effect_kept", asked, ["still_change", "change"], slope)
-    nothing = slope(left[["still_change", "change"]].dropna().to_numpy(np.float64))
-    figures.values["video_effect_kept_standing"] = None if math.isnan(nothing) else nothing
+    figures.add("video_effect_kept_standing", left, ["still_change", "change"], slope)
+    boosts = asked[asked["variant"] == BOOST].merge(
+        left[["video_id", "frame", "change"]], on=["video_id", "frame"], suffixes=("", "_standing")
+    )
+    figures.add(
+        "video_carrying_adds",
+        boosts,
+        ["still_change", "change", "change_standing"],
+        lambda v: float(np.subtract(*slopes(v))),
+    )
     for name, change in (("video", "change"), ("video_still", "still_change")):
         errors = asked.assign(error=(asked[change] - asked["dose"]).abs() / asked["dose"].abs())
         figures.add(
@@ -127,14 +134,13 @@ def _whole(figures: Figures, rendered: pd.DataFrame) -> None:
     for name, rows in (
         ("warping_error_ratio", boost),
         ("change_warping_ratio", modified),
-        ("outside_psnr_db", modified),
         ("hidden_share", modified),
     ):
         figures.add(f"video_{name}", rows, [name], lambda v: float(v.mean()))
     lost = modified["baseline_outside_psnr_db"] - modified["outside_psnr_db"]
-    for name, values in (
-        ("max_abs_diff", modified["outside_max_abs_diff"]),
-        ("psnr_lost_db", lost),
+    for name, worst in (
+        ("psnr_db", modified["outside_psnr_db"].min()),
+        ("psnr_lost_db", lost.max()),
+        ("max_abs_diff", modified["outside_max_abs_diff"].max()),
     ):
-        most = values.max()
-        figures.values[f"video_outside_{name}"] = None if pd.isna(most) else float(most)
+        figures.values[f"video_outside_{name}"] = None if pd.isna(worst) else float(worst)

@@ -94,7 +94,7 @@ def main(workspace: Workspace) -> None:
     guide = _refuse_guide(workspace, judge, edits)
     panel = panel_of(params.panel, {"judge": judge, "guide": guide}, workspace.root)
     _tell_left_out(panel)
-    rendered = read_rendered(workspace)
+    rendered = read_rendered(workspace, edits)
     videos = {_of_video(v.video_id): v for v in videos_to_judge(workspace, edits, rendered)}
     edits = with_counterfactual(edits, workspace, params)
     edit, image_size = EditParams.load(workspace), load_image_size(workspace)

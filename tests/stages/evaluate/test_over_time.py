@@ -10,6 +10,7 @@ from stages.evaluate.pretended_edits import JUDGE
 
 from pipeline.attention.models import load_attention_model
 from pipeline.ground.artefacts import EDITS, SCENES, edited_scene, rendered_video
+from pipeline.ground.errors import InputError
 from pipeline.ground.files import write_text
 from pipeline.ground.tables import read_table
 from pipeline.ground.workspace import Workspace
@@ -65,7 +66,8 @@ def judged(workspace: Workspace, film: Film = PLAIN, size: tuple[int, int] = SIZ
 def judge(workspace: Workspace) -> Judged:
     write_text(workspace.path("models/judge.py"), JUDGE)
     load = partial(load_attention_model, "models/judge.py", workspace.root)
-    (video,) = videos_to_judge(workspace, edits(workspace), read_rendered(workspace))
+    rows = edits(workspace)
+    (video,) = videos_to_judge(workspace, rows, read_rendered(workspace, rows))
     return judge_video(VideoJob("item", video, load))
 
 
@@ -97,6 +99,13 @@ def test_a_file_that_is_gone_is_named(workspace: Workspace) -> None:
     judged(workspace)
     workspace.path(rendered_video("late_boost", "v")).write_bytes(b"no video")
     assert judge(workspace).failure.startswith("v: cannot be decoded")
+
+
+def test_videos_of_another_part_are_named(workspace: Workspace) -> None:
+    judged(workspace)
+    others = edits(workspace).assign(video_id="w")
+    with pytest.raises(InputError, match=r"Set render\.videos and evaluate\.videos"):
+        read_rendered(workspace, others)
 
 
 def seen(kept: float, encoded: float = 0.0) -> tuple[pd.DataFrame, dict[str, list[dict]]]:
@@ -137,6 +146,7 @@ def test_what_is_kept_of_the_effect_is_found(kept: float) -> None:
     found = figures(kept)
     assert found["video_effect_kept"] == pytest.approx(kept, abs=1e-6)
     assert found["video_effect_kept_standing"] == pytest.approx(kept / 2, abs=1e-6)
+    assert found["video_carrying_adds"] == pytest.approx(kept / 2, abs=1e-6)
     assert found["video_effect_kept_ci95"] == pytest.approx([kept, kept], abs=1e-6)
     assert found["video_dose_slope"] == pytest.approx(kept, abs=1e-6)
     assert found["video_still_dose_slope"] == pytest.approx(1)
