@@ -77,6 +77,11 @@ class Colours(NamedTuple):
         matrix = _UNKNOWN if tagged.colorspace == _RGB else int(tagged.colorspace)
         return cls(full, int(tagged.color_primaries), int(tagged.color_trc), matrix)
 
+    @property
+    def black(self) -> int:
+        """Level of luma without any light."""
+        return 0 if self.full_range else 16
+
     def of_rgb(self) -> NDArray[np.float32]:
         """Return the linear part of RGB to luma and chroma, 3×3, both of 255 levels."""
         red, blue = _WEIGHTS.get(self.matrix, _BT_601)

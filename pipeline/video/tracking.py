@@ -96,14 +96,13 @@ def _track_scene(
         weight = as_stored(mask.astype(np.float32), size, matrix)
         if anchor is None or not weight.any():
             return
-        black = 0 if Colours.of(picture).full_range else 16
         end = Fraction(scene.end_s) if scene.end_s else video.end(starts[-1])
         wanted = sampled(starts, end, anchor, count)
 
         def luma(position: int) -> Pixels:
             return np.frombuffer(lumas.read(position), np.uint8).reshape(size)
 
-        at_anchor = Anchor(luma(anchor), weight, black)
+        at_anchor = Anchor(luma(anchor), weight, Colours.of(picture).black)
         for position, carried in _carried(at_anchor, anchor, wanted, luma):
             found = place(weight, carried).inside(size)
             if not found.any():

@@ -114,8 +114,9 @@ class SceneRenderer:
                     mask, edit.redrawn, self._task.feather_px, self._task.image_size
                 )
                 weight = as_stored(weight, size, matrix)
-                black = 0 if colours.full_range else 16
-                self._regions[edit.redrawn] = _Region(weight, Anchor(anchor.y, weight, black))
+                self._regions[edit.redrawn] = _Region(
+                    weight, Anchor(anchor.y, weight, colours.black)
+                )
             self._changes[key] = stored_changes(change, size, matrix, colours)
 
     def _walk_back(self, frames: Spool, flows: Spool) -> None:
